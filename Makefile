@@ -1,0 +1,25 @@
+# The two commands of the README, and what they share.
+PYTHON ?= python3
+VENV ?= .venv
+RUN = $(VENV)/bin/python -m mer_jax.main
+
+.PHONY: quickstart test lint clean
+
+$(VENV)/runtime: requirements.txt
+	$(PYTHON) -m venv $(VENV)
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
+	touch $@
+
+$(VENV)/development: $(VENV)/runtime pyproject.toml
+	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@
+
+quickstart: $(VENV)/runtime
+	$(RUN) --config=configs/quickstart.py --workdir=runs/quickstart
+
+test: $(VENV)/development
+	$(VENV)/bin/ruff check .
+	$(VENV)/bin/python -m pytest
+
+clean:
+	rm -rf runs build *.egg-info .pytest_cache .ruff_cache

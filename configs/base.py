@@ -1,0 +1,52 @@
+"""Every configuration key with its default: the other files of this folder start from here."""
+
+from ml_collections import config_dict
+
+
+def grid(default):
+    """A key that takes one value or a tuple of values: a tuple is an axis of the grid."""
+    return config_dict.FieldReference(default, field_type=object)
+
+
+def get_config() -> config_dict.ConfigDict:
+    """The paper's baseline (MER 2023, sections 3.5 and 3.6) on nobody's features yet."""
+    config = config_dict.ConfigDict()
+    config.seed = 0  # initial weights, batch order, dropout and folds all follow from it
+    config.folds = 5  # cross-validation on train; 0: the corpus's own `val` split validates
+    config.repeats = 3  # each with folds, weights and batch order of its own
+
+    config.data = config_dict.ConfigDict()
+    config.data.corpus = "mer2023"  # mer2023, cmumosi, meld, synthetic
+    config.data.root = ""  # the folder with the label file and features/
+    config.data.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
+    config.data.standardise = False  # by column, with each training fold's own mean and deviation
+    config.data.group_folds = False  # whole videos or dialogues in one fold, where names tell them
+    config.data.zero_valence = "positive"  # cmumosi: the class of valence 0; positive, drop
+    config.data.synthetic = config_dict.ConfigDict()
+    config.data.synthetic.seed = 0  # of the embedded corpus's content
+    config.data.synthetic.pool = 500  # its unlabelled clips (MER-SEMI has 73,148)
+
+    config.features = config_dict.ConfigDict()
+    config.features.audio = ""  # a folder's name under features/; empty: no such modality
+    config.features.text = ""
+    config.features.video = ""
+    config.features.all = False  # --mode=build: every set in the folder, not these alone
+
+    config.model = config_dict.ConfigDict()
+    config.model.fusion = grid("attention")  # a name in mer_jax/models/fusion/__init__.py
+    config.model.hidden = grid((128, 256))  # size of h, Eq. 1
+    config.model.layers = grid("256,128")  # widths of the release's stacks (*_release)
+
+    config.train = config_dict.ConfigDict()
+    config.train.learning_rate = grid((1e-3, 1e-4, 1e-5))
+    config.train.dropout = grid(0.3)
+    config.train.weight_decay = grid(1e-5)  # L2, added to the gradient before Adam
+    config.train.epochs = 100
+    config.train.batch_size = 32
+    config.train.chunk = "auto"  # runs trained side by side; "auto": by device, or a number
+    config.train.segment = 10  # epochs between two looks of the host: progress and checkpoints
+    config.train.checkpoint_seconds = 60.0  # least time between two checkpoints of a chunk
+
+    config.evaluate = config_dict.ConfigDict()
+    config.evaluate.batch_size = 4096  # clips predicted at once
+    return config

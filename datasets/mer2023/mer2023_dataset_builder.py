@@ -1,0 +1,9 @@
+"""MER 2023: precomputed features as a dataset, one config a feature set."""
+
+from mer_jax.data import builder, registry
+
+
+class Builder(builder.FeatureSetBuilder):
+    """See the shared builder for the records and the layout of manual_dir."""
+
+    CORPUS = registry.MER2023

@@ -1,0 +1,116 @@
+"""The command line: absl flags and config overrides, every mistake told in one sentence."""
+
+import logging
+import pathlib
+import sys
+from typing import NoReturn
+
+from absl import app, flags
+from absl import logging as absl_logging
+from ml_collections import config_flags
+
+from mer_jax import config as config_lib
+from mer_jax.errors import InputError
+
+MODES = ("build", "train", "evaluate", "predict")
+_WRONG_INPUT = 2
+_SAVED = config_lib.CONFIGS / "saved.py"
+
+_CONFIG = config_flags.DEFINE_config_file(
+    "config", None, "A file of configs/; without it DIR/config.json. Override: --config.KEY=VALUE."
+)
+_WORKDIR = flags.DEFINE_string("workdir", None, "DIR: where a run's files lie.")
+_MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
+_LABELS = flags.DEFINE_string("labels", None, "evaluate: labels of test clips, a CSV or an npz.")
+_OUT = flags.DEFINE_string("out", None, "predict: the CSV to write; default DIR/predict.csv.")
+
+
+class Arguments:
+    """The parsed command line."""
+
+    def __init__(self):
+        if _CONFIG.value is None:
+            raise InputError("--config is missing, and no --workdir=DIR with a config.json is given")
+        self.config = config_lib.check(_CONFIG.value)
+        self.mode = _MODE.value
+        if _WORKDIR.value is None and self.mode != "build":
+            raise InputError(f"--mode={self.mode} needs --workdir=DIR")
+        if _LABELS.value and self.mode != "evaluate":
+            raise InputError("--labels goes with --mode=evaluate")
+        if _OUT.value and self.mode != "predict":
+            raise InputError("--out goes with --mode=predict")
+        self.workdir = pathlib.Path(_WORKDIR.value or ".")
+        self.labels = pathlib.Path(_LABELS.value) if _LABELS.value else None
+        self.out = pathlib.Path(_OUT.value) if _OUT.value else self.workdir / "predict.csv"
+
+
+def run(main) -> NoReturn:
+    """Parses sys.argv, calls `main(arguments)`, and turns wrong input into status 2."""
+    sys.path.append(str(config_lib.CONFIGS.parent))  # config files say `from configs import base`
+    _log_to_stderr()
+    app.run(lambda _: _guarded(lambda: main(Arguments())), flags_parser=_parse)
+
+
+def _log_to_stderr() -> None:
+    absl_logging.set_verbosity(absl_logging.ERROR)  # orbax and TFDS narrate all they do
+    log = logging.getLogger("mer_jax")
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+
+
+def _guarded(call):
+    try:
+        return call()
+    except InputError as error:
+        _refuse(str(error))
+
+
+def _refuse(sentence: str) -> NoReturn:
+    print(f"mer_jax: {sentence}", file=sys.stderr)
+    sys.exit(_WRONG_INPUT)
+
+
+def _parse(argv: list[str]) -> list[str]:
+    return _guarded(lambda: _parse_or_raise(argv))
+
+
+def _parse_or_raise(argv: list[str]) -> list[str]:
+    argv = _with_saved_config(argv)
+    known = config_lib.flatten(config_lib.load_base())
+    for argument in argv[1:]:
+        key = argument.lstrip("-").partition("=")[0]
+        if argument.startswith("-") and key.startswith("config."):
+            key = key.removeprefix("config.")
+            if key not in known:
+                raise InputError(config_lib.unknown_key(key))
+    try:
+        rest = flags.FLAGS(argv)
+    except flags.Error as error:
+        raise InputError(str(error)) from None
+    except (OSError, ImportError, SyntaxError, AttributeError, KeyError, TypeError, ValueError) as error:
+        # What a config file provokes while it is loaded, and ml_collections' own complaints.
+        raise InputError(f"{_value_of(argv, 'config')}: {error}") from None
+    if rest[1:]:
+        raise InputError(f"{rest[1]!r} is no flag; flags begin with --")
+    return rest
+
+
+def _with_saved_config(argv: list[str]) -> list[str]:
+    """Lets DIR/config.json be the base where no --config is given."""
+    workdir = _value_of(argv, "workdir")
+    if _value_of(argv, "config") is not None or workdir is None:
+        return argv
+    saved = pathlib.Path(workdir) / "config.json"
+    return [argv[0], f"--config={_SAVED}:{saved}", *argv[1:]] if saved.is_file() else argv
+
+
+def _value_of(argv: list[str], name: str) -> str | None:
+    """The value of `--name=VALUE` or `--name VALUE`, before absl has parsed anything."""
+    for argument, following in zip(argv[1:], [*argv[2:], None], strict=True):
+        flag, equals, value = argument.partition("=")
+        if flag.lstrip("-") == name and flag.startswith("-"):
+            return value if equals else following
+    return None

@@ -1,0 +1,298 @@
+"""From a ConfigDict to what training needs: checks, the grid's trials, Static and HParams."""
+
+import dataclasses
+import difflib
+import importlib.util
+import itertools
+import json
+import math
+import pathlib
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from mer_jax.data.registry import CORPORA, Task
+from mer_jax.errors import InputError
+from mer_jax.models.fusion import FUSIONS
+
+CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs"
+GRID = (
+    "model.fusion",
+    "model.hidden",
+    "model.layers",
+    "train.learning_rate",
+    "train.dropout",
+    "train.weight_decay",
+)
+_OPTIMISER = ("train.learning_rate", "train.weight_decay")  # traced whatever the model
+_PATHS = ("data.root", "data.tfds_dir")
+# What each number must be: a test, and its words.
+_POSITIVE = (lambda value: value > 0, "greater than 0")
+_AT_LEAST_0 = (lambda value: value >= 0, "0 or more")
+_AT_LEAST_1 = (lambda value: value >= 1, "1 or more")
+_RANGES = {
+    "seed": _AT_LEAST_0,
+    "folds": (lambda value: value == 0 or value >= 2, "2 or more, or 0 to use the val split"),
+    "repeats": _AT_LEAST_1,
+    "data.synthetic.seed": _AT_LEAST_0,
+    "data.synthetic.pool": _AT_LEAST_0,
+    "model.hidden": _AT_LEAST_1,
+    "train.learning_rate": _POSITIVE,
+    "train.dropout": (lambda value: 0 <= value < 1, "in [0, 1)"),
+    "train.weight_decay": _AT_LEAST_0,
+    "train.epochs": _AT_LEAST_1,
+    "train.batch_size": _AT_LEAST_1,
+    "train.segment": _AT_LEAST_1,
+    "train.checkpoint_seconds": _AT_LEAST_0,
+    "evaluate.batch_size": _AT_LEAST_1,
+}
+_CHOICES = {
+    "data.corpus": tuple(CORPORA),
+    "data.zero_valence": ("positive", "drop"),
+    "model.fusion": tuple(FUSIONS),
+}
+
+
+@dataclasses.dataclass(frozen=True)
+class Static:
+    """What changes a compiled program: runs that share it are trained side by side."""
+
+    fusion: str
+    settings: tuple[tuple[str, Any], ...]  # the fusion's STATIC settings
+    modalities: tuple[str, ...]
+    task: Task
+    epochs: int
+    batch_size: int
+
+
+class HParams(NamedTuple):
+    """What a compiled program takes as numbers."""
+
+    learning_rate: Any
+    weight_decay: Any
+    model: dict[str, Any]  # the fusion's TRACED settings
+
+
+def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
+    """Every leaf by its dotted key, in the config's order."""
+    leaves = {}
+    for key in config:
+        value = config[key]
+        if isinstance(value, ConfigDict):
+            leaves.update(flatten(value, f"{prefix}{key}."))
+        else:
+            leaves[prefix + key] = value
+    return leaves
+
+
+def load_base() -> ConfigDict:
+    """The defaults of configs/base.py."""
+    spec = importlib.util.spec_from_file_location("mer_jax_base_config", CONFIGS / "base.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module.get_config()
+
+
+def read_saved(path) -> ConfigDict:
+    """The config out of a config.json, over today's defaults.
+
+    Raises:
+      InputError: the file is absent or is no config.json.
+    """
+    try:
+        saved = json.loads(pathlib.Path(path).read_text())["config"]
+        leaves = dict(_json_leaves(saved))
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a config.json: {error!r}") from None
+    config = load_base()
+    known = flatten(config)
+    for key, value in leaves.items():
+        if key not in known:
+            raise InputError(f"{path}: {unknown_key(key)}")
+        _assign(config, key, tuple(value) if isinstance(value, list) else value, str(path))
+    return config
+
+
+def _assign(config: ConfigDict, key: str, value, where: str) -> None:
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        config = config[parent]
+    try:
+        config[leaf] = value
+    except TypeError:
+        raise InputError(f"{where}: config.{key}: {value!r} is of the wrong type") from None
+
+
+def _json_leaves(tree: dict, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in tree.items():
+        if isinstance(value, dict):
+            yield from _json_leaves(value, f"{prefix}{key}.")
+        else:
+            yield prefix + key, value
+
+
+def unknown_key(key: str) -> str:
+    """The sentence for a key that is not there, with the nearest that is."""
+    known = list(flatten(load_base()))
+    near = difflib.get_close_matches(key, known, n=1, cutoff=0.5)
+    hint = f"did you mean config.{near[0]}?" if near else f"known: {', '.join(known)}"
+    return f"unknown key config.{key}; {hint}"
+
+
+def check(config: ConfigDict) -> ConfigDict:
+    """The config with its values normalised: numbers of their type, paths absolute.
+
+    Raises InputError for an unknown key, a wrong type, a value out of range or an unknown name,
+    naming what there is.
+    """
+    base = flatten(load_base())
+    given = flatten(config)
+    for key in given:
+        if key not in base:
+            raise InputError(unknown_key(key))
+    for key in base:
+        if key not in given:
+            raise InputError(f"config.{key} is missing")
+    checked = config.copy_and_resolve_references()
+    checked = ConfigDict(checked.to_dict())  # forgets field types: the checks here are stricter
+    for key, value in given.items():
+        _assign_checked(checked, key, _normal(key, value, base[key]))
+    return checked
+
+
+def _assign_checked(config: ConfigDict, key: str, value) -> None:
+    *parents, leaf = key.split(".")
+    for parent in parents:
+        config = config[parent]
+    with config.ignore_type():
+        config[leaf] = value
+
+
+def _normal(key: str, value, default):
+    if key == "model.layers":
+        return _normal_layers(value)
+    if key == "train.chunk":
+        return _normal_chunk(value)
+    if key not in GRID:
+        value = _element(key, value, default)
+        return str(pathlib.Path(value).expanduser().resolve()) if key in _PATHS and value else value
+    example = default[0] if isinstance(default, tuple) else default
+    if not isinstance(value, tuple | list):
+        return _element(key, value, example)
+    values = tuple(_element(key, item, example) for item in value)
+    if not values or len(set(values)) < len(values):
+        raise InputError(f"config.{key}: {value!r} is empty or holds a value twice")
+    return values[0] if len(values) == 1 else values
+
+
+def _element(key: str, value, example):
+    kind = type(example)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool):
+        value = float(value)
+    if type(value) is not kind:
+        raise InputError(f"config.{key}: {value!r} is not {_KIND_WORDS[kind]}")
+    if kind is float and not math.isfinite(value):
+        raise InputError(f"config.{key}: {value} is not finite")
+    if key in _RANGES and not _RANGES[key][0](value):
+        raise InputError(f"config.{key}: {value} must be {_RANGES[key][1]}")
+    if key in _CHOICES and value not in _CHOICES[key]:
+        what = key.rpartition(".")[2]
+        raise InputError(
+            f"config.{key}: unknown {what} {value!r}; one of: {', '.join(_CHOICES[key])}"
+        )
+    return value
+
+
+_KIND_WORDS = {int: "a whole number", float: "a number", bool: "True or False", str: "a name"}
+
+
+def _normal_layers(value):
+    """One stack as "256,128"; a command line's 256,128 arrives as numbers and is one stack too."""
+    if isinstance(value, tuple | list) and any(isinstance(item, str) for item in value):
+        stacks = tuple(_normal_layers(item) for item in value)
+        return stacks[0] if len(stacks) == 1 else stacks
+    text = ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
+    widths = [width.strip() for width in text.split(",")]
+    if not all(width.isascii() and width.isdigit() and int(width) > 0 for width in widths):
+        raise InputError(f'config.model.layers: {value!r} is no list of widths such as "256,128"')
+    return ",".join(widths)
+
+
+def _normal_chunk(value):
+    text = str(value)
+    if text == "auto":
+        return text
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise InputError(f'config.train.chunk: {value!r} is neither "auto" nor a number above 0')
+    return int(text)
+
+
+def trials(config: ConfigDict) -> list[dict[str, Any]]:
+    """The grid: every combination of the values that the trial's own fusion has a use for."""
+    axes = flatten(config)
+    found = []
+    for values in itertools.product(*(_as_tuple(axes[key]) for key in GRID)):
+        trial = dict(zip(GRID, values, strict=True))
+        fusion = FUSIONS[trial["model.fusion"]]
+        used = (*fusion.STATIC, *fusion.TRACED)
+        trial = {
+            key: value
+            for key, value in trial.items()
+            if key in ("model.fusion", *_OPTIMISER) or key.rpartition(".")[2] in used
+        }
+        if trial not in found:
+            found.append(trial)
+    return found
+
+
+def varied(all_trials: list[dict[str, Any]]) -> list[str]:
+    """The keys in which the trials differ, in the grid's order."""
+    missing = object()
+    return [
+        key
+        for key in GRID
+        if any(trial.get(key, missing) != all_trials[0].get(key, missing) for trial in all_trials)
+    ]
+
+
+def _as_tuple(value) -> tuple:
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def static_of(
+    config: ConfigDict, trial: dict[str, Any], modalities: tuple[str, ...], task: Task
+) -> Static:
+    """The part of a trial that changes the compiled program."""
+    fusion = FUSIONS[trial["model.fusion"]]
+    if trial["model.fusion"] == "unimodal" and len(modalities) > 1:
+        others = ", ".join(name for name in FUSIONS if name != "unimodal")
+        raise InputError(
+            f"config.model.fusion: 'unimodal' takes one modality, the config names "
+            f"{', '.join(modalities)}; for these, one of: {others}"
+        )
+    settings = {}
+    for key, value in trial.items():
+        name = key.rpartition(".")[2]
+        if name in fusion.STATIC:
+            is_layers = name == "layers"
+            settings[name] = tuple(int(width) for width in value.split(",")) if is_layers else value
+    return Static(
+        fusion=trial["model.fusion"],
+        settings=tuple(settings.items()),
+        modalities=modalities,
+        task=task,
+        epochs=config.train.epochs,
+        batch_size=config.train.batch_size,
+    )
+
+
+def hparams_of(trial: dict[str, Any]) -> HParams:
+    """The part of a trial that a compiled program takes as numbers."""
+    fusion = FUSIONS[trial["model.fusion"]]
+    by_name = {key.rpartition(".")[2]: value for key, value in trial.items()}
+    return HParams(
+        learning_rate=by_name["learning_rate"],
+        weight_decay=by_name["weight_decay"],
+        model={name: by_name[name] for name in fusion.TRACED},
+    )

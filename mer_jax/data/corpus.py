@@ -1,0 +1,244 @@
+"""A corpus in memory: the feature sets of its modalities joined by name, labels with masks."""
+
+import hashlib
+import logging
+import pathlib
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow_datasets as tfds
+from ml_collections import ConfigDict
+
+from mer_jax.data import dataset, synthetic
+from mer_jax.data import features as features_lib
+from mer_jax.data import labels as labels_lib
+from mer_jax.data.labels import Label
+from mer_jax.data.registry import (
+    SYNTHETIC,
+    TRAIN,
+    UNLABELLED,
+    CorpusInfo,
+    Task,
+    corpus_info,
+)
+from mer_jax.errors import InputError, first_few
+
+LOG = logging.getLogger("mer_jax")
+MODALITIES = ("audio", "text", "video")
+
+
+class Labels(NamedTuple):
+    """Labels of N clips; where a mask is False the value beside it means nothing."""
+
+    emotion: np.ndarray  # int32 [N]
+    emotion_mask: np.ndarray  # bool [N]
+    valence: np.ndarray  # float32 [N]
+    valence_mask: np.ndarray  # bool [N]
+
+
+class Split(NamedTuple):
+    """The clips of a split, sorted by name."""
+
+    names: np.ndarray  # str [N]
+    features: dict[str, np.ndarray]  # by modality: float32 [N, D]
+    labels: Labels
+
+
+class Corpus(NamedTuple):
+    """All that is known of a corpus once its modalities are joined."""
+
+    info: CorpusInfo
+    splits: dict[str, Split]
+    fingerprint: dict[str, str]  # by feature set: the hash of its built dataset's content
+
+    @property
+    def task(self) -> Task:
+        """What is predicted."""
+        return self.info.task
+
+    def test_splits(self, without: str | None = None) -> dict[str, Split]:
+        """The splits that are predicted: all but train, the pool, and `without`."""
+        hidden = (TRAIN, UNLABELLED, without)
+        return {name: split for name, split in self.splits.items() if name not in hidden}
+
+
+def modalities(config: ConfigDict) -> dict[str, str]:
+    """The feature set of each modality that the config names."""
+    chosen = {name: config.features[name] for name in MODALITIES if config.features[name]}
+    if not chosen:
+        raise InputError(
+            "no feature set: name one or more of config.features.audio, .text and .video"
+        )
+    return chosen
+
+
+def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
+    """The user's folder (None where only a built dataset is given) and the datasets' folder.
+
+    The synthetic corpus is written here when it is not there yet.
+    """
+    data = config.data
+    root = pathlib.Path(data.root) if data.root else None
+    # A folder of its own for each root: two users' corpora of one name never mix.
+    default = pathlib.Path(tfds.core.constants.DATA_DIR).expanduser() / "mer_jax"
+    if data.corpus == SYNTHETIC and root is None:
+        settings = f"synthetic-seed{data.synthetic.seed}-pool{data.synthetic.pool}"
+        tfds_dir = pathlib.Path(data.tfds_dir) if data.tfds_dir else default / settings
+        root = tfds_dir / settings
+        synthetic.ensure(root, seed=data.synthetic.seed, pool=data.synthetic.pool)
+        return root, tfds_dir
+    if root is not None and not root.is_dir():
+        raise InputError(f"config.data.root: no folder {root}")
+    if data.tfds_dir:
+        return root, pathlib.Path(data.tfds_dir)
+    if root is None:
+        raise InputError("config.data.root is empty: name the folder with the label file and features/")
+    of_root = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
+    return root, default / f"{data.corpus}-{of_root}"
+
+
+def build(config: ConfigDict) -> dict[str, pathlib.Path]:
+    """Builds what is absent or outdated of the config's feature sets; their directories by set."""
+    info = corpus_info(config.data.corpus)
+    root, tfds_dir = locate(config)
+    if config.features.all:
+        if root is None:
+            raise InputError("config.features.all needs config.data.root")
+        feature_sets = features_lib.list_sets(root)
+        if not feature_sets:
+            raise InputError(f"{features_lib.features_folder(root)}: no feature sets in it")
+    else:
+        feature_sets = list(dict.fromkeys(modalities(config).values()))
+    return {name: dataset.ensure(info, root, tfds_dir, name) for name in feature_sets}
+
+
+def load(config: ConfigDict) -> Corpus:
+    """The config's corpus, its datasets built where needed.
+
+    Raises InputError for wrong input; a name that one modality lacks among them.
+    """
+    info = corpus_info(config.data.corpus)
+    chosen = modalities(config)
+    config = config.copy_and_resolve_references()
+    config.features.all = False
+    directories = build(config)
+    columns = {}
+    for feature_set, target in directories.items():
+        columns[feature_set] = dataset.read(target)
+        if any((split.lengths > 1).any() for split in columns[feature_set].values()):
+            LOG.info("%s is frame level: its frames are averaged over time", feature_set)
+    splits = {}
+    for name in info.splits:
+        by_modality = {m: columns[s][name] for m, s in chosen.items() if name in columns[s]}
+        if by_modality:
+            _check_joined(name, chosen, by_modality)
+            splits[name] = _join(by_modality, info, config.data.zero_valence)
+    if TRAIN not in splits:
+        raise InputError(f"the label file has no {TRAIN} corpus: there is nothing to train on")
+    fingerprint = {name: dataset.fingerprint(target) for name, target in directories.items()}
+    return Corpus(info, splits, fingerprint)
+
+
+def given_labels(
+    corpus: Corpus, path: pathlib.Path, splits: dict[str, Split], zero_valence: str
+) -> dict[str, Split]:
+    """`splits` with the labels of a file that came later, in place of what they had.
+
+    The file may cover a part of a split. Raises InputError for a name that none of them has.
+    """
+    by_corpus = labels_lib.read_given(path, corpus.info)
+    replaced = dict(splits)
+    found = False
+    for file_split, labels in by_corpus.items():
+        if file_split and file_split not in splits:
+            continue  # a whole label file: its train clips are not scored
+        targets = [file_split] if file_split else list(splits)
+        known = {name for target in targets for name in splits[target].names.tolist()}
+        strange = [name for name in labels if name not in known]
+        if strange:
+            raise InputError(
+                f"{path}: {len(strange)} names are not in {', '.join(targets)}: {first_few(strange)}"
+            )
+        for target in targets:
+            names = splits[target].names.tolist()
+            if any(name in labels for name in names):
+                found = True
+                records = [labels.get(name, Label()) for name in names]
+                replaced[target] = splits[target]._replace(
+                    labels=_masked(
+                        np.array([label.emotion for label in records], np.int32),
+                        np.array([label.valence for label in records], np.float32),
+                        corpus.info,
+                        zero_valence,
+                    )
+                )
+    if not found:
+        raise InputError(f"{path}: labels none of {', '.join(splits)}")
+    return replaced
+
+
+def from_folder(root: pathlib.Path, chosen: dict[str, str]) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Every name of a folder of features and its vectors by modality, float32 [N, D]; no labels.
+
+    Raises InputError for a name that one modality lacks, beside what reading refuses.
+    """
+    sets = {modality: features_lib.scan(root, name) for modality, name in chosen.items()}
+    first = next(iter(sets.values()))
+    for features in sets.values():
+        features_lib.check_present(first.clips, features.clips, str(features.folder))
+        features_lib.check_present(features.clips, first.clips, str(first.folder))
+    vectors = {}
+    for modality, features in sets.items():
+        rows = []
+        for files in features.clips.values():
+            row = features_lib.mean_over_frames(features_lib.read_clip(files))
+            rows.append(row)
+            first_file = next(iter(features.clips.values()))[0]
+            features_lib.check_size(row.shape[0], files[0], rows[0].shape[0], first_file)
+        vectors[modality] = np.stack(rows)
+    return list(first.clips), vectors
+
+
+def _check_joined(split: str, chosen: dict[str, str], columns: dict[str, dataset.Columns]) -> None:
+    names = {modality: set(column.names.tolist()) for modality, column in columns.items()}
+    union = set().union(*names.values())
+    for modality, feature_set in chosen.items():
+        lacking = sorted(union - names.get(modality, set()))
+        if lacking:
+            raise InputError(
+                f"{modality} ({feature_set}) lacks {len(lacking)} names of {split} that the other "
+                f"modalities have: {first_few(lacking)}"
+            )
+
+
+def _join(columns: dict[str, dataset.Columns], info: CorpusInfo, zero_valence: str) -> Split:
+    first = next(iter(columns.values()))
+    return Split(
+        names=first.names,
+        features={modality: _utterance(column) for modality, column in columns.items()},
+        labels=_masked(first.emotion, first.valence, info, zero_valence),
+    )
+
+
+def _utterance(column: dataset.Columns) -> np.ndarray:
+    """float32 [N, D]: each clip's rows averaged, which every model of today would do first."""
+    if (column.lengths == 1).all():
+        return column.feature
+    stops = np.cumsum(column.lengths)
+    clips = zip(stops - column.lengths, stops, strict=True)
+    return np.stack([features_lib.mean_over_frames(column.feature[a:b]) for a, b in clips])
+
+
+def _masked(
+    emotion: np.ndarray, valence: np.ndarray, info: CorpusInfo, zero_valence: str
+) -> Labels:
+    emotion_mask = emotion != labels_lib.MISSING_EMOTION
+    valence_mask = ~np.isnan(valence)
+    if info.emotion_from_valence and zero_valence == "drop":
+        emotion_mask &= valence != 0
+    return Labels(
+        emotion=np.where(emotion_mask, emotion, 0).astype(np.int32),
+        emotion_mask=emotion_mask,
+        valence=np.where(valence_mask, valence, 0).astype(np.float32),
+        valence_mask=valence_mask,
+    )

@@ -1,0 +1,183 @@
+"""Reading a user's features: which sets there are, which clips they hold, each clip's array."""
+
+import hashlib
+import io
+import os
+import pathlib
+import re
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.data.labels import check_name
+from mer_jax.errors import InputError, first_few
+
+UTTERANCE = "utterance"
+FRAME = "frame"
+_LEVEL_ENDINGS = {"UTT": UTTERANCE, "FRA": FRAME}
+_LEVEL_PATTERN = re.compile(r"[-_](UTT|FRA)$")
+
+
+class FeatureSet(NamedTuple):
+    """A folder of features as it lies on disk, listed once and not yet read."""
+
+    name: str
+    folder: pathlib.Path
+    clips: dict[str, tuple[pathlib.Path, ...]]  # name -> its file, or its frames in their order
+    signature: str  # of every file's name, size and time: another one means a changed folder
+
+
+def features_folder(root: pathlib.Path) -> pathlib.Path:
+    """`root`/features, or an InputError that says which of the two is missing."""
+    if not root.is_dir():
+        raise InputError(f"config.data.root: no folder {root}")
+    if not (root / "features").is_dir():
+        raise InputError(f"{root}: no folder features/ in it")
+    return root / "features"
+
+
+def list_sets(root: pathlib.Path) -> list[str]:
+    """The names of the feature sets under `root`/features, sorted."""
+    with os.scandir(features_folder(root)) as entries:
+        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+
+
+def scan(root: pathlib.Path, name: str) -> FeatureSet:
+    """Lists a feature set: each folder once, names matched exactly.
+
+    Raises InputError where the set is missing (naming those present) or empty, or where a clip
+    is there as a file and as a folder.
+    """
+    folder = features_folder(root) / name
+    if not folder.is_dir():
+        present = ", ".join(list_sets(root)) or "none"
+        raise InputError(f"{folder.parent}: no feature set {name!r}; present: {present}")
+    clips: dict[str, tuple[pathlib.Path, ...]] = {}
+    seen = []
+    for clip, entry in _npy_entries(folder, with_folders=True):
+        check_name(clip, str(folder))
+        if clip in clips:
+            raise InputError(f"{folder}: duplicate name {clip!r}, as {clip}.npy and as a folder")
+        if entry.is_dir():
+            frames = [frame for _, frame in _npy_entries(pathlib.Path(entry.path))]
+            if not frames:
+                raise InputError(f"{entry.path}: a clip's folder without frames (.npy)")
+            clips[clip] = tuple(pathlib.Path(frame.path) for frame in frames)
+            seen += [(f"{clip}/{frame.name}", frame.stat()) for frame in frames]
+        else:
+            clips[clip] = (pathlib.Path(entry.path),)
+            seen.append((entry.name, entry.stat()))
+    if not clips:
+        raise InputError(f"{folder}: holds no features (.npy)")
+    return FeatureSet(name, folder, dict(sorted(clips.items())), _signature(seen))
+
+
+def signature_of(path: pathlib.Path) -> str:
+    """The signature of one file."""
+    return _signature([(path.name, path.stat())])
+
+
+def _signature(files: list[tuple[str, os.stat_result]]) -> str:
+    digest = hashlib.sha256()
+    for name, stat in sorted(files, key=lambda file: file[0]):
+        digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
+    return digest.hexdigest()
+
+
+def _npy_entries(folder: pathlib.Path, with_folders: bool = False):
+    """`(name without .npy, entry)` sorted by file name; hidden files are none of ours."""
+    with os.scandir(folder) as entries:
+        for entry in sorted(entries, key=lambda e: e.name):
+            if entry.name.startswith("."):
+                continue
+            if entry.name.endswith(".npy"):
+                yield entry.name.removesuffix(".npy"), entry
+            elif with_folders and entry.is_dir():
+                yield entry.name, entry
+
+
+def level(features: FeatureSet) -> str:
+    """UTTERANCE or FRAME: by the name's ending, else FRAME if any clip has more than one row."""
+    ending = _LEVEL_PATTERN.search(features.name)
+    if ending:
+        return _LEVEL_ENDINGS[ending[1]]
+    for files in features.clips.values():
+        if len(files) > 1 or read_array(files[0]).shape[0] > 1:
+            return FRAME
+    return UTTERANCE
+
+
+def read_clip(files: tuple[pathlib.Path, ...]) -> np.ndarray:
+    """One clip's rows: float32 [T, D], T being 1 for an utterance vector.
+
+    Raises InputError for frames of two sizes, and whatever `read_array` refuses.
+    """
+    rows = [read_array(file) for file in files]
+    sizes = {row.shape[1]: file for row, file in zip(rows, files, strict=True)}
+    if len(sizes) > 1:
+        raise InputError(_two_sizes(sizes))
+    return np.concatenate(rows) if len(rows) > 1 else rows[0]
+
+
+def mean_over_frames(rows_TxD: np.ndarray) -> np.ndarray:
+    """The utterance vector of a clip's rows: their mean, float32 [D]."""
+    if len(rows_TxD) == 1:
+        return rows_TxD[0]
+    return rows_TxD.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+def check_size(size: int, file: pathlib.Path, expected: int, expected_file: pathlib.Path) -> None:
+    """Refuses a set whose files have features of two sizes."""
+    if size != expected:
+        raise InputError(_two_sizes({expected: expected_file, size: file}))
+
+
+def _two_sizes(sizes: dict[int, pathlib.Path]) -> str:
+    (size_a, file_a), (size_b, file_b) = list(sizes.items())[:2]
+    return f"{file_b}: features of size {size_b}, but {file_a.name} has size {size_a}"
+
+
+def read_array(path: pathlib.Path) -> np.ndarray:
+    """One `.npy` file as float32 [T, D]; `(D,)` reads as one row.
+
+    Raises InputError for an empty or truncated file, one that needs a pickle, a shape that is no
+    feature, and values that are not finite.
+    """
+    data = path.read_bytes()
+    if not data:
+        raise InputError(f"{path}: an empty file")
+    file = io.BytesIO(data)
+    try:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
+        else:
+            shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(file)
+    except (ValueError, SyntaxError, TypeError) as error:
+        raise InputError(f"{path}: not a readable .npy file: {error}") from None
+    if dtype.kind not in "fiu":
+        raise InputError(f"{path}: holds {dtype}, not numbers")
+    if len(shape) not in (1, 2) or 0 in shape:
+        raise InputError(f"{path}: shape {shape}; a feature is (D,), (1, D) or (T, D)")
+    promised = dtype.itemsize
+    for length in shape:
+        promised *= length
+    held = len(data) - file.tell()
+    if promised != held:
+        raise InputError(f"{path}: its header promises {promised} bytes, the file holds {held}")
+    array = np.frombuffer(data, dtype, offset=file.tell())
+    array = array.reshape(shape, order="F" if fortran_order else "C")
+    with np.errstate(over="ignore"):
+        rows_TxD = np.atleast_2d(array).astype(np.float32)
+    finite = np.isfinite(rows_TxD)
+    if not finite.all():
+        bad = int(rows_TxD.size - finite.sum())
+        raise InputError(f"{path}: {bad} of {rows_TxD.size} values are NaN or infinite in float32")
+    return rows_TxD
+
+
+def check_present(names, features_names, where: str) -> None:
+    """Refuses `names` of which some have no feature in `features_names`."""
+    lacking = [name for name in names if name not in features_names]
+    if lacking:
+        raise InputError(f"{where}: {len(lacking)} names have no feature: {first_few(lacking)}")

@@ -1,0 +1,40 @@
+"""Who validates in which fold."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from mer_jax.errors import InputError
+
+
+def assign(
+    names: Sequence[str], k: int, seed: int, repeat: int, groups: Sequence[str] | None = None
+) -> np.ndarray:
+    """The fold in which each clip validates, int [N] in 0..k-1, aligned with `names`.
+
+    Random and unstratified, as the release splits: k - 1 folds of N // k clips and a last one
+    with the rest (3,373 into 674 x 4 + 677). With `groups`, one label a clip, a group is never
+    divided: in random order each goes to the fold that is smallest so far. Depends on the sorted
+    names, `seed` and `repeat`, not on the order of `names`.
+
+    Raises:
+      InputError: fewer clips, or groups, than folds.
+    """
+    names = np.asarray(names)
+    units = names if groups is None else np.asarray(groups)
+    distinct, unit = np.unique(units, return_inverse=True)
+    if len(distinct) < k:
+        what = "clips" if groups is None else "groups of clips"
+        raise InputError(f"config.folds={k}: only {len(distinct)} {what} to divide into folds")
+    order = np.random.default_rng((seed, repeat)).permutation(len(distinct))
+    if groups is None:
+        of_unit = np.empty(len(distinct), int)
+        of_unit[order] = np.minimum(np.arange(len(distinct)) // (len(distinct) // k), k - 1)
+        return of_unit[unit]
+    sizes = np.bincount(unit)
+    filled = np.zeros(k, int)
+    of_unit = np.empty(len(distinct), int)
+    for group in order:
+        of_unit[group] = filled.argmin()
+        filled[of_unit[group]] += sizes[group]
+    return of_unit[unit]

@@ -1,0 +1,335 @@
+"""Reading labels: the `.npz` of pickled dictionaries, without executing them, and the CSV."""
+
+import csv
+import io
+import math
+import pathlib
+import pickle
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.data.registry import TRAIN, CorpusInfo, Task
+from mer_jax.errors import InputError, first_few
+
+MISSING_EMOTION = -1  # within mer_jax.data and in the built dataset; a mask everywhere else
+MISSING_VALENCE = float("nan")
+_ABSENT_VALENCE = -10.0  # how the release writes a valence that nobody gave
+_PLACEHOLDER_EMOTION = "neutral"  # with _ABSENT_VALENCE for every clip: a corpus without labels
+_LABEL_FILES = ("label-6way.npz", "label.npz")
+_MAX_MEMBER_BYTES = 1 << 30
+CSV_COLUMNS = ("name", "discrete", "valence")
+
+
+class Label(NamedTuple):
+    """One clip's label: a class index or MISSING_EMOTION, a valence or NaN."""
+
+    emotion: int = MISSING_EMOTION
+    valence: float = MISSING_VALENCE
+
+
+def find_label_file(root: pathlib.Path) -> pathlib.Path:
+    """The label file of a user's folder."""
+    for name in _LABEL_FILES:
+        if (root / name).is_file():
+            return root / name
+    raise InputError(f"{root}: no label file; expected {' or '.join(_LABEL_FILES)}")
+
+
+def read_corpus(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, Label]]:
+    """Labels by split and name, as the label file lists them.
+
+    A corpus that the file lacks is absent. Raises InputError for an unreadable file, an emotion
+    outside the classes, a valence out of range, or a name that stands in two corpora.
+    """
+    members = read_npz(path)
+    unknown = sorted(set(members) - set(info.corpora))
+    if unknown:
+        raise InputError(
+            f"{path}: unknown corpus {unknown[0]!r}; {info.name} has: {', '.join(info.corpora)}"
+        )
+    splits = {
+        split: _parse_members(members[key], f"{path}, {key}", info)
+        for key, split in info.corpora.items()
+        if key in members
+    }
+    if not splits:
+        raise InputError(f"{path}: holds none of {', '.join(info.corpora)}")
+    seen: dict[str, str] = {}
+    for split, labels in splits.items():
+        both = [name for name in labels if name in seen]
+        if both:
+            raise InputError(
+                f"{path}: {len(both)} duplicate names stand in {seen[both[0]]} and in {split}: "
+                f"{first_few(both)}"
+            )
+        seen.update(dict.fromkeys(labels, split))
+        if split != TRAIN and _all_placeholders(labels, info.task):
+            splits[split] = dict.fromkeys(labels, Label())
+    return {
+        split: {name: _known(label) for name, label in labels.items()}
+        for split, labels in splits.items()
+    }
+
+
+def read_given(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, Label]]:
+    """Labels supplied later, by split and name; a CSV's stand under the split "".
+
+    Raises:
+      InputError: the file is neither a CSV with the columns of a submission nor a label npz.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such label file")
+    if path.suffix == ".npz":
+        return read_corpus(path, info)
+    return {
+        "": {
+            name: _known(_parse_label(discrete, valence, f"{path}, {name}", info))
+            for name, (discrete, valence) in read_csv(path).items()
+        }
+    }
+
+
+def read_csv(path: pathlib.Path) -> dict[str, tuple[str, str]]:
+    """A submission's cells, `(discrete, valence)` by name; an absent column reads as empty."""
+    try:
+        text = path.read_text(encoding="utf-8-sig")
+        rows = list(csv.reader(io.StringIO(text), strict=True))
+    except (UnicodeDecodeError, csv.Error) as error:
+        raise InputError(f"{path}: not a CSV file: {error}") from None
+    header = rows[0] if rows else []
+    if header.count("name") != 1 or not set(header) & {"discrete", "valence"}:
+        raise InputError(f"{path}: the first line must be {','.join(CSV_COLUMNS)}, not {header}")
+    labels: dict[str, tuple[str, str]] = {}
+    for line, row in enumerate(rows[1:], start=2):
+        if not row:
+            continue
+        if len(row) != len(header):
+            raise InputError(f"{path}: line {line} has {len(row)} cells, the header {len(header)}")
+        cells = dict(zip(header, row, strict=True))
+        if cells["name"] in labels:
+            raise InputError(f"{path}: line {line}: duplicate name {cells['name']!r}")
+        labels[cells["name"]] = (cells.get("discrete", ""), cells.get("valence", ""))
+    return labels
+
+
+def read_npz(path: pathlib.Path) -> dict[str, dict]:
+    """The dictionaries of a label file by corpus; its pickles are read by an allow-list."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                member.filename.removesuffix(".npy"): _read_member(archive, member, path)
+                for member in archive.infolist()
+            }
+    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+        raise InputError(f"{path}: not a readable npz file: {error}") from None
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: pathlib.Path) -> dict:
+    where = f"{path}, {member.filename}"
+    if member.file_size > _MAX_MEMBER_BYTES:
+        raise InputError(f"{where}: {member.file_size} bytes are no label file")
+    file = io.BytesIO(archive.read(member))
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, _, dtype = read_header(file)
+    except (ValueError, KeyError, SyntaxError, TypeError) as error:
+        raise InputError(f"{where}: not a NumPy array: {error}") from None
+    if shape != () or dtype != object:
+        raise InputError(f"{where}: expected one pickled dictionary, found {dtype} {shape}")
+    content = _unpickle(file, where)
+    if not isinstance(content, dict):
+        raise InputError(f"{where}: expected a dictionary, found {type(content).__name__}")
+    return content
+
+
+def _parse_members(members: Mapping, where: str, info: CorpusInfo) -> dict[str, Label]:
+    labels = {}
+    for name, entry in members.items():
+        check_name(name, where)
+        if not isinstance(entry, dict) or "emo" not in entry:
+            raise InputError(f"{where}, {name}: expected {{'emo': ..., 'val': ...}}, found {entry!r}")
+        labels[name] = _parse_label(entry["emo"], entry.get("val"), f"{where}, {name}", info)
+    return labels
+
+
+def check_name(name, where: str) -> None:
+    """Refuses a clip's name that is no plain file name."""
+    if not isinstance(name, str) or not name or name in (".", ".."):
+        raise InputError(f"{where}: {name!r} is no name of a clip")
+    if not name.isprintable() or "/" in name or "\\" in name:
+        raise InputError(f"{where}: the name {name!r} holds a separator or a control character")
+
+
+def _parse_label(emotion, valence, where: str, info: CorpusInfo) -> Label:
+    valence = _parse_valence(valence, where, info.task)
+    if not info.emotion_from_valence:
+        return Label(_parse_emotion(emotion, where, info.task), valence)
+    if not math.isnan(valence) and valence != _ABSENT_VALENCE:
+        return Label(int(valence >= 0), valence)
+    # Only a CSV can name the class of a clip whose valence is unknown: npz files hold a filler.
+    known = isinstance(emotion, str)
+    return Label(_parse_emotion(emotion, where, info.task) if known else MISSING_EMOTION, valence)
+
+
+def _parse_emotion(emotion, where: str, task: Task) -> int:
+    if emotion is None or emotion == "" or (isinstance(emotion, float) and math.isnan(emotion)):
+        return MISSING_EMOTION
+    if isinstance(emotion, str) and emotion in task.classes:
+        return task.classes.index(emotion)
+    if isinstance(emotion, str) and emotion.isascii() and emotion.isdigit():
+        emotion = int(emotion)
+    if isinstance(emotion, int) and not isinstance(emotion, bool):
+        if 0 <= emotion < len(task.classes):
+            return emotion
+    raise InputError(
+        f"{where}: emotion {emotion!r} is outside the classes {', '.join(task.classes)} "
+        f"(or 0 to {len(task.classes) - 1})"
+    )
+
+
+def _parse_valence(valence, where: str, task: Task) -> float:
+    """The valence as written, _ABSENT_VALENCE included: the placeholder rule needs to see it."""
+    if valence is None or valence == "":
+        return MISSING_VALENCE
+    try:
+        number = MISSING_VALENCE if isinstance(valence, bool) else float(valence)
+    except (TypeError, ValueError, OverflowError):
+        raise InputError(f"{where}: valence {valence!r} is not a number") from None
+    if math.isnan(number) or number == _ABSENT_VALENCE:
+        return number
+    if task.valence_range is None:
+        return MISSING_VALENCE
+    low, high = task.valence_range
+    if not low <= number <= high:
+        raise InputError(f"{where}: valence {number} is outside [{low:g}, {high:g}]")
+    return number
+
+
+def _all_placeholders(labels: Mapping[str, Label], task: Task) -> bool:
+    """Whether the release's placeholder is all there is; without a valence nothing tells."""
+    if task.valence_range is None or _PLACEHOLDER_EMOTION not in task.classes:
+        return False
+    placeholder = Label(task.classes.index(_PLACEHOLDER_EMOTION), _ABSENT_VALENCE)
+    return all(label == placeholder for label in labels.values())
+
+
+def _known(label: Label) -> Label:
+    return label._replace(valence=MISSING_VALENCE) if label.valence == _ABSENT_VALENCE else label
+
+
+# A pickle is a program that may call whatever it can name. What follows is all that a label
+# file's program can name: stand-ins that build plain Python values and touch nothing of NumPy's.
+
+
+class _Stub:
+    """A callable that a pickle may name; its state cannot be set."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call):
+        self._call = call
+
+    def __call__(self, *arguments):
+        return self._call(*arguments)
+
+    def __setstate__(self, state):
+        raise pickle.UnpicklingError("sets the state of a function")
+
+
+class _DType:
+    """A dtype in a pickle: one of the plain kinds, with its byte order."""
+
+    __slots__ = ("code", "order")
+
+    def __init__(self, code, *_):
+        if not isinstance(code, str) or code[:1] not in ("O", "f", "i", "u", "b", "U"):
+            raise pickle.UnpicklingError(f"holds an array of dtype {code!r}")
+        self.code, self.order = code, "="
+
+    def __setstate__(self, state):
+        self.order = {"<": "<", ">": ">"}.get(state[1], "=")
+
+    def values(self, data) -> Iterator:
+        if not isinstance(data, bytes) or self.code[0] == "O":
+            raise pickle.UnpicklingError("holds raw bytes for objects")
+        return iter(np.frombuffer(data, np.dtype(self.code).newbyteorder(self.order)).tolist())
+
+
+class _Array:
+    """An array in a pickle: its values as a flat list."""
+
+    __slots__ = ("shape", "values")
+
+    def __init__(self, *_):
+        self.shape, self.values = (), []
+
+    def __setstate__(self, state):
+        _, shape, dtype, _, data = state
+        if not isinstance(dtype, _DType):
+            raise pickle.UnpicklingError("holds an array without a dtype")
+        values = list(data) if isinstance(data, list) else list(dtype.values(data))
+        if len(values) != math.prod(shape):
+            raise pickle.UnpicklingError("holds an array whose size is not its shape's")
+        self.shape, self.values = shape, values
+
+    def item(self):
+        if self.shape != ():
+            raise pickle.UnpicklingError(f"holds an array of shape {self.shape} for a value")
+        return self.values[0]
+
+
+def _scalar(dtype, data):
+    if not isinstance(dtype, _DType):
+        raise pickle.UnpicklingError("holds a scalar without a dtype")
+    return next(dtype.values(data))
+
+
+def _encode(text, encoding):
+    """How protocol 2 writes bytes."""
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"encodes as {encoding!r}")
+    return text.encode("latin-1")
+
+
+_ALLOWED = {
+    **{
+        (f"numpy.{core}.multiarray", name): _Stub(call)
+        for core in ("core", "_core")  # NumPy 1.x and 2.x
+        for name, call in (("_reconstruct", _Array), ("scalar", _scalar))
+    },
+    ("numpy", "dtype"): _Stub(_DType),
+    ("numpy", "ndarray"): _Stub(_Array),
+    ("_codecs", "encode"): _Stub(_encode),
+}
+
+
+class _Unpickler(pickle.Unpickler):
+    def find_class(self, module, name):
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"its pickle asks for {module}.{name}")
+        return _ALLOWED[module, name]
+
+
+def _unpickle(file: io.BytesIO, where: str):
+    try:
+        return _plain(_Unpickler(file).load())
+    except Exception as error:  # whatever a damaged or hostile stream provokes, it is refused
+        raise InputError(f"{where}: refused, not a plain label file: {error}") from None
+
+
+def _plain(value):
+    if isinstance(value, _Array):
+        return _plain(value.item())
+    if isinstance(value, dict):
+        return {key: _plain(entry) for key, entry in value.items()}
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise pickle.UnpicklingError(f"holds a {type(value).__name__.strip('_')}")

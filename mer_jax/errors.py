@@ -1,0 +1,13 @@
+"""The one exception for what a user can mend: wrong input, told in a sentence."""
+
+from collections.abc import Iterable
+
+
+class InputError(Exception):
+    """Wrong input: what is wrong, where, and what to do. Ends a command with status 2."""
+
+
+def first_few(items: Iterable, limit: int = 3) -> str:
+    """The first `limit` of `items` for a message: `a, b, c, ...`."""
+    items = list(items)
+    return ", ".join(str(item) for item in items[:limit]) + (", ..." if len(items) > limit else "")

@@ -1,0 +1,1 @@
+"""From kept weights to predictions, scores, files and tables."""

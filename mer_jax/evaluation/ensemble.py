@@ -1,0 +1,76 @@
+"""Predictions of kept weights, averaged over folds and repeats, and their scores."""
+
+import functools
+import math
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mer_jax import metrics
+from mer_jax.config import HParams, Static
+from mer_jax.data.registry import Task
+from mer_jax.models.layers import Batch
+from mer_jax.training import loop
+
+
+class Predictions(NamedTuple):
+    """Raw predictions; a head that the task lacks is None. A leading run axis may stand before N."""
+
+    emotion: np.ndarray | None  # logits, float32 [..., N, C]
+    valence: np.ndarray | None  # float32 [..., N]
+
+
+def predict(
+    static: Static,
+    hparams: HParams,
+    kept: dict[str, Any],
+    features: dict[str, np.ndarray],
+    batch_size: int,
+) -> Predictions:
+    """What each of the R kept runs predicts for N clips: logits [R, N, C], valence [R, N].
+
+    `features` are float32 [N, D] by modality; they go through the device `batch_size` at a time.
+    """
+    apply = jax.jit(jax.vmap(functools.partial(_apply, static, hparams), in_axes=(0, 0, 0, None)))
+    weights = jax.device_put((kept["params"], kept.get("model_state", {}), kept.get("scaler", {})))
+    count = len(next(iter(features.values())))
+    size = min(batch_size, count)
+    parts = []
+    for start in range(0, count, size):
+        rows = {m: np.asarray(x[start : start + size]) for m, x in features.items()}
+        held = min(size, count - start)
+        rows = {m: np.pad(x, ((0, size - held), (0, 0))) for m, x in rows.items()}
+        parts.append(jax.tree.map(lambda y, held=held: np.asarray(y)[:, :held], apply(*weights, rows)))
+    return jax.tree.map(lambda *ys: np.concatenate(ys, axis=1), *parts)
+
+
+def _apply(static, hparams, params, model_state, scaler, rows) -> Predictions:
+    features = {m: loop.standardise(x, scaler.get(m)) for m, x in rows.items()}
+    batch = Batch(features, {}, jnp.ones(len(next(iter(features.values())))))
+    variables = {"params": params, **model_state}
+    output = loop.build_model(static).apply(variables, batch, hparams.model)
+    return Predictions(output.emotion, output.valence)
+
+
+def average(predictions: Predictions, runs=slice(None)) -> Predictions:
+    """Mean logits and mean valence of the chosen runs, or of all (the protocol's ensemble)."""
+    return jax.tree.map(lambda y: y[runs].mean(0, dtype=np.float64).astype(np.float32), predictions)
+
+
+def score(task: Task, predictions: Predictions, labels) -> dict[str, float | None]:
+    """Every metric of the task, None where the labels for it are missing."""
+    weight = jnp.ones(len(labels.emotion))
+    found = _compute(task)(predictions.emotion, predictions.valence, labels, weight)
+    return {name: number(float(value)) for name, value in found.items()}
+
+
+@functools.cache
+def _compute(task: Task):
+    return jax.jit(functools.partial(metrics.compute, task))
+
+
+def number(value: float) -> float | None:
+    """JSON has no NaN: a metric that cannot be computed is None."""
+    return value if math.isfinite(value) else None

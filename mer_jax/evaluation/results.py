@@ -1,0 +1,101 @@
+"""What results.json holds: cross-validation, the best trial, test scores over repeats."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+
+from mer_jax import config as config_lib
+from mer_jax import metrics
+from mer_jax.data.corpus import Split
+from mer_jax.data.registry import Task
+from mer_jax.evaluation import ensemble
+from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.training.grid import Outcome
+
+OK, FAILED = "ok", "failed"
+
+
+def over_repeats(values: Sequence[float | None]) -> dict[str, Any] | None:
+    """`{"mean", "std", "values"}`; std has ddof 1 and is None for one repeat; None without values."""
+    if not values or any(value is None for value in values):
+        return None
+    return {
+        "mean": float(np.mean(values)),
+        "std": float(np.std(values, ddof=1)) if len(values) > 1 else None,
+        "values": list(values),
+    }
+
+
+def cross_validation(
+    outcomes: Sequence[Outcome], trial: int, task: Task
+) -> dict[str, dict[str, Any] | None]:
+    """A trial's scores: each repeat's is the mean over its folds at their own best epochs.
+
+    A failed run is left out of its repeat's mean.
+    """
+    by_repeat: dict[int, list[Outcome]] = {}
+    for outcome in outcomes:
+        if outcome.run.trial == trial and outcome.best_epoch >= 0:
+            by_repeat.setdefault(outcome.run.repeat, []).append(outcome)
+    scores = {}
+    for name in metrics.names(task):
+        folds = [[o.validation[name] for o in by_repeat[r]] for r in sorted(by_repeat)]
+        scores[name] = over_repeats([ensemble.number(float(np.mean(fold))) for fold in folds])
+    return scores
+
+
+def best_trial(outcomes: Sequence[Outcome], trials: int, task: Task) -> int:
+    """The trial with the best selection metric in cross-validation, averaged over repeats."""
+
+    def quality(trial: int) -> float:
+        score = cross_validation(outcomes, trial, task)[task.selection]
+        return -np.inf if score is None else task.selection_sign * score["mean"]
+
+    return max(range(trials), key=quality)  # the first of equals
+
+
+def test_scores(
+    task: Task,
+    predictions: Mapping[str, Predictions],
+    splits: Mapping[str, Split],
+    repeat_of_run: np.ndarray,
+) -> dict[str, Any]:
+    """`test` (each repeat's fold ensemble) and `ensemble` (all repeats together) by split."""
+    test, together = {}, {}
+    for name, split in splits.items():
+        scores = [
+            ensemble.score(
+                task, ensemble.average(predictions[name], repeat_of_run == repeat), split.labels
+            )
+            for repeat in np.unique(repeat_of_run)
+        ]
+        test[name] = {m: over_repeats([s[m] for s in scores]) for m in metrics.names(task)}
+        together[name] = ensemble.score(task, ensemble.average(predictions[name]), split.labels)
+    return {"test": test, "ensemble": together}
+
+
+def assemble(
+    outcomes: Sequence[Outcome],
+    trials: Sequence[dict[str, Any]],
+    best: int,
+    task: Task,
+    test: dict[str, Any],
+) -> dict[str, Any]:
+    """The content of results.json."""
+    return {
+        "cross_validation": cross_validation(outcomes, best, task),
+        **test,
+        "best": {key: trials[best].get(key) for key in config_lib.varied(list(trials))},
+        "runs": [
+            {
+                "hparams": trials[outcome.run.trial],
+                "repeat": outcome.run.repeat,
+                "fold": outcome.run.fold,
+                "best_epoch": outcome.best_epoch if outcome.best_epoch >= 0 else None,
+                "validation": {n: ensemble.number(v) for n, v in outcome.validation.items()},
+                "status": OK if outcome.best_epoch >= 0 else FAILED,
+            }
+            for outcome in outcomes
+        ],
+    }

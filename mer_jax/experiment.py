@@ -1,0 +1,243 @@
+"""The four modes: build, train, evaluate and predict, each from a checked config and a workdir."""
+
+import importlib.metadata
+import json
+import logging
+import pathlib
+import subprocess
+from typing import Any, NamedTuple
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from mer_jax import config as config_lib
+from mer_jax import files
+from mer_jax.config import HParams, Static
+from mer_jax.data import corpus as corpus_lib
+from mer_jax.data.corpus import Corpus, Split
+from mer_jax.data.registry import SYNTHETIC, TRAIN, VALIDATION, corpus_info
+from mer_jax.errors import InputError
+from mer_jax.evaluation import ensemble, report, submission
+from mer_jax.evaluation import results as results_lib
+from mer_jax.training import grid
+from mer_jax.training.checkpoint import Checkpoints
+
+LOG = logging.getLogger("mer_jax")
+CONFIG_FILE = "config.json"
+RESULTS_FILE = "results.json"
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets")
+
+
+class _Model(NamedTuple):
+    """The kept weights of a workdir and what it takes to predict with them."""
+
+    static: Static
+    hparams: HParams
+    kept: dict[str, Any]
+    sizes: dict[str, int]  # of the features, by modality
+    batch_size: int
+
+
+def build(config: ConfigDict) -> None:
+    """Builds the datasets that the config names where they are absent or outdated."""
+    for name, directory in corpus_lib.build(config).items():
+        print(f"{name}: {directory}")
+
+
+def train(config: ConfigDict, workdir: pathlib.Path) -> None:
+    """Cross-validates the grid, keeps the best trial, predicts and scores the test splits.
+
+    Started again in its workdir it continues where it was, or says that it is done.
+    """
+    info = corpus_info(config.data.corpus)
+    modalities = tuple(corpus_lib.modalities(config))
+    trials = config_lib.trials(config)
+    for trial in trials:  # refuses what does not fit together before anything is built
+        config_lib.static_of(config, trial, modalities, info.task)
+    _check_same_config(config, workdir)
+    corpus = corpus_lib.load(config)
+    record = _record(config, corpus, workdir)
+    if (workdir / RESULTS_FILE).is_file():
+        LOG.info("%s: already trained", workdir)
+        _show(_read_json(workdir / RESULTS_FILE), config, workdir)
+        return
+    chunks = grid.plan(config, trials, modalities, corpus.task, record["chunk"])
+    samples, folds = _divide(config, corpus)
+    files.write_json(workdir / CONFIG_FILE, record)
+    LOG.info(
+        "%d runs (%d trials, %d repeats, %d folds) in %d chunks",
+        sum(len(chunk.runs) for chunk in chunks), len(trials), config.repeats,
+        max(config.folds, 1), len(chunks),
+    )  # fmt: skip
+    checkpoints = Checkpoints(workdir)
+    outcomes = grid.train(config, trials, chunks, samples, folds, checkpoints)
+    best = results_lib.best_trial(outcomes, len(trials), corpus.task)
+    kept = grid.kept_runs(chunks, best, checkpoints)
+    checkpoints.save_kept(kept)
+    model = _Model(
+        static=config_lib.static_of(config, trials[best], modalities, corpus.task),
+        hparams=config_lib.hparams_of(trials[best]),
+        kept=kept,
+        sizes=record["sizes"],
+        batch_size=config.evaluate.batch_size,
+    )
+    test = _test(model, _test_splits(config, corpus), workdir)
+    results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
+    files.write_json(workdir / RESULTS_FILE, results)
+    checkpoints.drop_progress()
+    _show(results, config, workdir)
+
+
+def evaluate(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None) -> None:
+    """Predicts and scores the test splits anew, with the labels of a file where one is given.
+
+    Rewrites the predictions and the parts `test` and `ensemble` of results.json.
+    """
+    results, model = _restore(config, workdir)
+    corpus = corpus_lib.load(config)
+    splits = _test_splits(config, corpus)
+    if labels is not None:
+        splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)
+    results = {**results, **_test(model, splits, workdir)}
+    files.write_json(workdir / RESULTS_FILE, results)
+    _show(results, config, workdir)
+
+
+def predict(config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path) -> None:
+    """Writes the prediction of every clip in config.data.root's features, labelled or not."""
+    _, model = _restore(config, workdir)
+    if not config.data.root:
+        raise InputError("--mode=predict needs --config.data.root, the folder that holds features/")
+    names, features = corpus_lib.from_folder(
+        pathlib.Path(config.data.root), corpus_lib.modalities(config)
+    )
+    together = ensemble.average(_predict(model, features))
+    submission.write(out, names, together, model.static.task)
+    print(f"{len(names)} predictions: {out}")
+
+
+def _divide(config: ConfigDict, corpus: Corpus):
+    """The samples that training sees and their folds. Test splits are not among them."""
+    split = corpus.splits[TRAIN]
+    validation = None
+    if not config.folds:
+        if VALIDATION not in corpus.splits:
+            raise InputError(
+                f"config.folds=0 needs a {VALIDATION} split, which the label file lacks; use 2 or more"
+            )
+        validation = corpus.splits[VALIDATION]
+    groups = None
+    if config.data.group_folds:
+        if corpus.info.group is None:
+            raise InputError(f"config.data.group_folds: {corpus.info.name}'s names tell no groups")
+        groups = [corpus.info.group(name) for name in split.names.tolist()]
+    samples = grid.training_samples(split, validation)
+    return samples, grid.make_folds(config, samples, split.names, groups)
+
+
+def _test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
+    return corpus.test_splits(without=None if config.folds else VALIDATION)
+
+
+def _test(model: _Model, splits: dict[str, Split], workdir: pathlib.Path) -> dict[str, Any]:
+    """Predicts `splits`, writes their CSV files, and gives their scores."""
+    task = model.static.task
+    predictions = {}
+    for name, split in splits.items():
+        predictions[name] = _predict(model, split.features)
+        together = ensemble.average(predictions[name])
+        submission.write(workdir / "predictions" / f"{name}.csv", split.names, together, task)
+    return results_lib.test_scores(task, predictions, splits, model.kept["repeat"])
+
+
+def _predict(model: _Model, features: dict[str, np.ndarray]) -> ensemble.Predictions:
+    sizes = {modality: x.shape[1] for modality, x in features.items()}
+    if sizes != model.sizes:
+        raise InputError(f"features of sizes {sizes}; the weights were trained on {model.sizes}")
+    return ensemble.predict(model.static, model.hparams, model.kept, features, model.batch_size)
+
+
+def _restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], _Model]:
+    """The results and the model of a workdir, by its own config.json.
+
+    Of `config` only what predicting takes is used: no override changes the model.
+    """
+    for name in (CONFIG_FILE, RESULTS_FILE):
+        if not (workdir / name).is_file():
+            raise InputError(f"{workdir}: no {name}; train in this workdir first")
+    results, record = _read_json(workdir / RESULTS_FILE), _read_json(workdir / CONFIG_FILE)
+    saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
+    trial = next(
+        trial
+        for trial in config_lib.trials(saved)
+        if all(trial.get(key) == value for key, value in results["best"].items())
+    )
+    model = _Model(
+        static=config_lib.static_of(
+            saved,
+            trial,
+            tuple(corpus_lib.modalities(saved)),
+            corpus_info(saved.data.corpus).task,
+        ),
+        hparams=config_lib.hparams_of(trial),
+        kept=Checkpoints(workdir).restore_kept(),
+        sizes=record["sizes"],
+        batch_size=config.evaluate.batch_size,
+    )
+    return results, model
+
+
+def _check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
+    path = workdir / CONFIG_FILE
+    if not path.is_file():
+        return
+    theirs = config_lib.flatten(config_lib.check(config_lib.read_saved(path)))
+    ours = config_lib.flatten(config)
+    for key, value in ours.items():
+        if value != theirs[key]:
+            raise InputError(
+                f"{workdir} holds a run with config.{key}={theirs[key]!r}, not {value!r}: use "
+                "another --workdir, or leave --config out to continue that run"
+            )
+
+
+def _record(config: ConfigDict, corpus: Corpus, workdir: pathlib.Path) -> dict[str, Any]:
+    """The content of config.json: as it stands there, or made for a workdir that has none."""
+    path = workdir / CONFIG_FILE
+    if path.is_file():
+        record = _read_json(path)
+        if record["dataset"] != corpus.fingerprint:
+            raise InputError(
+                f"{workdir} was begun on a dataset that has changed since: use another --workdir"
+            )
+        return record
+    return {
+        "config": config.to_dict(),
+        "chunk": grid.chunk_size(config),
+        "dataset": corpus.fingerprint,
+        "sizes": {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()},
+        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "commit": _commit(),
+    }
+
+
+def _commit() -> str | None:
+    """The commit of the code that runs, or None where it stands in no git checkout."""
+    command = ["git", "-C", str(config_lib.CONFIGS), "describe", "--always", "--dirty", "--abbrev=40"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()
+
+
+def _read_json(path: pathlib.Path) -> dict[str, Any]:
+    try:
+        return json.loads(path.read_text())
+    except ValueError as error:
+        raise InputError(f"{path}: not a JSON file: {error}") from None
+
+
+def _show(results: dict[str, Any], config: ConfigDict, workdir: pathlib.Path) -> None:
+    print(report.table(results, synthetic=config.data.corpus == SYNTHETIC))
+    print(f"Scores: {workdir / RESULTS_FILE}; predictions: {workdir / 'predictions'}")

@@ -1,0 +1,22 @@
+"""`python -m mer_jax.main`: reads the command line and hands over to a mode of the experiment."""
+
+from mer_jax import command_line
+
+
+def main(arguments: command_line.Arguments) -> None:
+    """Runs the chosen mode."""
+    from mer_jax import experiment  # a mistake on the command line is told before these load
+
+    match arguments.mode:
+        case "build":
+            experiment.build(arguments.config)
+        case "train":
+            experiment.train(arguments.config, arguments.workdir)
+        case "evaluate":
+            experiment.evaluate(arguments.config, arguments.workdir, arguments.labels)
+        case "predict":
+            experiment.predict(arguments.config, arguments.workdir, arguments.out)
+
+
+if __name__ == "__main__":
+    command_line.run(main)

@@ -1,0 +1,1 @@
+"""Encoders, fusions and heads as pure functions of their parameters."""

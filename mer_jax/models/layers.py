@@ -1,0 +1,74 @@
+"""What the models are made of: a batch, a dense layer that starts as PyTorch's, dropout, stacks."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Bool, Float, Key, Num
+
+
+class Batch(NamedTuple):
+    """What every model takes. Padded rows and frames must reach no statistic."""
+
+    features: dict[str, Array]  # by modality: float32 [B, D], or [B, T, D] at frame level
+    frame_mask: dict[str, Array]  # by frame-level modality: bool [B, T], False for padding
+    row_weight: Array  # float32 [B], 0 for padding
+
+
+def torch_uniform(key: Key[Array, ""], shape: tuple[int, ...], fan_in: int) -> Array:
+    """Uniform in +-1/sqrt(fan_in): how `torch.nn.Linear` starts weights and biases."""
+    bound = fan_in**-0.5
+    return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+
+
+class TorchDense(nn.Module):
+    """x W + b over the last axis, initialised by `torch_uniform`."""
+
+    features: int
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "*batch D"]) -> Float[Array, "*batch H"]:
+        """Maps the last axis to `features`."""
+        fan_in = x.shape[-1]
+        kernel_DxH = self.param("kernel", torch_uniform, (fan_in, self.features), fan_in)
+        bias_H = self.param("bias", torch_uniform, (self.features,), fan_in)
+        y = x @ kernel_DxH
+        return y + jnp.broadcast_to(bias_H, y.shape)
+
+
+def dropout(x: Float[Array, "..."], rate: Num[Array, ""] | float, key: Key[Array, ""]) -> Array:
+    """Zeroes each value with probability `rate`, which may be traced, and rescales the others."""
+    keep = jax.random.bernoulli(key, 1 - rate, x.shape)
+    return jnp.where(keep, x / (1 - rate), 0)
+
+
+class Encoder(nn.Module):
+    """Dense, ReLU, dropout for each of `widths`; one width is the paper's Eq. 1."""
+
+    widths: tuple[int, ...]
+
+    @nn.compact
+    def __call__(
+        self, x: Float[Array, "B D"], rate: Num[Array, ""] | float, train: bool
+    ) -> Float[Array, "B H"]:
+        """The hidden vectors of a batch; dropout acts where `train`."""
+        for i, width in enumerate(self.widths):
+            x = nn.relu(TorchDense(width, name=f"dense_{i}")(x))
+            if train:
+                x = dropout(x, rate, self.make_rng("dropout"))
+        return x
+
+
+def mean_over_frames(x: Float[Array, "B T D"], mask: Bool[Array, "B T"]) -> Float[Array, "B D"]:
+    """Each row's mean over its own frames; a row without frames is zero."""
+    weight_BxTx1 = mask[..., None].astype(x.dtype)
+    return (x * weight_BxTx1).sum(1) / jnp.maximum(weight_BxTx1.sum(1), 1)
+
+
+def utterance_vectors(batch: Batch) -> dict[str, Float[Array, "B _"]]:
+    """The batch's features with frame-level modalities averaged over time."""
+    return {
+        modality: x if x.ndim == 2 else mean_over_frames(x, batch.frame_mask[modality])
+        for modality, x in batch.features.items()
+    }

@@ -1,0 +1,41 @@
+"""The whole model: a fusion of the modalities, then the two heads of Eq. 2 and 3."""
+
+from typing import NamedTuple
+
+from flax import linen as nn
+from jaxtyping import Array
+
+from mer_jax.data.registry import Task
+from mer_jax.models.fusion import FUSIONS
+from mer_jax.models.layers import Batch, TorchDense
+
+
+class Output(NamedTuple):
+    """What every model gives; a head that the task lacks is None."""
+
+    emotion: Array | None  # logits, float32 [B, C]
+    valence: Array | None  # float32 [B]
+    aux: dict[str, Array]  # further losses by name, each a scalar over the batch's weighted rows
+
+
+class MultitaskModel(nn.Module):
+    """A fusion and one linear head for each half of the task."""
+
+    fusion: nn.Module
+    task: Task
+
+    @nn.compact
+    def __call__(self, batch: Batch, settings: dict, train: bool = False) -> Output:
+        """Predicts a batch; `settings` are the fusion's traced ones, such as dropout."""
+        z_BxH, aux = self.fusion(batch, settings, train)
+        emotion = valence = None
+        if self.task.classes:
+            emotion = TorchDense(len(self.task.classes), name="emotion")(z_BxH)
+        if self.task.valence_range:
+            valence = TorchDense(1, name="valence")(z_BxH)[:, 0]
+        return Output(emotion, valence, aux)
+
+
+def build(fusion: str, settings: dict, modalities: tuple[str, ...], task: Task) -> MultitaskModel:
+    """The model of a fusion's name, its static settings, the modalities in order, and a task."""
+    return MultitaskModel(FUSIONS[fusion](modalities=modalities, **settings), task)

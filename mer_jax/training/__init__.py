@@ -1,0 +1,1 @@
+"""Compiled training: many runs side by side, resumable, blind to test labels."""

@@ -1,0 +1,256 @@
+"""The grid: every trial, repeat and fold as a run, in chunks of runs that train side by side."""
+
+import logging
+import time
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from ml_collections import ConfigDict
+
+from mer_jax import metrics
+from mer_jax.config import HParams, Static, hparams_of, static_of
+from mer_jax.data import folds as folds_lib
+from mer_jax.data.corpus import Labels, Split
+from mer_jax.data.registry import Task
+from mer_jax.errors import InputError
+from mer_jax.training import loop
+from mer_jax.training.checkpoint import Checkpoints
+from mer_jax.training.loop import Fold, RunState, Samples
+
+LOG = logging.getLogger("mer_jax")
+# Runs side by side by device. On two CPU cores one wide product of many runs loses to a few
+# narrow ones; an accelerator wants as many as its memory takes.
+_AUTO_CHUNK = {"cpu": 15, "gpu": 90, "tpu": 90}
+
+
+class Run(NamedTuple):
+    """One training: a trial's hyper-parameters in one fold of one repeat."""
+
+    trial: int
+    repeat: int
+    fold: int
+
+
+class Chunk(NamedTuple):
+    """Runs of one program; `width` of them are computed, the last chunk's surplus being copies."""
+
+    static: Static
+    runs: tuple[Run, ...]
+    width: int
+
+    @property
+    def padded(self) -> tuple[Run, ...]:
+        """The runs, the last one repeated to the width."""
+        return self.runs + self.runs[-1:] * (self.width - len(self.runs))
+
+
+class Outcome(NamedTuple):
+    """What a run leaves: its best epoch (-1: none was finite) and its curves."""
+
+    run: Run
+    best_epoch: int
+    validation: dict[str, float]  # every metric at the best epoch; NaN throughout where it failed
+    history: dict[str, np.ndarray]  # float32 [E]
+
+
+def chunk_size(config: ConfigDict) -> int:
+    """The number of runs side by side: the config's, or the rule's for this kind of device."""
+    if config.train.chunk != "auto":
+        return config.train.chunk
+    return _AUTO_CHUNK.get(jax.default_backend(), _AUTO_CHUNK["gpu"])
+
+
+def plan(
+    config: ConfigDict,
+    trials: Sequence[dict[str, Any]],
+    modalities: tuple[str, ...],
+    task: Task,
+    size: int,
+) -> list[Chunk]:
+    """Every run once, grouped by what changes shapes, cut into chunks of one width a group."""
+    groups: dict[Static, list[Run]] = {}
+    for number, trial in enumerate(trials):
+        runs = groups.setdefault(static_of(config, trial, modalities, task), [])
+        for repeat in range(config.repeats):
+            runs += [Run(number, repeat, fold) for fold in range(max(config.folds, 1))]
+    devices = jax.device_count()
+    chunks = []
+    for static, runs in groups.items():
+        width = min(size, len(runs))
+        width += -width % devices
+        cuts = range(0, len(runs), width)
+        chunks += [Chunk(static, tuple(runs[start : start + width]), width) for start in cuts]
+    return chunks
+
+
+def training_samples(train: Split, validation: Split | None) -> Samples:
+    """The rows that runs index: train's, then those of a validation split of its own."""
+    splits = [train] if validation is None else [train, validation]
+    return Samples(
+        features={
+            m: np.concatenate([split.features[m] for split in splits]) for m in train.features
+        },
+        labels=Labels(*map(np.concatenate, zip(*(split.labels for split in splits), strict=True))),
+    )
+
+
+def make_folds(
+    config: ConfigDict, samples: Samples, names: np.ndarray, groups: Sequence[str] | None
+) -> dict[tuple[int, int], Fold]:
+    """The Fold of every (repeat, fold), all padded alike.
+
+    `names` are train's; rows of `samples` beyond them are a validation split, which then is the
+    one fold.
+    """
+    rows = np.arange(len(samples.labels.emotion))
+    divided = {}
+    for repeat in range(config.repeats):
+        if config.folds:
+            of = folds_lib.assign(names, config.folds, config.seed, repeat, groups)
+            for fold in range(config.folds):
+                divided[repeat, fold] = rows[of != fold], rows[of == fold]
+        else:
+            divided[repeat, 0] = rows[: len(names)], rows[len(names) :]
+    longest = max(len(train) for train, _ in divided.values())
+    longest += -longest % config.train.batch_size
+    longest_validation = max(len(validation) for _, validation in divided.values())
+    return {
+        key: Fold(
+            *_padded(train, longest),
+            *_padded(validation, longest_validation),
+            scaler=_scaler(samples, train) if config.data.standardise else {},
+        )
+        for key, (train, validation) in divided.items()
+    }
+
+
+def _padded(index: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    padded = np.zeros(length, np.int32)
+    padded[: len(index)] = index
+    return padded, (np.arange(length) < len(index)).astype(np.float32)
+
+
+def _scaler(samples: Samples, rows: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Mean and deviation by column of the training rows; a constant column keeps its scale."""
+    scaler = {}
+    for modality, x in samples.features.items():
+        mean = x[rows].mean(0, dtype=np.float64)
+        deviation = x[rows].std(0, dtype=np.float64)
+        deviation[deviation == 0] = 1
+        scaler[modality] = mean.astype(np.float32), deviation.astype(np.float32)
+    return scaler
+
+
+def train(
+    config: ConfigDict,
+    trials: Sequence[dict[str, Any]],
+    chunks: Sequence[Chunk],
+    samples: Samples,
+    folds: dict[tuple[int, int], Fold],
+    checkpoints: Checkpoints,
+) -> list[Outcome]:
+    """Trains every run that `checkpoints` does not hold finished, and gives all outcomes."""
+    # A mesh of Auto axes: jit places each run's arithmetic on the device that holds the run.
+    mesh = jax.make_mesh((jax.device_count(),), ("run",), axis_types=(AxisType.Auto,))
+    by_run = NamedSharding(mesh, PartitionSpec("run"))
+    on_device = jax.device_put(samples, NamedSharding(mesh, PartitionSpec()))
+    programs: dict[Static, loop.Train] = {}
+    whole_batches = all(
+        fold.train_weight.sum() > len(fold.train_weight) - config.train.batch_size
+        for fold in folds.values()
+    )
+    outcomes = []
+    for number, chunk in enumerate(chunks):
+        finished = checkpoints.restore_chunk(number)
+        if finished is None:
+            program = programs.setdefault(
+                chunk.static, loop.make_train(chunk.static, whole_batches)
+            )
+            title = f"chunk {number + 1}/{len(chunks)} ({len(chunk.runs)} runs)"
+            state = _train_chunk(
+                config, trials, chunk, program, on_device, folds, by_run, checkpoints, number, title
+            )
+            finished = _finished(state, [folds[run.repeat, run.fold] for run in chunk.padded])
+            checkpoints.save_chunk(number, finished)
+        outcomes += _outcomes(chunk, finished)
+    if all(outcome.best_epoch < 0 for outcome in outcomes):
+        raise InputError(
+            "every run failed: no epoch of any had a finite validation score; lower the learning "
+            "rate or standardise the features (config.data.standardise=True)"
+        )
+    return outcomes
+
+
+def _train_chunk(
+    config, trials, chunk, program, samples, folds, by_run, checkpoints, number, title
+) -> RunState:
+    runs = chunk.padded
+    hparams = jax.device_put(_stack([_arrays(hparams_of(trials[run.trial])) for run in runs]), by_run)
+    keys = jnp.stack([loop.run_key(config.seed, run.repeat, run.fold) for run in runs])
+    of_runs = jax.device_put(_stack([folds[run.repeat, run.fold] for run in runs]), by_run)
+    state = program.init(hparams, samples, jax.device_put(keys, by_run))
+    epochs, epoch = config.train.epochs, 0
+    left = checkpoints.restore_progress(number, epochs, state)
+    if left is not None:
+        epoch, state = left
+        LOG.info("%s: continuing after epoch %d", title, epoch)
+    state = jax.device_put(state, by_run)
+    saved = time.monotonic()
+    while epoch < epochs:
+        stop = min(epoch + config.train.segment, epochs)
+        state = jax.block_until_ready(
+            program.advance(hparams, of_runs, samples, state, jnp.int32(epoch), jnp.int32(stop))
+        )
+        epoch = stop
+        selection = chunk.static.task.selection
+        best = chunk.static.task.selection_sign * np.asarray(state.best.score)
+        LOG.info("%s: epoch %d/%d, best %s %.3f", title, epoch, epochs, selection, best.mean())
+        if epoch < epochs and time.monotonic() - saved >= config.train.checkpoint_seconds:
+            checkpoints.save_progress(number, epoch, epochs, state)
+            saved = time.monotonic()
+    return state
+
+
+def _arrays(hparams: HParams) -> HParams:
+    return jax.tree.map(np.float32, hparams)
+
+
+def _stack(trees: Sequence[Any]) -> Any:
+    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
+
+
+def _finished(state: RunState, folds: Sequence[Fold]) -> dict[str, Any]:
+    """What is left of a chunk: the kept weights, how to scale their input, and the curves."""
+    return {
+        "params": state.best.params,
+        "model_state": state.best.model_state,
+        "scaler": _stack([fold.scaler for fold in folds]),
+        "best_epoch": state.best.epoch,
+        "history": state.history,
+    }
+
+
+def _outcomes(chunk: Chunk, finished: dict[str, Any]) -> Iterator[Outcome]:
+    names = metrics.names(chunk.static.task)
+    for i, run in enumerate(chunk.runs):
+        epoch = int(finished["best_epoch"][i])
+        history = {name: np.asarray(values[i]) for name, values in finished["history"].items()}
+        at_best = {name: float(history[name][epoch]) if epoch >= 0 else np.nan for name in names}
+        yield Outcome(run, epoch, at_best, history)
+
+
+def kept_runs(chunks: Sequence[Chunk], trial: int, checkpoints: Checkpoints) -> dict[str, Any]:
+    """What the chunks left of a trial's runs, those that failed left out, with their repeats."""
+    trees = []
+    for number, chunk in enumerate(chunks):
+        rows = [i for i, run in enumerate(chunk.runs) if run.trial == trial]
+        if rows:
+            finished = checkpoints.restore_chunk(number)
+            finished["repeat"] = np.array([run.repeat for run in chunk.padded])
+            rows = [i for i in rows if finished["best_epoch"][i] >= 0]
+            trees.append(jax.tree.map(lambda x, rows=rows: np.asarray(x)[rows], finished))
+    return jax.tree.map(lambda *leaves: np.concatenate(leaves), *trees)
