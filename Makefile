@@ -19,6 +19,7 @@ quickstart: $(VENV)/runtime
 
 test: $(VENV)/development
 	$(VENV)/bin/ruff check .
+	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/python -m pytest
 
 clean:

@@ -1,4 +1,4 @@
-"""The configuration that a run left in its config.json: `--config=configs/saved.py:DIR/config.json`."""
+"""A finished or begun run's configuration: `--config=configs/saved.py:DIR/config.json`."""
 
 from mer_jax import config as config_lib
 

@@ -1,4 +1,4 @@
-"""The full protocol on the embedded synthetic corpus; its scores say nothing about the challenge."""
+"""The full protocol on the synthetic corpus; its scores say nothing about the challenge."""
 
 from configs import base
 

@@ -30,7 +30,9 @@ class Arguments:
 
     def __init__(self):
         if _CONFIG.value is None:
-            raise InputError("--config is missing, and no --workdir=DIR with a config.json is given")
+            raise InputError(
+                "--config is missing, and no --workdir=DIR with a config.json is given"
+            )
         self.config = config_lib.check(_CONFIG.value)
         self.mode = _MODE.value
         if _WORKDIR.value is None and self.mode != "build":
@@ -90,8 +92,9 @@ def _parse_or_raise(argv: list[str]) -> list[str]:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
         raise InputError(str(error)) from None
-    except (OSError, ImportError, SyntaxError, AttributeError, KeyError, TypeError, ValueError) as error:
-        # What a config file provokes while it is loaded, and ml_collections' own complaints.
+    except InputError:
+        raise
+    except Exception as error:  # a config file is code: whatever it raises is its reader's to mend
         raise InputError(f"{_value_of(argv, 'config')}: {error}") from None
     if rest[1:]:
         raise InputError(f"{rest[1]!r} is no flag; flags begin with --")

@@ -123,7 +123,7 @@ def _divide(config: ConfigDict, corpus: Corpus):
     if not config.folds:
         if VALIDATION not in corpus.splits:
             raise InputError(
-                f"config.folds=0 needs a {VALIDATION} split, which the label file lacks; use 2 or more"
+                f"config.folds=0 needs a {VALIDATION} split, which the label file lacks: use folds"
             )
         validation = corpus.splits[VALIDATION]
     groups = None
@@ -223,7 +223,15 @@ def _record(config: ConfigDict, corpus: Corpus, workdir: pathlib.Path) -> dict[s
 
 def _commit() -> str | None:
     """The commit of the code that runs, or None where it stands in no git checkout."""
-    command = ["git", "-C", str(config_lib.CONFIGS), "describe", "--always", "--dirty", "--abbrev=40"]
+    command = [
+        "git",
+        "-C",
+        str(config_lib.CONFIGS),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

@@ -92,7 +92,9 @@ def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
     if data.tfds_dir:
         return root, pathlib.Path(data.tfds_dir)
     if root is None:
-        raise InputError("config.data.root is empty: name the folder with the label file and features/")
+        raise InputError(
+            "config.data.root is empty: name the folder with the label file and features/"
+        )
     of_root = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
     return root, default / f"{data.corpus}-{of_root}"
 
@@ -177,8 +179,10 @@ def given_labels(
     return replaced
 
 
-def from_folder(root: pathlib.Path, chosen: dict[str, str]) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Every name of a folder of features and its vectors by modality, float32 [N, D]; no labels.
+def from_folder(
+    root: pathlib.Path, chosen: dict[str, str]
+) -> tuple[list[str], dict[str, np.ndarray]]:
+    """Every name in a folder of features, and float32 [N, D] by modality; no labels are read.
 
     Raises InputError for a name that one modality lacks, beside what reading refuses.
     """

@@ -107,7 +107,9 @@ def read(target: pathlib.Path) -> dict[str, Columns]:
             for folder in sorted(arrays.iterdir())
         }
     except (OSError, ValueError, EOFError) as error:
-        raise InputError(f"{arrays}: damaged ({error}); remove {target} to build it again") from None
+        raise InputError(
+            f"{arrays}: damaged ({error}); remove {target} to build it again"
+        ) from None
 
 
 def _read_source(target: pathlib.Path) -> dict | None:
@@ -138,7 +140,9 @@ def _build(
     beside = pathlib.Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
     try:
         with _quiet():
-            builder = builder_class(info)(config=config, data_dir=beside, file_format="array_record")
+            builder = builder_class(info)(
+                config=config, data_dir=beside, file_format="array_record"
+            )
             builder.download_and_prepare(
                 download_config=tfds.download.DownloadConfig(manual_dir=root),
                 file_format="array_record",
@@ -184,13 +188,14 @@ def _parse(builder: FeatureSetBuilder, split: str) -> Columns:
     for start in range(0, len(source), _BLOCK):
         for record in source.__getitems__(range(start, min(start + _BLOCK, len(source)))):
             example.ParseFromString(record)
-            record = example.features.feature
+            fields = example.features.feature
+            vectors = np.frombuffer(fields["feature"].bytes_list.value[0], np.float32)
             rows.append(
                 (
-                    record["name"].bytes_list.value[0].decode(),
-                    record["emotion"].int64_list.value[0],
-                    record["valence"].float_list.value[0],
-                    np.frombuffer(record["feature"].bytes_list.value[0], np.float32).reshape(-1, size),
+                    fields["name"].bytes_list.value[0].decode(),
+                    fields["emotion"].int64_list.value[0],
+                    fields["valence"].float_list.value[0],
+                    vectors.reshape(-1, size),
                 )
             )
     rows.sort(key=lambda row: row[0])

@@ -21,6 +21,10 @@ _ABSENT_VALENCE = -10.0  # how the release writes a valence that nobody gave
 _PLACEHOLDER_EMOTION = "neutral"  # with _ABSENT_VALENCE for every clip: a corpus without labels
 _LABEL_FILES = ("label-6way.npz", "label.npz")
 _MAX_MEMBER_BYTES = 1 << 30
+# What zipfile raises for damaged, encrypted or unknown kinds of archives.
+_UNREADABLE_NPZ = (
+    OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError
+)  # fmt: skip
 CSV_COLUMNS = ("name", "discrete", "valence")
 
 
@@ -124,7 +128,7 @@ def read_npz(path: pathlib.Path) -> dict[str, dict]:
                 member.filename.removesuffix(".npy"): _read_member(archive, member, path)
                 for member in archive.infolist()
             }
-    except (OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError) as error:
+    except _UNREADABLE_NPZ as error:
         raise InputError(f"{path}: not a readable npz file: {error}") from None
 
 
@@ -142,7 +146,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: pathli
         shape, _, dtype = read_header(file)
     except (ValueError, KeyError, SyntaxError, TypeError) as error:
         raise InputError(f"{where}: not a NumPy array: {error}") from None
-    if shape != () or dtype != object:
+    if shape != () or not dtype.hasobject:
         raise InputError(f"{where}: expected one pickled dictionary, found {dtype} {shape}")
     content = _unpickle(file, where)
     if not isinstance(content, dict):
@@ -155,7 +159,9 @@ def _parse_members(members: Mapping, where: str, info: CorpusInfo) -> dict[str, 
     for name, entry in members.items():
         check_name(name, where)
         if not isinstance(entry, dict) or "emo" not in entry:
-            raise InputError(f"{where}, {name}: expected {{'emo': ..., 'val': ...}}, found {entry!r}")
+            raise InputError(
+                f"{where}, {name}: expected {{'emo': ..., 'val': ...}}, found {entry!r}"
+            )
         labels[name] = _parse_label(entry["emo"], entry.get("val"), f"{where}, {name}", info)
     return labels
 
@@ -186,9 +192,9 @@ def _parse_emotion(emotion, where: str, task: Task) -> int:
         return task.classes.index(emotion)
     if isinstance(emotion, str) and emotion.isascii() and emotion.isdigit():
         emotion = int(emotion)
-    if isinstance(emotion, int) and not isinstance(emotion, bool):
-        if 0 <= emotion < len(task.classes):
-            return emotion
+    is_index = isinstance(emotion, int) and not isinstance(emotion, bool)
+    if is_index and 0 <= emotion < len(task.classes):
+        return emotion
     raise InputError(
         f"{where}: emotion {emotion!r} is outside the classes {', '.join(task.classes)} "
         f"(or 0 to {len(task.classes) - 1})"

@@ -88,5 +88,7 @@ SYNTHETIC = "synthetic"
 def corpus_info(name: str) -> CorpusInfo:
     """The corpus called `name`, or an InputError that lists those there are."""
     if name not in CORPORA:
-        raise InputError(f"config.data.corpus: unknown corpus {name!r}; one of: {', '.join(CORPORA)}")
+        raise InputError(
+            f"config.data.corpus: unknown corpus {name!r}; one of: {', '.join(CORPORA)}"
+        )
     return CORPORA[name]

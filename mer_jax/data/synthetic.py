@@ -34,9 +34,7 @@ def feature_set(modality: str) -> str:
     return f"synthetic-{modality}-UTT"
 
 
-def ensure(
-    root: pathlib.Path, seed: int, pool: int, counts: dict[str, int] | None = None
-) -> None:
+def ensure(root: pathlib.Path, seed: int, pool: int, counts: dict[str, int] | None = None) -> None:
     """Writes the corpus to `root` unless it is there.
 
     `pool` is the number of unlabelled clips, `counts` the clips of the other splits (COUNTS).

@@ -16,7 +16,7 @@ from mer_jax.training import loop
 
 
 class Predictions(NamedTuple):
-    """Raw predictions; a head that the task lacks is None. A leading run axis may stand before N."""
+    """Raw predictions, with or without a leading run axis; a head that the task lacks is None."""
 
     emotion: np.ndarray | None  # logits, float32 [..., N, C]
     valence: np.ndarray | None  # float32 [..., N]
@@ -42,7 +42,8 @@ def predict(
         rows = {m: np.asarray(x[start : start + size]) for m, x in features.items()}
         held = min(size, count - start)
         rows = {m: np.pad(x, ((0, size - held), (0, 0))) for m, x in rows.items()}
-        parts.append(jax.tree.map(lambda y, held=held: np.asarray(y)[:, :held], apply(*weights, rows)))
+        part = apply(*weights, rows)
+        parts.append(jax.tree.map(lambda y, held=held: np.asarray(y)[:, :held], part))
     return jax.tree.map(lambda *ys: np.concatenate(ys, axis=1), *parts)
 
 

@@ -17,7 +17,10 @@ OK, FAILED = "ok", "failed"
 
 
 def over_repeats(values: Sequence[float | None]) -> dict[str, Any] | None:
-    """`{"mean", "std", "values"}`; std has ddof 1 and is None for one repeat; None without values."""
+    """`{"mean", "std", "values"}`; std has ddof 1, and is None for one repeat.
+
+    None where any repeat has no value.
+    """
     if not values or any(value is None for value in values):
         return None
     return {

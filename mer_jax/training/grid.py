@@ -189,7 +189,9 @@ def _train_chunk(
     config, trials, chunk, program, samples, folds, by_run, checkpoints, number, title
 ) -> RunState:
     runs = chunk.padded
-    hparams = jax.device_put(_stack([_arrays(hparams_of(trials[run.trial])) for run in runs]), by_run)
+    hparams = jax.device_put(
+        _stack([_arrays(hparams_of(trials[run.trial])) for run in runs]), by_run
+    )
     keys = jnp.stack([loop.run_key(config.seed, run.repeat, run.fold) for run in runs])
     of_runs = jax.device_put(_stack([folds[run.repeat, run.fold] for run in runs]), by_run)
     state = program.init(hparams, samples, jax.device_put(keys, by_run))

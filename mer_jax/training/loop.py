@@ -93,9 +93,7 @@ def build_model(static: Static) -> multitask.MultitaskModel:
     return multitask.build(static.fusion, dict(static.settings), static.modalities, static.task)
 
 
-def init_run(
-    static: Static, hparams: HParams, samples: Samples, key: Key[Array, ""]
-) -> RunState:
+def init_run(static: Static, hparams: HParams, samples: Samples, key: Key[Array, ""]) -> RunState:
     """A run before its first epoch."""
     key, init_key = jax.random.split(key)
     one_row = Batch({m: x[:1] for m, x in samples.features.items()}, {}, jnp.ones(1))
