@@ -56,12 +56,13 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
         config_lib.static_of(config, trial, modalities, info.task)
     _check_same_config(config, workdir)
     corpus = corpus_lib.load(config)
-    record = _record(config, corpus, workdir)
+    groups = grid.group(config, trials, modalities, corpus.task)
+    record = _record(config, corpus, groups, workdir)
     if (workdir / RESULTS_FILE).is_file():
         LOG.info("%s: already trained", workdir)
         _show(_read_json(workdir / RESULTS_FILE), config, workdir)
         return
-    chunks = grid.plan(config, trials, modalities, corpus.task, record["chunk"])
+    chunks = grid.cut(groups, record["chunk"])
     samples, folds = _divide(config, corpus)
     files.write_json(workdir / CONFIG_FILE, record)
     LOG.info(
@@ -201,7 +202,9 @@ def _check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
             )
 
 
-def _record(config: ConfigDict, corpus: Corpus, workdir: pathlib.Path) -> dict[str, Any]:
+def _record(
+    config: ConfigDict, corpus: Corpus, groups: grid.Groups, workdir: pathlib.Path
+) -> dict[str, Any]:
     """The content of config.json: as it stands there, or made for a workdir that has none."""
     path = workdir / CONFIG_FILE
     if path.is_file():
@@ -211,11 +214,12 @@ def _record(config: ConfigDict, corpus: Corpus, workdir: pathlib.Path) -> dict[s
                 f"{workdir} was begun on a dataset that has changed since: use another --workdir"
             )
         return record
+    sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
     return {
         "config": config.to_dict(),
-        "chunk": grid.chunk_size(config),
+        "chunk": grid.widths(config, groups, sizes),  # of each group of runs, in order
         "dataset": corpus.fingerprint,
-        "sizes": {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()},
+        "sizes": sizes,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "commit": _commit(),
     }

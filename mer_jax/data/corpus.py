@@ -158,8 +158,9 @@ def given_labels(
         known = {name for target in targets for name in splits[target].names.tolist()}
         strange = [name for name in labels if name not in known]
         if strange:
+            where = ", ".join(targets)
             raise InputError(
-                f"{path}: {len(strange)} names are not in {', '.join(targets)}: {first_few(strange)}"
+                f"{path}: {len(strange)} names are not in {where}: {first_few(strange)}"
             )
         for target in targets:
             names = splits[target].names.tolist()
@@ -182,7 +183,7 @@ def given_labels(
 def from_folder(
     root: pathlib.Path, chosen: dict[str, str]
 ) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Every name in a folder of features, and float32 [N, D] by modality; no labels are read.
+    """Every name in a folder of features and its vectors by modality: float32 [N, D].
 
     Raises InputError for a name that one modality lacks, beside what reading refuses.
     """

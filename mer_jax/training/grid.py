@@ -1,6 +1,7 @@
 """The grid: every trial, repeat and fold as a run, in chunks of runs that train side by side."""
 
 import logging
+import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -22,9 +23,12 @@ from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.loop import Fold, RunState, Samples
 
 LOG = logging.getLogger("mer_jax")
-# Runs side by side by device. On two CPU cores one wide product of many runs loses to a few
-# narrow ones; an accelerator wants as many as its memory takes.
-_AUTO_CHUNK = {"cpu": 15, "gpu": 90, "tpu": 90}
+# Runs side by side, by device. An accelerator wants many. On a CPU a step is bound by moving
+# parameters, gradients and both moments of Adam (16 bytes a parameter): runs that fit the last
+# cache together are fastest, and past 15 small ones nothing is gained (benchmarks/README.md).
+_MAX_CHUNK = {"cpu": 15, "gpu": 90, "tpu": 90}
+_CPU_CACHE_BYTES = 32 << 20
+_BYTES_PER_PARAMETER = 16
 
 
 class Run(NamedTuple):
@@ -57,33 +61,52 @@ class Outcome(NamedTuple):
     history: dict[str, np.ndarray]  # float32 [E]
 
 
-def chunk_size(config: ConfigDict) -> int:
-    """The number of runs side by side: the config's, or the rule's for this kind of device."""
-    if config.train.chunk != "auto":
-        return config.train.chunk
-    return _AUTO_CHUNK.get(jax.default_backend(), _AUTO_CHUNK["gpu"])
+Groups = dict[Static, list[Run]]
 
 
-def plan(
-    config: ConfigDict,
-    trials: Sequence[dict[str, Any]],
-    modalities: tuple[str, ...],
-    task: Task,
-    size: int,
-) -> list[Chunk]:
-    """Every run once, grouped by what changes shapes, cut into chunks of one width a group."""
-    groups: dict[Static, list[Run]] = {}
+def group(
+    config: ConfigDict, trials: Sequence[dict[str, Any]], modalities: tuple[str, ...], task: Task
+) -> Groups:
+    """Every run once, by the compiled program that it shares with others."""
+    groups: Groups = {}
     for number, trial in enumerate(trials):
         runs = groups.setdefault(static_of(config, trial, modalities, task), [])
         for repeat in range(config.repeats):
             runs += [Run(number, repeat, fold) for fold in range(max(config.folds, 1))]
-    devices = jax.device_count()
-    chunks = []
+    return groups
+
+
+def widths(config: ConfigDict, groups: Groups, sizes: dict[str, int]) -> list[int]:
+    """How many runs of each group train side by side: the config's number, or the rule's.
+
+    The rule looks at the kind of device and at the model's size (`sizes` are the features').
+    """
+    chosen = []
     for static, runs in groups.items():
-        width = min(size, len(runs))
-        width += -width % devices
-        cuts = range(0, len(runs), width)
-        chunks += [Chunk(static, tuple(runs[start : start + width]), width) for start in cuts]
+        most = config.train.chunk
+        if most == "auto":
+            backend = jax.default_backend()
+            most = _MAX_CHUNK.get(backend, _MAX_CHUNK["gpu"])
+            if backend == "cpu":
+                held = _BYTES_PER_PARAMETER * loop.count_parameters(static, sizes)
+                most = max(1, min(most, round(_CPU_CACHE_BYTES / held)))
+            most = _least_waste(len(runs), most)
+        chosen.append(min(most, len(runs)))
+    return chosen
+
+
+def _least_waste(runs: int, most: int) -> int:
+    """The width in (most / 2, most] whose chunks compute the fewest copies; the largest of them."""
+    return min(range(most, most // 2, -1), key=lambda width: math.ceil(runs / width) * width)
+
+
+def cut(groups: Groups, chosen: Sequence[int]) -> list[Chunk]:
+    """The groups in chunks of their widths, rounded up to whole devices."""
+    chunks = []
+    for (static, runs), width in zip(groups.items(), chosen, strict=True):
+        whole = width + -width % jax.device_count()
+        starts = range(0, len(runs), whole)
+        chunks += [Chunk(static, tuple(runs[start : start + whole]), whole) for start in starts]
     return chunks
 
 
@@ -168,7 +191,7 @@ def train(
         finished = checkpoints.restore_chunk(number)
         if finished is None:
             program = programs.setdefault(
-                chunk.static, loop.make_train(chunk.static, whole_batches)
+                chunk.static, loop.make_train(chunk.static, whole_batches, by_run)
             )
             title = f"chunk {number + 1}/{len(chunks)} ({len(chunk.runs)} runs)"
             state = _train_chunk(

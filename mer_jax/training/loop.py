@@ -16,6 +16,7 @@ from mer_jax import metrics
 from mer_jax.config import HParams, Static
 from mer_jax.data.corpus import Labels
 from mer_jax.models import multitask
+from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import Batch
 from mer_jax.training import losses, optimizer
 
@@ -72,18 +73,23 @@ def run_key(seed: int, repeat: int, fold: int) -> Key[Array, ""]:
     return jax.random.fold_in(jax.random.fold_in(key, repeat), fold)
 
 
-def make_train(static: Static, whole_batches: bool) -> Train:
+def make_train(
+    static: Static, whole_batches: bool, sharding: jax.sharding.Sharding | None = None
+) -> Train:
     """Compiled training of runs that share `static`.
 
     `whole_batches` says that every batch of every fold holds a sample; where it is False a batch
-    of padding alone leaves the run as it is.
+    of padding alone leaves the run as it is. `sharding` is that of the run axis: named for the
+    outputs too: a state that came back laid out otherwise would be compiled for once more.
     """
     init = functools.partial(init_run, static)
     advance = functools.partial(advance_run, static, whole_batches)
     return Train(
-        init=jax.jit(jax.vmap(init, in_axes=(0, None, 0))),
+        init=jax.jit(jax.vmap(init, in_axes=(0, None, 0)), out_shardings=sharding),
         advance=jax.jit(
-            jax.vmap(advance, in_axes=(0, 0, None, 0, None, None)), donate_argnums=(3,)
+            jax.vmap(advance, in_axes=(0, 0, None, 0, None, None)),
+            donate_argnums=(3,),
+            out_shardings=sharding,
         ),
     )
 
@@ -93,8 +99,16 @@ def build_model(static: Static) -> multitask.MultitaskModel:
     return multitask.build(static.fusion, dict(static.settings), static.modalities, static.task)
 
 
+def count_parameters(static: Static, sizes: dict[str, int]) -> int:
+    """The number of a model's parameters for features of these sizes; computes nothing."""
+    batch = Batch({m: jnp.zeros((1, size)) for m, size in sizes.items()}, {}, jnp.ones(1))
+    settings = dict.fromkeys(FUSIONS[static.fusion].TRACED, 0.0)
+    variables = jax.eval_shape(build_model(static).init, jax.random.key(0), batch, settings)
+    return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+
+
 def init_run(static: Static, hparams: HParams, samples: Samples, key: Key[Array, ""]) -> RunState:
-    """A run before its first epoch."""
+    """A run before its first epoch; of no weak type, which would compile `advance` twice."""
     key, init_key = jax.random.split(key)
     one_row = Batch({m: x[:1] for m, x in samples.features.items()}, {}, jnp.ones(1))
     model_state = build_model(static).init(init_key, one_row, hparams.model)
@@ -105,8 +119,8 @@ def init_run(static: Static, hparams: HParams, samples: Samples, key: Key[Array,
         model_state=model_state,
         opt_state=_optimizer(hparams).init(params),
         key=key,
-        best=Best(params, model_state, jnp.array(-jnp.inf), jnp.array(-1)),
-        history={name: jnp.full(static.epochs, jnp.nan) for name in names},
+        best=Best(params, model_state, jnp.float32(-jnp.inf), jnp.int32(-1)),
+        history={name: jnp.full(static.epochs, jnp.nan, jnp.float32) for name in names},
     )
 
 
