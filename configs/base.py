@@ -3,9 +3,12 @@
 from ml_collections import config_dict
 
 
-def grid(default):
-    """A key that takes one value or a tuple of values: a tuple is an axis of the grid."""
+def open_type(default):
+    """A key whose values can be of another type than its default's; checked all the same."""
     return config_dict.FieldReference(default, field_type=object)
+
+
+grid = open_type  # one value or a tuple of values: a tuple is an axis of the grid
 
 
 def get_config() -> config_dict.ConfigDict:
@@ -43,7 +46,7 @@ def get_config() -> config_dict.ConfigDict:
     config.train.weight_decay = grid(1e-5)  # L2, added to the gradient before Adam
     config.train.epochs = 100
     config.train.batch_size = 32
-    config.train.chunk = "auto"  # runs trained side by side; "auto": by device, or a number
+    config.train.chunk = open_type("auto")  # runs side by side: by device and model, or a number
     config.train.segment = 10  # epochs between two looks of the host: progress and checkpoints
     config.train.checkpoint_seconds = 60.0  # least time between two checkpoints of a chunk
 

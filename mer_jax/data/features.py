@@ -63,10 +63,10 @@ def scan(root: pathlib.Path, name: str) -> FeatureSet:
             if not frames:
                 raise InputError(f"{entry.path}: a clip's folder without frames (.npy)")
             clips[clip] = tuple(pathlib.Path(frame.path) for frame in frames)
-            seen += [(f"{clip}/{frame.name}", frame.stat()) for frame in frames]
+            seen += [(f"{clip}/{frame.name}", _stat(frame)) for frame in frames]
         else:
             clips[clip] = (pathlib.Path(entry.path),)
-            seen.append((entry.name, entry.stat()))
+            seen.append((entry.name, _stat(entry)))
     if not clips:
         raise InputError(f"{folder}: holds no features (.npy)")
     return FeatureSet(name, folder, dict(sorted(clips.items())), _signature(seen))
@@ -82,6 +82,13 @@ def _signature(files: list[tuple[str, os.stat_result]]) -> str:
     for name, stat in sorted(files, key=lambda file: file[0]):
         digest.update(f"{name}\0{stat.st_size}\0{stat.st_mtime_ns}\n".encode())
     return digest.hexdigest()
+
+
+def _stat(entry: os.DirEntry) -> os.stat_result:
+    try:
+        return entry.stat()
+    except OSError as error:  # a link to a disk that is not there, say
+        raise InputError(f"{entry.path}: cannot be read: {error.strerror}") from None
 
 
 def _npy_entries(folder: pathlib.Path, with_folders: bool = False):
@@ -143,7 +150,10 @@ def read_array(path: pathlib.Path) -> np.ndarray:
     Raises InputError for an empty or truncated file, one that needs a pickle, a shape that is no
     feature, and values that are not finite.
     """
-    data = path.read_bytes()
+    try:
+        data = path.read_bytes()
+    except OSError as error:
+        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if not data:
         raise InputError(f"{path}: an empty file")
     file = io.BytesIO(data)
@@ -153,11 +163,12 @@ def read_array(path: pathlib.Path) -> np.ndarray:
             shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
         else:
             shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(file)
-    except (ValueError, SyntaxError, TypeError) as error:
-        raise InputError(f"{path}: not a readable .npy file: {error}") from None
+    except Exception as error:  # a header is parsed as Python: a damaged one raises anything
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{path}: not a readable .npy file: {reason}") from None
     if dtype.kind not in "fiu":
         raise InputError(f"{path}: holds {dtype}, not numbers")
-    if len(shape) not in (1, 2) or 0 in shape:
+    if len(shape) not in (1, 2) or min(shape) < 1:
         raise InputError(f"{path}: shape {shape}; a feature is (D,), (1, D) or (T, D)")
     promised = dtype.itemsize
     for length in shape:
@@ -167,7 +178,7 @@ def read_array(path: pathlib.Path) -> np.ndarray:
         raise InputError(f"{path}: its header promises {promised} bytes, the file holds {held}")
     array = np.frombuffer(data, dtype, offset=file.tell())
     array = array.reshape(shape, order="F" if fortran_order else "C")
-    with np.errstate(over="ignore"):
+    with np.errstate(over="ignore", invalid="ignore"):
         rows_TxD = np.atleast_2d(array).astype(np.float32)
     finite = np.isfinite(rows_TxD)
     if not finite.all():

@@ -23,7 +23,7 @@ _LABEL_FILES = ("label-6way.npz", "label.npz")
 _MAX_MEMBER_BYTES = 1 << 30
 # What zipfile raises for damaged, encrypted or unknown kinds of archives.
 _UNREADABLE_NPZ = (
-    OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError
+    OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError
 )  # fmt: skip
 CSV_COLUMNS = ("name", "discrete", "valence")
 
@@ -60,8 +60,8 @@ def read_corpus(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, Lab
         for key, split in info.corpora.items()
         if key in members
     }
-    if not splits:
-        raise InputError(f"{path}: holds none of {', '.join(info.corpora)}")
+    if not any(splits.values()):
+        raise InputError(f"{path}: holds no clip of {', '.join(info.corpora)}")
     seen: dict[str, str] = {}
     for split, labels in splits.items():
         both = [name for name in labels if name in seen]
@@ -144,8 +144,9 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: pathli
             (2, 0): np.lib.format.read_array_header_2_0,
         }[version]
         shape, _, dtype = read_header(file)
-    except (ValueError, KeyError, SyntaxError, TypeError) as error:
-        raise InputError(f"{where}: not a NumPy array: {error}") from None
+    except Exception as error:  # a header is parsed as Python: a damaged one raises anything
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{where}: not a NumPy array: {reason}") from None
     if shape != () or not dtype.hasobject:
         raise InputError(f"{where}: expected one pickled dictionary, found {dtype} {shape}")
     content = _unpickle(file, where)
@@ -328,7 +329,8 @@ def _unpickle(file: io.BytesIO, where: str):
     try:
         return _plain(_Unpickler(file).load())
     except Exception as error:  # whatever a damaged or hostile stream provokes, it is refused
-        raise InputError(f"{where}: refused, not a plain label file: {error}") from None
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{where}: refused, not a plain label file: {reason}") from None
 
 
 def _plain(value):

@@ -64,7 +64,7 @@ def score(task: Task, predictions: Predictions, labels) -> dict[str, float | Non
     """Every metric of the task, None where the labels for it are missing."""
     weight = jnp.ones(len(labels.emotion))
     found = _compute(task)(predictions.emotion, predictions.valence, labels, weight)
-    return {name: number(float(value)) for name, value in found.items()}
+    return {name: number(float(found[name])) for name in metrics.names(task)}
 
 
 @functools.cache

@@ -1,0 +1,40 @@
+"""Guards for every test: shapes of annotations are checked, broadcasting of ranks is an error."""
+
+import os
+import subprocess
+import sys
+
+import jax
+import jaxtyping
+import pytest
+
+jaxtyping.install_import_hook(
+    ["mer_jax.metrics", "mer_jax.models", "mer_jax.training"], "beartype.beartype"
+)
+jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def compilation_cache(tmp_path_factory):
+    """A folder in which the tests of a session, and their processes, share what they compile."""
+    folder = tmp_path_factory.mktemp("compilation_cache")
+    jax.config.update("jax_compilation_cache_dir", str(folder))
+    jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+    return folder
+
+
+@pytest.fixture
+def command_line(compilation_cache):
+    """Runs `python -m mer_jax.main` with some arguments and gives the finished process."""
+
+    def run(*arguments, devices=1):
+        environment = {
+            **os.environ,
+            "JAX_COMPILATION_CACHE_DIR": str(compilation_cache),
+            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
+            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+        }
+        command = [sys.executable, "-m", "mer_jax.main", *map(str, arguments)]
+        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+
+    return run

@@ -1,0 +1,390 @@
+"""A corpus in memory: modalities joined by name, missing labels as masks, labels given later."""
+
+import logging
+import pathlib
+
+import numpy as np
+import pytest
+import tensorflow_datasets as tfds
+
+from mer_jax.data import corpus as corpus_lib
+from mer_jax.data import dataset
+from mer_jax.data.registry import MER2023
+from mer_jax.errors import InputError
+from tests import user_folder
+from tests.user_folder import AUDIO, TEXT
+
+
+@pytest.fixture
+def root(tmp_path):
+    return tmp_path / "user"
+
+
+@pytest.fixture
+def make_config(tmp_path, root):
+    def make(**changes):
+        return user_folder.config(root, tmp_path / "tfds", **changes)
+
+    return make
+
+
+@pytest.fixture
+def log(caplog):
+    caplog.set_level(logging.INFO, logger="mer_jax")
+    return caplog
+
+
+def write_set(root, feature_set, names, **options):
+    user_folder.write_features(root, feature_set, user_folder.vectors(names, **options))
+
+
+# Joining
+
+
+def test_modalities_are_joined_by_name(root, make_config):
+    names = user_folder.write_mer2023(root)
+    corpus = corpus_lib.load(make_config(features__text=TEXT))
+    assert list(corpus.splits) == ["train", "mer_multi", "mer_noise", "mer_semi", "unlabelled"]
+    for split_name, split in corpus.splits.items():
+        assert split.names.tolist() == sorted(names[split_name])
+        assert list(split.features) == ["audio", "text"]
+        for modality, feature_set in (("audio", AUDIO), ("text", TEXT)):
+            on_disk = [np.load(root / "features" / feature_set / f"{n}.npy") for n in split.names]
+            np.testing.assert_array_equal(split.features[modality], on_disk)
+
+
+def test_one_feature_set_may_serve_two_modalities(root, make_config):
+    user_folder.write_mer2023(root)
+    train = corpus_lib.load(make_config(features__video=AUDIO)).splits["train"]
+    np.testing.assert_array_equal(train.features["audio"], train.features["video"])
+
+
+def test_names_that_one_modality_lacks_are_counted(root, make_config):
+    user_folder.write_mer2023(root)
+    write_set(root, AUDIO, [f"more_{i}" for i in range(5)])
+    config = make_config(features__text=TEXT)
+    with pytest.raises(InputError) as refusal:
+        corpus_lib.load(config)
+    assert str(refusal.value) == (
+        "text (words-UTT) lacks 5 names of unlabelled that the other modalities have: "
+        "more_0, more_1, more_2, ..."
+    )
+
+
+def test_a_modality_that_lacks_a_whole_split(root, make_config):
+    names = user_folder.write_mer2023(root)
+    clips = user_folder.labelled(names["train"])
+    user_folder.write_labels(root, {"train_corpus": clips})
+    for split in ("mer_multi", "mer_noise", "mer_semi"):
+        for name in names[split]:
+            (root / "features" / AUDIO / f"{name}.npy").unlink()
+    config = make_config(features__text=TEXT)
+    with pytest.raises(InputError, match=r"^audio \(tones_UTT\) lacks 10 names of unlabelled"):
+        corpus_lib.load(config)
+
+
+def test_datasets_built_of_different_names_do_not_join(root, tmp_path, make_config):
+    user_folder.write_mer2023(root)
+    dataset.ensure(MER2023, root, tmp_path / "tfds", AUDIO)
+    clips = user_folder.labelled([f"train_{i:02d}" for i in range(11)])
+    user_folder.write_labels(root, {"train_corpus": clips})
+    (root / "features" / TEXT / "train_11.npy").unlink()
+    dataset.ensure(MER2023, root, tmp_path / "tfds", TEXT)
+    config = make_config(data__root="", features__text=TEXT)
+    with pytest.raises(
+        InputError, match=r"text \(words-UTT\) lacks 1 names of train .*: train_11$"
+    ):
+        corpus_lib.load(config)
+
+
+def test_a_frame_level_set_is_averaged_and_said_so(root, make_config, log):
+    clips = user_folder.labelled(["a", "b", "c"])
+    user_folder.write_labels(root, {"train_corpus": clips})
+    frames = {
+        "b": [[0.0, 1.0]],
+        "a": [[1.0, 2.0], [3.0, 6.0]],
+        "c": [[1.0, 1.0]] * 2 + [[4.0, 7.0]],
+    }
+    user_folder.write_features(root, "faces_FRA", frames)
+    write_set(root, AUDIO, clips)
+    corpus = corpus_lib.load(make_config(features__video="faces_FRA"))
+    video = corpus.splits["train"].features["video"]
+    assert video.dtype == np.float32
+    assert video.tolist() == [[2, 4], [0, 1], [2, 3]]
+    said = [r.getMessage() for r in log.records if "averaged over time" in r.getMessage()]
+    assert len(said) == 1
+    assert said[0].startswith("faces_FRA is frame level")
+
+
+def test_the_fingerprint_names_each_set(root, make_config):
+    user_folder.write_mer2023(root)
+    corpus = corpus_lib.load(make_config(features__text=TEXT))
+    assert corpus.fingerprint.keys() == {AUDIO, TEXT}
+    assert corpus.fingerprint[AUDIO] != corpus.fingerprint[TEXT]
+
+
+def test_test_splits_are_all_but_train_and_the_pool(root, make_config):
+    user_folder.write_mer2023(root)
+    corpus = corpus_lib.load(make_config())
+    assert list(corpus.test_splits()) == ["mer_multi", "mer_noise", "mer_semi"]
+    assert list(corpus.test_splits(without="mer_noise")) == ["mer_multi", "mer_semi"]
+
+
+def test_a_label_file_without_train(root, make_config):
+    names = user_folder.write_mer2023(root)
+    user_folder.write_labels(root, {"test1_corpus": user_folder.labelled(names["mer_multi"])})
+    with pytest.raises(InputError, match="the label file has no train corpus"):
+        corpus_lib.load(make_config())
+
+
+# Labels as masks
+
+
+def test_missing_labels_are_masks(root, make_config):
+    clips = {
+        "both": {"emo": "surprise", "val": -4.5},
+        "emotion": {"emo": "angry", "val": -10},
+        "valence": {"emo": None, "val": 0.0},
+        "none": {"emo": "", "val": None},
+    }
+    user_folder.write_labels(root, {"train_corpus": clips})
+    write_set(root, AUDIO, clips)
+    split = corpus_lib.load(make_config()).splits["train"]
+    assert split.names.tolist() == ["both", "emotion", "none", "valence"]
+    labels = split.labels
+    assert labels.emotion_mask.tolist() == [True, True, False, False]
+    assert labels.valence_mask.tolist() == [True, False, False, True]
+    assert labels.emotion[labels.emotion_mask].tolist() == [5, 1]
+    assert labels.valence[labels.valence_mask].tolist() == [-4.5, 0.0]
+    # What a mask hides must be harmless in a sum or as an index.
+    assert labels.emotion.min() >= 0
+    assert np.isfinite(labels.valence).all()
+
+
+def test_placeholders_leave_as_masks(root, make_config):
+    user_folder.write_mer2023(root)
+    corpus = corpus_lib.load(make_config())
+    for name, split in corpus.splits.items():
+        assert split.labels.emotion_mask.all() == (name == "train")
+        assert split.labels.emotion_mask.any() == (name == "train")
+        assert split.labels.valence_mask.any() == (name == "train")
+
+
+SENTIMENT = {"a": -1.5, "b": 0.0, "c": 2.0, "d": None}
+
+
+@pytest.mark.parametrize(
+    ("zero_valence", "classes"),
+    [("positive", [0, 1, 1, None]), ("drop", [0, None, 1, None])],
+)
+def test_sentiment_classes_with_zero_positive_or_dropped(root, make_config, zero_valence, classes):
+    clips = {name: {"emo": 0, "val": valence} for name, valence in SENTIMENT.items()}
+    user_folder.write_labels(root, {"train_corpus": clips}, "label.npz")
+    write_set(root, AUDIO, clips)
+    config = make_config(data__corpus="cmumosi", data__zero_valence=zero_valence)
+    labels = corpus_lib.load(config).splits["train"].labels
+    found = [
+        int(emotion) if known else None
+        for emotion, known in zip(labels.emotion, labels.emotion_mask, strict=True)
+    ]
+    assert found == classes
+    # Only the class of a zero is in doubt: its valence stays.
+    assert labels.valence_mask.tolist() == [True, True, True, False]
+    assert labels.valence[:3].tolist() == [-1.5, 0, 2]
+
+
+def test_a_zero_valence_drops_no_emotion_elsewhere(root, make_config):
+    clips = {"a": {"emo": "sad", "val": 0.0}, "b": {"emo": "happy", "val": 1.0}}
+    user_folder.write_labels(root, {"train_corpus": clips})
+    write_set(root, AUDIO, clips)
+    labels = corpus_lib.load(make_config(data__zero_valence="drop")).splits["train"].labels
+    assert labels.emotion_mask.tolist() == [True, True]
+
+
+def test_a_corpus_without_valence(root, make_config):
+    clips = {"dia0_utt0": {"emo": "joy", "val": 0.0}, "dia0_utt1": {"emo": 4, "val": 1.0}}
+    corpora = {"train_corpus": clips, "val_corpus": {"dia1_utt0": {"emo": 0}}}
+    user_folder.write_labels(root, corpora, "label.npz")
+    write_set(root, AUDIO, ["dia0_utt0", "dia0_utt1", "dia1_utt0"])
+    corpus = corpus_lib.load(make_config(data__corpus="meld"))
+    assert corpus.task.valence_range is None
+    assert list(corpus.splits) == ["train", "val"]
+    assert corpus.splits["train"].labels.emotion.tolist() == [1, 4]
+    for split in corpus.splits.values():
+        assert not split.labels.valence_mask.any()
+
+
+# Labels given later
+
+
+@pytest.fixture
+def corpus(root, make_config):
+    user_folder.write_mer2023(root)
+    return corpus_lib.load(make_config())
+
+
+def give(corpus, path, zero_valence="positive"):
+    return corpus_lib.given_labels(corpus, path, corpus.test_splits(), zero_valence)
+
+
+def known(split):
+    """The labels that are there, by name."""
+    labels = split.labels
+    return {
+        name: (
+            int(labels.emotion[i]) if labels.emotion_mask[i] else None,
+            float(labels.valence[i]) if labels.valence_mask[i] else None,
+        )
+        for i, name in enumerate(split.names.tolist())
+        if labels.emotion_mask[i] or labels.valence_mask[i]
+    }
+
+
+def test_a_csv_may_cover_a_part_of_several_splits(corpus, tmp_path):
+    path = tmp_path / "later.csv"
+    path.write_text("name,discrete,valence\nnoise_2,worried,-1.5\nmulti_1,happy,\nnoise_0,,2\n")
+    splits = give(corpus, path)
+    assert known(splits["mer_multi"]) == {"multi_1": (2, None)}
+    assert known(splits["mer_noise"]) == {"noise_0": (None, 2.0), "noise_2": (4, -1.5)}
+    assert known(splits["mer_semi"]) == {}
+    for name, split in splits.items():
+        assert split.names is corpus.splits[name].names
+        assert split.features is corpus.splits[name].features
+    assert known(corpus.splits["mer_multi"]) == {}, "the corpus itself stays as it was"
+
+
+def test_an_npz_may_cover_a_part_of_a_split(corpus, tmp_path):
+    # A whole label file: its train clips are nothing to score, whatever it says of them.
+    clips = {
+        "train_corpus": {"elsewhere": {"emo": "sad", "val": 1.0}},
+        "test3_corpus": {"pool_3": {"emo": "angry", "val": -10}},
+    }
+    splits = give(corpus, user_folder.write_labels(tmp_path, clips, "later.npz"))
+    assert known(splits["mer_semi"]) == {"pool_3": (1, None)}
+    assert known(splits["mer_noise"]) == {}
+
+
+def test_labels_given_later_replace_those_of_the_split(root, make_config, tmp_path):
+    names = user_folder.write_mer2023(root)
+    clips = {name: {"emo": "sad", "val": 1.0} for name in names["mer_multi"]}
+    train = user_folder.labelled(names["train"])
+    user_folder.write_labels(root, {"train_corpus": train, "test1_corpus": clips})
+    corpus = corpus_lib.load(make_config())
+    assert known(corpus.splits["mer_multi"]) == {"multi_0": (3, 1.0), "multi_1": (3, 1.0)}
+    path = tmp_path / "later.csv"
+    path.write_text("name,discrete,valence\nmulti_0,happy,2.5\n")
+    assert known(give(corpus, path)["mer_multi"]) == {"multi_0": (2, 2.5)}
+
+
+def test_names_that_no_split_has_are_counted(corpus, tmp_path):
+    path = tmp_path / "later.csv"
+    rows = [f"stranger_{i},sad,0" for i in range(4)] + ["multi_0,sad,0", "train_00,sad,0"]
+    path.write_text("\n".join(["name,discrete,valence", *rows]))
+    with pytest.raises(InputError) as refusal:
+        give(corpus, path)
+    assert str(refusal.value) == (
+        f"{path}: 5 names are not in mer_multi, mer_noise, mer_semi: "
+        "stranger_0, stranger_1, stranger_2, ..."
+    )
+
+
+def test_an_npzs_names_must_be_in_its_own_split(corpus, tmp_path):
+    clips = {"test1_corpus": {"noise_0": {"emo": "sad", "val": 1.0}}}
+    path = user_folder.write_labels(tmp_path, clips, "later.npz")
+    with pytest.raises(InputError, match=r"1 names are not in mer_multi: noise_0$"):
+        give(corpus, path)
+
+
+def test_a_file_that_labels_nothing(corpus, tmp_path):
+    path = tmp_path / "later.csv"
+    path.write_text("name,discrete,valence\n")
+    with pytest.raises(InputError, match=r"labels none of mer_multi, mer_noise, mer_semi"):
+        give(corpus, path)
+    clips = {"train_corpus": {"train_00": {"emo": "sad", "val": 1.0}}}
+    with pytest.raises(InputError, match="labels none of"):
+        give(corpus, user_folder.write_labels(tmp_path, clips, "later.npz"))
+
+
+@pytest.mark.parametrize(("zero_valence", "expected"), [("positive", 1), ("drop", None)])
+def test_zeros_given_later_are_dropped_as_well(root, make_config, tmp_path, zero_valence, expected):
+    corpora = {"train_corpus": {"a": {"emo": 0, "val": 1.0}}, "test_corpus": {"b": {"emo": 0}}}
+    user_folder.write_labels(root, corpora, "label.npz")
+    write_set(root, AUDIO, ["a", "b"])
+    corpus = corpus_lib.load(make_config(data__corpus="cmumosi"))
+    assert known(corpus.splits["test"]) == {}
+    path = tmp_path / "later.csv"
+    path.write_text("name,valence\nb,0\n")
+    assert known(give(corpus, path, zero_valence)["test"]) == {"b": (expected, 0.0)}
+
+
+# What is built, and where
+
+
+def test_all_sets_of_the_folder_are_built(root, tmp_path, make_config):
+    user_folder.write_mer2023(root)
+    built = corpus_lib.build(make_config(features__all=True, features__audio=""))
+    assert list(built) == [AUDIO, TEXT]
+    for name, target in built.items():
+        assert target == tmp_path / "tfds" / "mer2023" / name / "1.0.0"
+        assert len(dataset.read(target)["train"].names) == 12
+
+
+def test_only_the_sets_that_are_named_are_built(root, tmp_path, make_config):
+    user_folder.write_mer2023(root)
+    assert list(corpus_lib.build(make_config())) == [AUDIO]
+    assert not (tmp_path / "tfds" / "mer2023" / TEXT).exists()
+
+
+def test_a_config_without_a_feature_set(make_config, root):
+    user_folder.write_mer2023(root)
+    with pytest.raises(InputError, match=r"no feature set: name one or more of config\.features"):
+        corpus_lib.load(make_config(features__audio=""))
+
+
+def test_nothing_to_find_data_by(make_config):
+    with pytest.raises(InputError, match=r"config\.data\.root is empty"):
+        corpus_lib.build(make_config(data__root="", data__tfds_dir=""))
+    with pytest.raises(InputError, match=r"config\.features\.all needs config\.data\.root"):
+        corpus_lib.build(make_config(data__root="", features__all=True))
+
+
+def test_two_users_folders_never_share_a_dataset(tmp_path, monkeypatch):
+    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "home"))
+    places = []
+    for name in ("one", "two"):
+        (tmp_path / name).mkdir()
+        config = user_folder.config(tmp_path / name, pathlib.Path(), data__tfds_dir="")
+        places.append(corpus_lib.locate(config))
+    assert [root.name for root, _ in places] == ["one", "two"]
+    assert places[0][1] != places[1][1]
+    assert all(tfds_dir.is_relative_to(tmp_path / "home") for _, tfds_dir in places)
+
+
+# Any folder of features
+
+
+def test_every_clip_of_a_folder_without_labels(root):
+    user_folder.write_features(
+        root, "faces_FRA", {"b": {"0": [1.0, 2.0], "1": [3.0, 6.0]}, "a": [[5.0, 5.0]]}
+    )
+    user_folder.write_features(root, "x-UTT", {"a": np.array([1.0]), "b": [[2.0], [4.0]]})
+    names, features = corpus_lib.from_folder(root, {"audio": "x-UTT", "video": "faces_FRA"})
+    assert names == ["a", "b"]
+    assert {modality: x.tolist() for modality, x in features.items()} == {
+        "audio": [[1], [3]], "video": [[5, 5], [2, 4]]
+    }  # fmt: skip
+    assert all(x.dtype == np.float32 for x in features.values())
+
+
+@pytest.mark.parametrize(("lacking", "there"), [("x-UTT", "y-UTT"), ("y-UTT", "x-UTT")])
+def test_a_name_that_one_set_of_a_folder_lacks(root, lacking, there):
+    write_set(root, lacking, ["a"])
+    write_set(root, there, ["a", "b"])
+    with pytest.raises(InputError, match=rf"features/{lacking}: 1 names have no feature: b$"):
+        corpus_lib.from_folder(root, {"audio": "x-UTT", "text": "y-UTT"})
+
+
+def test_two_sizes_in_a_folder(root):
+    user_folder.write_features(root, "x-UTT", {"a": [1.0], "b": [1.0], "c": [1.0, 2.0]})
+    with pytest.raises(InputError, match=r"c\.npy: features of size 2, but a\.npy has size 1"):
+        corpus_lib.from_folder(root, {"audio": "x-UTT"})

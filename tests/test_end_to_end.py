@@ -1,0 +1,363 @@
+"""The main job through the command line and as functions: files, scores, resuming, blindness."""
+
+import csv
+import json
+import shutil
+
+import jax
+import numpy as np
+import pytest
+import sklearn.metrics as sk
+
+from mer_jax import config as config_lib
+from mer_jax import experiment
+from mer_jax.data import synthetic
+from mer_jax.data.registry import MER2023
+from mer_jax.training.checkpoint import Checkpoints
+
+COUNTS = {"train": 60, "mer_multi": 12, "mer_noise": 11, "mer_semi": 10}
+SPLITS = ("mer_multi", "mer_noise", "mer_semi")
+GRID = {
+    "model.hidden": (8, 6),
+    "train.learning_rate": (1e-2, 1e-3),
+    "train.epochs": 4,
+    "train.segment": 2,
+    "train.chunk": 5,
+    "folds": 3,
+    "repeats": 2,
+}
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("user") / "corpus"
+    synthetic.ensure(folder, seed=1, pool=4, counts=COUNTS)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def tfds_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("tfds")
+
+
+def config_of(root, tfds_dir, **changes):
+    """The small grid on a folder; dots in keys are written as __."""
+    config = config_lib.load_base()
+    settings = {
+        "data.root": str(root),
+        "data.tfds_dir": str(tfds_dir),
+        "features.audio": synthetic.feature_set("audio"),
+        "features.text": synthetic.feature_set("text"),
+        "features.video": synthetic.feature_set("video"),
+        **GRID,
+        **{key.replace("__", "."): value for key, value in changes.items()},
+    }
+    for key, value in settings.items():
+        *parents, leaf = key.split(".")
+        part = config
+        for parent in parents:
+            part = part[parent]
+        part[leaf] = value
+    return config_lib.check(config)
+
+
+@pytest.fixture(scope="module")
+def config(root, tfds_dir):
+    return config_of(root, tfds_dir)
+
+
+@pytest.fixture(scope="module")
+def trained(config, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("trained") / "run"
+    experiment.train(config, workdir)
+    return workdir
+
+
+def results_of(workdir):
+    return json.loads((workdir / "results.json").read_text())
+
+
+def rows_of(path):
+    with path.open() as file:
+        return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def true_labels(root):
+    """`{split: {name: {"emo", "val"}}}`, read by NumPy: the test wrote this file itself."""
+    with np.load(root / "label-6way.npz", allow_pickle=True) as archive:
+        return {split: archive[key].item() for key, split in MER2023.corpora.items()}
+
+
+def scores_of(rows, labels):
+    """Scikit-learn's scores of a predictions file."""
+    names = sorted(labels)
+    true, guess = [labels[n]["emo"] for n in names], [rows[n]["discrete"] for n in names]
+    found = {"dis": sk.f1_score(true, guess, average="weighted", zero_division=0)}
+    if all(labels[n]["val"] != -10 for n in names):
+        found["dim"] = sk.mean_squared_error(
+            [labels[n]["val"] for n in names], [float(rows[n]["valence"]) for n in names]
+        )
+        found["com"] = found["dis"] - 0.25 * found["dim"]
+    return found
+
+
+def assert_same_files(workdir, other):
+    """Equal results and predictions, and equal bits in the kept weights."""
+    for name in ("results.json", *(f"predictions/{split}.csv" for split in SPLITS)):
+        assert (workdir / name).read_bytes() == (other / name).read_bytes(), name
+    assert_same_weights(workdir, other)
+
+
+def assert_same_weights(workdir, other):
+    a, b = Checkpoints(workdir).restore_kept(), Checkpoints(other).restore_kept()
+    assert jax.tree.structure(a) == jax.tree.structure(b)
+    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
+        np.testing.assert_array_equal(x, y)
+
+
+def test_the_workdir_holds_what_the_contract_names(trained, config):
+    record = json.loads((trained / "config.json").read_text())
+    assert record["config"]["train"]["learning_rate"] == [1e-2, 1e-3]
+    assert record["versions"]["jax"] == jax.__version__
+    assert set(record["dataset"]) == {synthetic.feature_set(m) for m in ("audio", "text", "video")}
+    assert record["chunk"] == [5, 5]
+    results = results_of(trained)
+    assert set(results["best"]) == {"model.hidden", "train.learning_rate"}
+    assert len(results["runs"]) == 2 * 2 * 2 * 3
+    assert {(r["repeat"], r["fold"]) for r in results["runs"]} == {
+        (r, f) for r in range(2) for f in range(3)
+    }
+    assert list(results["test"]) == list(SPLITS)
+    assert results["test"]["mer_semi"]["dim"] is None
+    assert not (trained / "checkpoints" / "chunks").exists()
+
+
+def test_cross_validation_is_the_best_trials_mean_over_folds(trained):
+    results = results_of(trained)
+    by_trial = {}
+    for run in results["runs"]:
+        key = run["hparams"]["model.hidden"], run["hparams"]["train.learning_rate"]
+        by_trial.setdefault(key, []).append(run)
+    means = {key: np.mean([r["validation"]["com"] for r in runs]) for key, runs in by_trial.items()}
+    best = max(means, key=means.get)
+    assert best == tuple(results["best"].values())
+    assert results["cross_validation"]["com"]["mean"] == pytest.approx(means[best])
+    first = [r["validation"]["dis"] for r in by_trial[best] if r["repeat"] == 0]
+    assert results["cross_validation"]["dis"]["values"][0] == pytest.approx(np.mean(first))
+
+
+def test_ensemble_scores_are_those_of_the_written_predictions(trained, root):
+    results, labels = results_of(trained), true_labels(root)
+    for split in SPLITS:
+        rows = rows_of(trained / "predictions" / f"{split}.csv")
+        assert set(rows) == set(labels[split])
+        for metric, value in scores_of(rows, labels[split]).items():
+            assert results["ensemble"][split][metric] == pytest.approx(value, abs=1e-6), metric
+    assert results["ensemble"]["mer_semi"]["com"] is None
+
+
+def test_the_same_seed_gives_the_same_bits(trained, config, tmp_path):
+    experiment.train(config, tmp_path / "again")
+    assert_same_files(trained, tmp_path / "again")
+
+
+class Killed(BaseException):
+    """Stands for a kill: nothing handles it."""
+
+
+@pytest.mark.parametrize("moment", ["first_checkpoint", "last_chunk", "predicting"])
+def test_a_run_that_was_cut_off_ends_with_the_same_bits(
+    trained, config, root, tfds_dir, tmp_path, monkeypatch, moment
+):
+    config = config_of(root, tfds_dir, train__checkpoint_seconds=0)
+    workdir = tmp_path / "run"
+
+    def killing(function, when):
+        def call(*arguments, **keywords):
+            function(*arguments, **keywords)
+            if when(*arguments):
+                raise Killed
+
+        return call
+
+    with monkeypatch.context() as patch:
+        if moment == "first_checkpoint":
+            save = killing(Checkpoints.save_progress, lambda *_: True)
+            patch.setattr(Checkpoints, "save_progress", save)
+        elif moment == "last_chunk":
+            save = killing(Checkpoints.save_chunk, lambda _, chunk, __: chunk == 4)
+            patch.setattr(Checkpoints, "save_chunk", save)
+        else:
+            patch.setattr(experiment.submission, "write", killing(lambda *_: None, lambda *_: True))
+        with pytest.raises(Killed):
+            experiment.train(config, workdir)
+    assert not (workdir / "results.json").exists()
+    experiment.train(config, workdir)
+    assert_same_files(trained, workdir)
+
+
+def test_training_never_sees_a_test_label(trained, root, tmp_path):
+    other = tmp_path / "permuted"
+    shutil.copytree(root, other)
+    rng = np.random.default_rng(0)
+    corpora = {}
+    for key, split in MER2023.corpora.items():
+        labels = true_labels(root)[split]
+        names = list(labels)
+        if split != "train":
+            order = rng.permutation(len(names))
+            labels = {name: labels[names[i]] for name, i in zip(names, order, strict=True)}
+        corpora[key] = labels
+    np.savez(other / "label-6way.npz", **corpora)
+    workdir = tmp_path / "run"
+    experiment.train(config_of(other, tmp_path / "tfds"), workdir)
+    assert_same_weights(trained, workdir)
+    ours, theirs = results_of(trained), results_of(workdir)
+    assert theirs["runs"] == ours["runs"]
+    assert theirs["ensemble"] != ours["ensemble"], "the permuted labels must score differently"
+    for split in SPLITS:
+        name = f"predictions/{split}.csv"
+        assert (trained / name).read_bytes() == (workdir / name).read_bytes()
+
+
+def test_evaluate_restores_and_gives_the_same_scores(trained, config, tmp_path):
+    workdir = tmp_path / "copy"
+    shutil.copytree(trained, workdir)
+    (workdir / "predictions" / "mer_multi.csv").unlink()
+    experiment.evaluate(config, workdir, None)
+    assert_same_files(trained, workdir)
+
+
+def test_labels_that_come_later_are_scored(trained, root, tmp_path):
+    """A participant's folder has no test labels; a CSV and an npz give them afterwards."""
+    folder, workdir = tmp_path / "participant", tmp_path / "run"
+    shutil.copytree(root, folder)
+    corpora = {}
+    for key, split in MER2023.corpora.items():
+        labels = true_labels(root)[split]
+        placeholder = {"emo": "neutral", "val": -10}
+        corpora[key] = labels if split == "train" else dict.fromkeys(labels, placeholder)
+    np.savez(folder / "label-6way.npz", **corpora)
+    config = config_of(folder, tmp_path / "tfds")
+    experiment.train(config, workdir)
+    assert_same_weights(trained, workdir)
+    assert results_of(workdir)["test"]["mer_multi"]["dis"] is None
+    labels = true_labels(root)["mer_multi"]
+    with (tmp_path / "labels.csv").open("w") as file:
+        file.write("name,discrete,valence\n")
+        file.writelines(f"{n},{row['emo']},{row['val']}\n" for n, row in list(labels.items())[:7])
+    experiment.evaluate(config, workdir, tmp_path / "labels.csv")
+    rows = rows_of(workdir / "predictions" / "mer_multi.csv")
+    expected = scores_of(rows, dict(list(labels.items())[:7]))
+    for metric, value in expected.items():
+        assert results_of(workdir)["ensemble"]["mer_multi"][metric] == pytest.approx(
+            value, abs=1e-6
+        )
+    assert results_of(workdir)["test"]["mer_noise"]["dis"] is None
+    experiment.evaluate(config, workdir, root / "label-6way.npz")
+    assert results_of(workdir)["test"] == results_of(trained)["test"]
+
+
+def test_predict_runs_on_any_folder(trained, root, tfds_dir, tmp_path):
+    folder = tmp_path / "others"
+    for modality in ("audio", "text", "video"):
+        source = root / "features" / synthetic.feature_set(modality)
+        target = folder / "features" / synthetic.feature_set(modality)
+        target.mkdir(parents=True)
+        for name in true_labels(root)["mer_multi"]:
+            shutil.copy(source / f"{name}.npy", target / f"renamed_{name}.npy")
+    experiment.predict(config_of(folder, tfds_dir), trained, tmp_path / "out.csv")
+    found, known = rows_of(tmp_path / "out.csv"), rows_of(trained / "predictions" / "mer_multi.csv")
+    assert set(found) == {f"renamed_{name}" for name in known}
+    for name, row in known.items():
+        other = found[f"renamed_{name}"]
+        assert other["discrete"] == row["discrete"]
+        assert float(other["valence"]) == pytest.approx(float(row["valence"]), abs=1e-5)
+
+
+def flags_of(config):
+    """The command line that gives `config`."""
+    base = config_lib.flatten(config_lib.check(config_lib.load_base()))
+    return [
+        f"--config.{key}={value}"
+        for key, value in config_lib.flatten(config).items()
+        if value != base[key]
+    ]
+
+
+def test_the_command_line_trains_continues_evaluates_and_predicts(
+    trained, config, root, tmp_path, command_line
+):
+    workdir = tmp_path / "run"
+    file = config_lib.CONFIGS / "base.py"
+    done = command_line(f"--config={file}", f"--workdir={workdir}", *flags_of(config))
+    assert done.returncode == 0, done.stderr
+    assert_same_files(trained, workdir)
+    mean = results_of(trained)["cross_validation"]["dis"]["mean"]
+    assert f"{100 * mean:.2f}±" in done.stdout
+    again = command_line(f"--workdir={workdir}")
+    assert again.returncode == 0, again.stderr
+    assert "already trained" in again.stderr
+    assert again.stdout == done.stdout
+    evaluated = command_line("--mode=evaluate", f"--workdir={workdir}")
+    assert evaluated.returncode == 0, evaluated.stderr
+    assert_same_files(trained, workdir)
+    out = tmp_path / "out.csv"
+    arguments = ("--mode=predict", f"--workdir={workdir}", f"--config.data.root={root}")
+    predicted = command_line(*arguments, f"--out={out}")
+    assert predicted.returncode == 0, predicted.stderr
+    assert len(rows_of(out)) == sum(COUNTS.values()) + 4
+    other = command_line(f"--workdir={workdir}", "--config.train.epochs=5")
+    assert other.returncode == 2
+    assert "holds a run with config.train.epochs=4, not 5" in other.stderr
+    assert "Traceback" not in other.stderr
+    assert_same_files(trained, workdir)
+
+
+def test_eight_devices_train_the_same_runs(root, tfds_dir, tmp_path, command_line):
+    """The run axis is sharded over 8 virtual devices; weights agree with one device's."""
+    config = config_of(root, tfds_dir, train__epochs=2, train__chunk=12, model__hidden=8)
+    file = config_lib.CONFIGS / "base.py"
+    kept, results = {}, {}
+    for devices in (1, 8):
+        workdir = tmp_path / f"on{devices}"
+        arguments = (f"--config={file}", f"--workdir={workdir}", *flags_of(config))
+        done = command_line(*arguments, devices=devices)
+        assert done.returncode == 0, done.stderr
+        kept[devices], results[devices] = Checkpoints(workdir).restore_kept(), results_of(workdir)
+    assert results[1]["best"] == results[8]["best"]
+    for one, eight in zip(jax.tree.leaves(kept[1]), jax.tree.leaves(kept[8]), strict=True):
+        np.testing.assert_allclose(one, eight, atol=1e-5)
+
+
+def test_a_validation_split_can_be_the_one_fold(tmp_path, root, tfds_dir):
+    """MELD's layout: classes alone, a val split, folds=0."""
+    rng = np.random.default_rng(0)
+    folder = tmp_path / "meld"
+    (folder / "features" / "text-UTT").mkdir(parents=True)
+    corpora = {}
+    for split, count in (("train", 40), ("val", 15), ("test", 10)):
+        corpora[f"{split}_corpus"] = {}
+        for i in range(count):
+            emotion = int(rng.integers(0, 7))
+            vector = 10 * np.eye(8)[emotion] + 0.3 * rng.normal(size=8)
+            np.save(folder / "features" / "text-UTT" / f"{split}_dia{i}_utt0.npy", vector)
+            corpora[f"{split}_corpus"][f"{split}_dia{i}_utt0"] = {"emo": emotion, "val": -10}
+    np.savez(folder / "label.npz", **corpora)
+    changes = {
+        "data__corpus": "meld", "features__audio": "", "features__video": "",
+        "features__text": "text-UTT", "model__fusion": "unimodal", "train__epochs": 12,
+    }  # fmt: skip
+    by_val = config_of(folder, tmp_path / "tfds", folds=0, **changes)
+    experiment.train(by_val, tmp_path / "val")
+    results = results_of(tmp_path / "val")
+    assert list(results["test"]) == ["test"]
+    assert len(results["runs"]) == 4 * 2
+    assert set(results["cross_validation"]) == {"dis", "acc"}
+    by_folds = config_of(folder, tmp_path / "tfds", **changes)
+    experiment.train(by_folds, tmp_path / "folds")
+    results = results_of(tmp_path / "folds")
+    assert list(results["test"]) == ["val", "test"]
+    rows = rows_of(tmp_path / "folds" / "predictions" / "val.csv")
+    assert all(row["valence"] == "" for row in rows.values())
+    assert results["cross_validation"]["dis"]["mean"] > 0.3

@@ -1,0 +1,133 @@
+"""Every metric against scikit-learn's or SciPy's on random cases."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+import scipy.stats
+import sklearn.metrics as sk
+
+from mer_jax import metrics
+from mer_jax.data.corpus import Labels
+from mer_jax.data.registry import CMUMOSI, MELD, MER2023
+
+TOLERANCE = 1e-6
+
+
+def random_case(seed, samples=200, classes=6):
+    """Labels and predictions of `samples`, of which about a third does not count."""
+    rng = np.random.default_rng(seed)
+    present = rng.choice(classes, rng.integers(1, classes + 1), replace=False)
+    guessed = rng.choice(classes, rng.integers(1, classes + 1), replace=False)
+    return {
+        "emotion": rng.choice(present, samples).astype(np.int32),
+        "logits": rng.normal(size=(samples, classes)).astype(np.float32)
+        + 5 * np.isin(np.arange(classes), guessed)[None, :].astype(np.float32),
+        "valence": rng.normal(0, 2, samples).round(1).astype(np.float32),
+        "predicted": rng.normal(0, 2, samples).astype(np.float32),
+        "counts": rng.random(samples) < 0.65,
+    }
+
+
+def on_device(*arrays):
+    return jax.tree.map(jnp.asarray, arrays)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_classification_equals_sklearn(seed):
+    case = random_case(seed)
+    counts, predicted = case["counts"], case["logits"].argmax(-1).astype(np.int32)
+    arrays = on_device(case["emotion"], predicted, counts.astype(np.float32))
+    f1 = metrics.weighted_f1(*arrays, 6)
+    accuracy = metrics.accuracy(*arrays)
+    true, guess = case["emotion"][counts], predicted[counts]
+    expected = sk.f1_score(true, guess, average="weighted", zero_division=0)
+    np.testing.assert_allclose(f1, expected, atol=TOLERANCE)
+    np.testing.assert_allclose(accuracy, sk.accuracy_score(true, guess), atol=TOLERANCE)
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_regression_equals_sklearn_and_scipy(seed):
+    case = random_case(seed)
+    counts = case["counts"]
+    true, guess = case["valence"][counts], case["predicted"][counts]
+    pair = on_device(case["valence"], case["predicted"], counts.astype(np.float32))
+    np.testing.assert_allclose(
+        metrics.mean_squared_error(*pair), sk.mean_squared_error(true, guess), rtol=TOLERANCE
+    )
+    np.testing.assert_allclose(
+        metrics.mean_absolute_error(*pair), sk.mean_absolute_error(true, guess), rtol=TOLERANCE
+    )
+    np.testing.assert_allclose(
+        metrics.correlation(*pair), scipy.stats.pearsonr(true, guess).statistic, atol=TOLERANCE
+    )
+    signed = true != 0
+    expected = sk.f1_score(true[signed] > 0, guess[signed] > 0, average="weighted")
+    np.testing.assert_allclose(metrics.sign_f1(*pair), expected, atol=TOLERANCE)
+
+
+def test_zero_valence_leaves_the_sign_f1():
+    valence = jnp.array([0.0, 0.0, 1.0, -1.0])
+    predicted = jnp.array([1.0, -1.0, 2.0, -0.5])
+    assert metrics.sign_f1(valence, predicted, jnp.ones(4)) == 1.0
+
+
+def test_correlation_of_tiny_values_does_not_underflow():
+    rng = np.random.default_rng(0)
+    a, b = rng.normal(size=(2, 50)).astype(np.float32) * np.float32(1e-12)
+    expected = scipy.stats.pearsonr(a.astype(np.float64), b.astype(np.float64)).statistic
+    found = metrics.correlation(*on_device(a, b, np.ones(50, np.float32)))
+    np.testing.assert_allclose(found, expected, rtol=1e-5)
+
+
+def labels_of(case):
+    return on_device(Labels(case["emotion"], case["counts"], case["valence"], ~case["counts"]))[0]
+
+
+def compute(task, case, labels, weight, valence=True):
+    logits, predicted, weight = on_device(case["logits"], case["predicted"], weight)
+    return metrics.compute(task, logits, predicted if valence else None, labels, weight)
+
+
+def test_the_combined_metric_reads_each_label_through_its_own_mask():
+    case = random_case(3)
+    emotion, valence = case["counts"], ~case["counts"]
+    weight = np.ones(200, np.float32)
+    weight[:20] = 0
+    found = compute(MER2023.task, case, labels_of(case), weight)
+    padded = np.arange(200) < 20
+    predicted = case["logits"].argmax(-1)
+    f1 = sk.f1_score(
+        case["emotion"][emotion & ~padded], predicted[emotion & ~padded], average="weighted"
+    )
+    mse = sk.mean_squared_error(
+        case["valence"][valence & ~padded], case["predicted"][valence & ~padded]
+    )
+    np.testing.assert_allclose(found["com"], f1 - 0.25 * mse, atol=TOLERANCE)
+
+
+def test_a_metric_without_labels_is_nan():
+    case = random_case(4)
+    nobody = jnp.zeros(200, bool)
+    labels = labels_of(case)._replace(emotion_mask=nobody, valence_mask=nobody)
+    found = compute(MER2023.task, case, labels, np.ones(200, np.float32))
+    assert set(found) == {"dis", "acc", "dim", "mae", "corr", "com"}
+    assert all(np.isnan(value) for value in found.values())
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        (MER2023, {"dis", "acc", "dim", "mae", "corr", "com"}),
+        (MELD, {"dis", "acc"}),
+        (CMUMOSI, {"dis", "acc", "dim", "mae", "corr", "com", "sign_f1"}),
+    ],
+)
+def test_metrics_follow_from_the_task(info, expected):
+    assert set(metrics.names(info.task)) == expected
+    classes = len(info.task.classes)
+    case = random_case(5, classes=classes)
+    ones = np.ones(200, np.float32)
+    has_valence = info.task.valence_range is not None
+    found = compute(info.task, case, labels_of(case), ones, valence=has_valence)
+    assert set(found) == expected

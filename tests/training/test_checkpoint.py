@@ -1,0 +1,68 @@
+"""Checkpoints give back what was saved, for the chunk that asks."""
+
+import jax
+import numpy as np
+import pytest
+
+from mer_jax.errors import InputError
+from mer_jax.training.checkpoint import Checkpoints
+from tests.runs import Group, assert_same_bits
+
+
+def test_progress_comes_back_bit_for_bit(tmp_path):
+    group = Group([(0, 0, 1e-2), (0, 1, 1e-3)])
+    like = group.state
+    checkpoints = Checkpoints(tmp_path)
+    assert checkpoints.restore_progress(0, 4, like) is None
+    state = group.advance(0, 2)
+    checkpoints.save_progress(0, 2, 4, state)
+    epoch, restored = Checkpoints(tmp_path).restore_progress(0, 4, state)
+    assert epoch == 2
+    assert_same_bits(restored, state)
+    whole = group.advance(2, 4)
+    again = Group([(0, 0, 1e-2), (0, 1, 1e-3)])
+    again.state = jax.device_put(restored)
+    assert_same_bits(again.advance(2, 4), whole)
+
+
+def test_progress_belongs_to_its_chunk_and_the_latest_counts(tmp_path):
+    group = Group([(0, 0, 1e-2)])
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save_progress(0, 2, 4, group.state)
+    checkpoints.save_progress(1, 3, 4, group.state)
+    assert checkpoints.restore_progress(0, 4, group.state) is None
+    assert checkpoints.restore_progress(2, 4, group.state) is None
+    assert checkpoints.restore_progress(1, 4, group.state)[0] == 3
+
+
+def test_trees_come_back_and_are_dropped(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    tree = {
+        "params": {"kernel": np.arange(6.0).reshape(2, 3)},
+        "scaler": {},
+        "repeat": np.arange(2),
+    }
+    assert checkpoints.restore_chunk(3) is None
+    checkpoints.save_chunk(3, tree)
+    found = checkpoints.restore_chunk(3)
+    np.testing.assert_array_equal(found["params"]["kernel"], tree["params"]["kernel"])
+    np.testing.assert_array_equal(found["repeat"], tree["repeat"])
+    checkpoints.save_kept(tree)
+    checkpoints.drop_progress()
+    assert checkpoints.restore_chunk(3) is None
+    assert Checkpoints(tmp_path).restore_kept()["params"]["kernel"].shape == (2, 3)
+
+
+def test_without_kept_weights_the_folder_is_named(tmp_path):
+    with pytest.raises(InputError, match="no kept weights; train in this workdir first"):
+        Checkpoints(tmp_path).restore_kept()
+
+
+def test_damaged_weights_are_told(tmp_path):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save_kept({"params": np.arange(1000.0)})
+    for path in (tmp_path / "checkpoints" / "kept").rglob("*"):
+        if path.is_file():
+            path.write_bytes(b"")
+    with pytest.raises(InputError, match="kept: a damaged checkpoint"):
+        Checkpoints(tmp_path).restore_kept()
