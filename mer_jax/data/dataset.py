@@ -7,6 +7,7 @@ import json
 import logging
 import pathlib
 import shutil
+import sys
 import tempfile
 from typing import NamedTuple
 
@@ -170,11 +171,14 @@ def _quiet():
     """TFDS's progress bars without its banners, and without its word on unregistered configs."""
     verbosity = absl_logging.get_verbosity()
     absl_logging.set_verbosity(absl_logging.ERROR)
+    if not sys.stderr.isatty():  # a bar in a log file is a page of noise
+        tfds.disable_progress_bar()
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
     finally:
         absl_logging.set_verbosity(verbosity)
+        tfds.enable_progress_bar()
 
 
 def _parse(builder: FeatureSetBuilder, split: str) -> Columns:
