@@ -2,8 +2,6 @@
 
 import os
 import pickle
-import subprocess
-import sys
 
 import numpy as np
 import pytest
@@ -13,8 +11,6 @@ from mer_jax import experiment, files
 from mer_jax.errors import InputError
 from tests import user_folder
 from tests.user_folder import AUDIO, LABEL_FILE, TEXT
-
-REPOSITORY = config_lib.CONFIGS.parent
 
 
 @pytest.fixture
@@ -239,21 +235,11 @@ def test_a_workdir_in_which_nothing_was_trained(tmp_path, root, mode):
 # On the command line
 
 
-def run(*arguments):
-    return subprocess.run(
-        [sys.executable, "-m", "mer_jax.main", *map(str, arguments)],
-        cwd=REPOSITORY,
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-
-
 @pytest.fixture
 def flags(tmp_path, root):
     """A right command line over the folder."""
     return [
-        "--config=configs/mer_multi.py",
+        f"--config={config_lib.CONFIGS / 'mer_multi.py'}",
         f"--workdir={tmp_path / 'work'}",
         f"--config.data.root={root}",
         f"--config.data.tfds_dir={tmp_path / 'tfds'}",
@@ -278,8 +264,8 @@ def flags(tmp_path, root):
         (["--workdirr=x"], "mer_jax: Unknown command line flag 'workdirr'"),
     ],
 )
-def test_a_mistake_on_the_command_line(tmp_path, flags, mistakes, sentence):
-    done = run(*flags, *mistakes)
+def test_a_mistake_on_the_command_line(command_line, tmp_path, flags, mistakes, sentence):
+    done = command_line(*flags, *mistakes)
     assert done.returncode == 2
     assert done.stderr.startswith(sentence)
     assert done.stderr.count("\n") == 1
@@ -289,14 +275,14 @@ def test_a_mistake_on_the_command_line(tmp_path, flags, mistakes, sentence):
 
 
 @pytest.mark.parametrize(("mode", "case"), [("build", "hostile pickle"), ("train", "NaN")])
-def test_a_wrong_folder_on_the_command_line(tmp_path, root, flags, mode, case):
+def test_a_wrong_folder_on_the_command_line(command_line, tmp_path, root, flags, mode, case):
     spoil, _, sentence = WRONG[case]
     spoil(root)
-    done = run(*flags, f"--mode={mode}")
+    done = command_line(*flags, f"--mode={mode}")
     assert done.returncode == 2
-    # What was begun is told before it; progress bars are drawn over.
-    last = done.stderr.splitlines()[-1].rpartition("\r")[2]
-    assert last == "mer_jax: " + sentence.replace("{root}", str(root))
+    told = done.stderr.splitlines()  # what was begun, then the sentence
+    assert told[-1] == "mer_jax: " + sentence.replace("{root}", str(root))
+    assert all(line.startswith("building mer2023") for line in told[:-1])
     assert "Traceback" not in done.stderr
     assert done.stdout == ""
     assert half_written(tmp_path / "tfds") == []

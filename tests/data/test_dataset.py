@@ -175,6 +175,7 @@ def test_names_in_any_script(root, tfds_dir):
 
 def test_all_zero_vectors_are_counted_in_the_log(root, tfds_dir, log):
     clips = user_folder.vectors(["a", "b", "c", "d"])
+    clips["a"] = np.array([0, 1, 0])
     clips["b"] = np.zeros(3)
     clips["d"] = np.zeros((2, 3))
     target = build_set(

@@ -104,20 +104,24 @@ def test_a_link_that_leads_nowhere(tmp_path):
         features.scan(tmp_path, "x")
 
 
-def _rewrite(folder):
-    (folder / "a.npy").write_bytes(user_folder.npy([2.0, 3.0]))
+def _level_times(folder):
+    """So that a changed file shows by what else changed."""
+    for path in folder.rglob("*"):
+        os.utime(path, ns=(1, 1))
 
 
-def _touch(folder):
-    stat = (folder / "a.npy").stat()
-    os.utime(folder / "a.npy", ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))
+def _rewrite(path):
+    path.write_bytes(user_folder.npy([2.0, 3.0]))
+    os.utime(path, ns=(1, 1))
 
 
 @pytest.mark.parametrize(
     "change",
     [
-        _rewrite,
-        _touch,
+        lambda folder: _rewrite(folder / "a.npy"),
+        lambda folder: _rewrite(folder / "b" / "0.npy"),
+        lambda folder: os.utime(folder / "a.npy", ns=(1, 2)),
+        lambda folder: os.utime(folder / "b" / "1.npy", ns=(1, 2)),
         lambda folder: (folder / "a.npy").unlink(),
         lambda folder: (folder / "a.npy").rename(folder / "c.npy"),
         lambda folder: (folder / "b" / "0.npy").unlink(),
@@ -127,10 +131,12 @@ def _touch(folder):
 )
 def test_the_signature_follows_every_file(tmp_path, change):
     clips = {"a": [1.0], "b": {"0": [1.0], "1": [1.0]}, "d": [1.0]}
-    before = scan(tmp_path, clips)
-    assert features.scan(tmp_path, "x-UTT").signature == before.signature
-    change(before.folder)
-    assert features.scan(tmp_path, "x-UTT").signature != before.signature
+    folder = user_folder.write_features(tmp_path, "x-UTT", clips)
+    _level_times(folder)
+    before = features.scan(tmp_path, "x-UTT").signature
+    assert features.scan(tmp_path, "x-UTT").signature == before
+    change(folder)
+    assert features.scan(tmp_path, "x-UTT").signature != before
 
 
 # The level of a set

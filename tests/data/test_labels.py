@@ -18,12 +18,10 @@ MISSING = -1
 
 
 def same(found, expected):
-    """Equality of `{name: (emotion, valence)}` in which NaN equals NaN."""
-    return found.keys() == expected.keys() and all(
-        found[name].emotion == emotion
-        and (found[name].valence == valence or math.isnan(found[name].valence + valence))
-        for name, (emotion, valence) in expected.items()
-    )
+    """Equality of `{name: (emotion, valence)}` in which NaN equals NaN alone."""
+    return {name: (clip.emotion, repr(float(clip.valence))) for name, clip in found.items()} == {
+        name: (emotion, repr(float(valence))) for name, (emotion, valence) in expected.items()
+    }
 
 
 def read(tmp_path, corpora, info=MER2023):
@@ -126,7 +124,7 @@ def test_sentiment_classes_are_the_valences_sign(tmp_path):
         "low": (0, -3),
         "tiny": (0, -1e-6),
         "zero": (1, 0),
-        "minus_zero": (1, 0),
+        "minus_zero": (1, -0.0),
         "high": (1, 2.5),
         "absent": (MISSING, math.nan),
     }
@@ -297,6 +295,17 @@ def test_a_damaged_npz_is_refused_or_reads_as_it_was(tmp_path):
         except InputError:
             refused += 1
     assert refused > len(whole) / 2  # the content is under a checksum, dates are not
+
+
+def test_an_archive_whose_names_are_no_text(tmp_path):
+    path = user_folder.write_labels(tmp_path, {"train_corpus": user_folder.labelled(["a", "b"])})
+    damaged = bytearray(path.read_bytes())
+    entry = damaged.index(b"PK\x01\x02")
+    damaged[entry + 9] |= 0x08  # says that the name is UTF-8
+    damaged[entry + 46] = 0xFF
+    path.write_bytes(damaged)
+    with pytest.raises(InputError, match="not a readable npz file: 'utf-8' codec"):
+        labels.read_npz(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"name,discrete,valence\n", pickle.dumps({"a": 1})])
