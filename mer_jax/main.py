@@ -6,7 +6,9 @@ from mer_jax import command_line
 def main(arguments: command_line.Arguments) -> None:
     """Runs the chosen mode."""
     from mer_jax import experiment  # a mistake on the command line is told before these load
+    from mer_jax.training import devices
 
+    devices.keep_compilations()
     match arguments.mode:
         case "build":
             experiment.build(arguments.config)

@@ -2,11 +2,7 @@
 
 import csv
 import json
-import os
 import shutil
-import socket
-import subprocess
-import sys
 
 import jax
 import numpy as np
@@ -365,36 +361,3 @@ def test_a_validation_split_can_be_the_one_fold(tmp_path, root, tfds_dir):
     rows = rows_of(tmp_path / "folds" / "predictions" / "val.csv")
     assert all(row["valence"] == "" for row in rows.values())
     assert results["cross_validation"]["dis"]["mean"] > 0.3
-
-
-def test_two_processes_share_the_grid(trained, config, tmp_path, compilation_cache):
-    """Each trains its share of the chunks; process 0 writes what one process alone would."""
-    with socket.socket() as free:
-        free.bind(("localhost", 0))
-        port = free.getsockname()[1]
-    workdir = tmp_path / "run"
-    environment = {**os.environ, "JAX_COMPILATION_CACHE_DIR": str(compilation_cache)}
-    command = [
-        sys.executable, "-m", "mer_jax.main", f"--config={config_lib.CONFIGS / 'base.py'}",
-        f"--workdir={workdir}", *flags_of(config), f"--coordinator=localhost:{port}",
-        "--process_count=2",
-    ]  # fmt: skip
-    processes = [
-        subprocess.Popen(
-            [*command, f"--process_index={i}"],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment,
-        )
-        for i in range(2)
-    ]  # fmt: skip
-    try:
-        told = [process.communicate(timeout=200) for process in processes]
-    finally:
-        for process in processes:
-            process.kill()
-    assert [process.returncode for process in processes] == [0, 0], told
-    for index, (_, errors) in enumerate(told):
-        trained_chunks = {line.split(" ")[1] for line in errors.splitlines() if "epoch 4/4" in line}
-        assert trained_chunks == {f"{n + 1}/6" for n in range(6) if n % 2 == index}
-    assert "cross-validation" in told[0][0]
-    assert told[1][0] == ""
-    assert_same_files(trained, workdir)

@@ -66,13 +66,13 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         if self.CORPUS.pool_split:
             splits[UNLABELLED] = pool(splits, features, self.CORPUS)
         return {
-            split: self._generate_examples(features, labels)
+            split: self._generate_examples(split, features, labels)
             for split, labels in splits.items()
             if labels
         }
 
     def _generate_examples(
-        self, features: features_lib.FeatureSet, labels: dict[str, Label]
+        self, split: str, features: features_lib.FeatureSet, labels: dict[str, Label]
     ) -> Iterator[tuple[str, dict]]:
         config = self.builder_config
         first_file = next(iter(features.clips.values()))[0]
@@ -96,7 +96,9 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
                 },
             )
         if zeros:
-            LOG.info("%s: %d of %d clips are all zero", features.folder, zeros, len(labels))
+            LOG.info(
+                "%s, %s: %d of %d clips are all zero", features.folder, split, zeros, len(labels)
+            )
 
 
 def pool(

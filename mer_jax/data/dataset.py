@@ -164,6 +164,9 @@ def _build(
         built.rename(target)
     finally:
         shutil.rmtree(beside, ignore_errors=True)
+        with contextlib.suppress(OSError):  # a failed first build leaves no empty folders
+            target.parent.rmdir()
+            target.parent.parent.rmdir()
 
 
 @contextlib.contextmanager

@@ -168,7 +168,7 @@ def read_array(path: pathlib.Path) -> np.ndarray:
         raise InputError(f"{path}: not a readable .npy file: {reason}") from None
     if dtype.kind not in "fiu":
         raise InputError(f"{path}: holds {dtype}, not numbers")
-    if len(shape) not in (1, 2) or min(shape) < 1:
+    if len(shape) not in (1, 2) or any(isinstance(n, bool) or n < 1 for n in shape):
         raise InputError(f"{path}: shape {shape}; a feature is (D,), (1, D) or (T, D)")
     promised = dtype.itemsize
     for length in shape:

@@ -207,7 +207,9 @@ def _parse_valence(valence, where: str, task: Task) -> float:
     if valence is None or valence == "":
         return MISSING_VALENCE
     try:
-        number = MISSING_VALENCE if isinstance(valence, bool) else float(valence)
+        if isinstance(valence, bool):
+            raise TypeError
+        number = float(valence)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{where}: valence {valence!r} is not a number") from None
     if math.isnan(number) or number == _ABSENT_VALENCE:
@@ -318,7 +320,9 @@ _ALLOWED = {
 }
 
 
-class _Unpickler(pickle.Unpickler):
+class _Unpickler(pickle._Unpickler):
+    """In Python: the one in C takes memory for whatever memo index a stream of ten bytes names."""
+
     def find_class(self, module, name):
         if (module, name) not in _ALLOWED:
             raise pickle.UnpicklingError(f"its pickle asks for {module}.{name}")

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
+from jax.sharding import NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
 from mer_jax import metrics
@@ -18,7 +18,7 @@ from mer_jax.data import folds as folds_lib
 from mer_jax.data.corpus import Labels, Split
 from mer_jax.data.registry import Task
 from mer_jax.errors import InputError
-from mer_jax.training import loop
+from mer_jax.training import devices, loop
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.loop import Fold, RunState, Samples
 
@@ -177,8 +177,7 @@ def train(
     checkpoints: Checkpoints,
 ) -> list[Outcome]:
     """Trains every run that `checkpoints` does not hold finished, and gives all outcomes."""
-    # A mesh of Auto axes: jit places each run's arithmetic on the device that holds the run.
-    mesh = jax.make_mesh((jax.device_count(),), ("run",), axis_types=(AxisType.Auto,))
+    mesh = devices.mesh()
     by_run = NamedSharding(mesh, PartitionSpec("run"))
     on_device = jax.device_put(samples, NamedSharding(mesh, PartitionSpec()))
     programs: dict[Static, loop.Train] = {}

@@ -181,7 +181,7 @@ def test_all_zero_vectors_are_counted_in_the_log(root, tfds_dir, log):
     target = build_set(
         root, tfds_dir, clips, {"train_corpus": user_folder.labelled(["a", "b", "c", "d"])}
     )
-    assert f"features/{AUDIO}: 2 of 4 clips are all zero" in log.text
+    assert f"features/{AUDIO}, train: 2 of 4 clips are all zero" in log.text
     assert dataset.read(target)["train"].feature[[1, 3]].tolist() == [[0, 0, 0]] * 2
 
 
@@ -406,6 +406,7 @@ def test_a_failed_build_leaves_what_was_there(root, tfds_dir, spoil, sentence):
         dataset.ensure(MER2023, root, tfds_dir.with_name("fresh"), AUDIO)
     assert built_files(tfds_dir.with_name("fresh")) == {}
     assert leftovers(tfds_dir.with_name("fresh")) == []
+    assert not (tfds_dir.with_name("fresh") / "mer2023").exists()
 
 
 def test_a_dataset_that_was_not_finished_is_built_again(root, tfds_dir):

@@ -254,6 +254,10 @@ NO_FEATURES = {
         "its header promises 20 bytes, the file holds 24",
     ),
     "negative lengths": (
+        header("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 6)}"),
+        "shape (True, 6)",
+    ),
+    "negative": (
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (-2, -3)}"),
         "shape (-2, -3)",
     ),

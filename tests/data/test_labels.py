@@ -4,6 +4,7 @@ import contextlib
 import math
 import os
 import pickle
+import resource
 
 import numpy as np
 import pytest
@@ -272,6 +273,18 @@ def test_what_no_label_file_needs_is_refused(tmp_path, pickled, reason):
 # Files that are damaged or something else
 
 
+def test_a_memo_index_takes_no_memory(tmp_path):
+    """LONG_BINPUT at index 2**31 - 1: an unpickler with an array for a memo would take 34 GB."""
+    bomb = b"\x80\x02}r\xff\xff\xff\x7f."
+    path = user_folder.write_pickles(tmp_path, {"train_corpus": bomb})
+    limit, hard = resource.getrlimit(resource.RLIMIT_AS)
+    resource.setrlimit(resource.RLIMIT_AS, (8 << 30, hard))
+    try:
+        assert labels.read_npz(path) == {"train_corpus": {}}
+    finally:
+        resource.setrlimit(resource.RLIMIT_AS, (limit, hard))
+
+
 def test_a_truncated_npz_is_refused_wherever_it_ends(tmp_path):
     path = user_folder.write_labels(tmp_path, {"train_corpus": user_folder.labelled(["a", "b"])})
     whole = path.read_bytes()
@@ -359,7 +372,7 @@ def test_the_range_is_the_corpuss_own(tmp_path):
         read(tmp_path, {"test_corpus": {"clip": {"emo": 0, "val": 3.5}}}, CMUMOSI)
 
 
-@pytest.mark.parametrize("valence", ["low", {"x": 1}])
+@pytest.mark.parametrize("valence", ["low", {"x": 1}, True])
 def test_a_valence_that_is_no_number(tmp_path, valence):
     with pytest.raises(InputError, match=r"clip: valence .* is not a number"):
         read(tmp_path, {"train_corpus": {"clip": {"emo": "sad", "val": valence}}})

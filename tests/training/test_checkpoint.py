@@ -42,14 +42,14 @@ def test_trees_come_back_and_are_dropped(tmp_path):
         "scaler": {},
         "repeat": np.arange(2),
     }
-    assert not checkpoints.has_chunk(3)
+    assert checkpoints.restore_chunk(3) is None
     checkpoints.save_chunk(3, tree)
     found = checkpoints.restore_chunk(3)
     np.testing.assert_array_equal(found["params"]["kernel"], tree["params"]["kernel"])
     np.testing.assert_array_equal(found["repeat"], tree["repeat"])
     checkpoints.save_kept(tree)
     checkpoints.drop_progress()
-    assert not checkpoints.has_chunk(3)
+    assert checkpoints.restore_chunk(3) is None
     assert Checkpoints(tmp_path).restore_kept()["params"]["kernel"].shape == (2, 3)
 
 
