@@ -140,7 +140,7 @@ def _build(
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = pathlib.Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
     try:
-        with _quiet():
+        with _quiet(), _temporary_files_in(beside):
             builder = builder_class(info)(
                 config=config, data_dir=beside, file_format="array_record"
             )
@@ -182,6 +182,16 @@ def _quiet():
     finally:
         absl_logging.set_verbosity(verbosity)
         tfds.enable_progress_bar()
+
+
+@contextlib.contextmanager
+def _temporary_files_in(folder: pathlib.Path):
+    """TFDS makes a temporary folder for each builder and leaves it: here it goes with `folder`."""
+    before, tempfile.tempdir = tempfile.tempdir, str(folder)
+    try:
+        yield
+    finally:
+        tempfile.tempdir = before
 
 
 def _parse(builder: FeatureSetBuilder, split: str) -> Columns:

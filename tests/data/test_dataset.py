@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import pathlib
+import tempfile
 
 import numpy as np
 import pytest
@@ -407,6 +408,16 @@ def test_a_failed_build_leaves_what_was_there(root, tfds_dir, spoil, sentence):
     assert built_files(tfds_dir.with_name("fresh")) == {}
     assert leftovers(tfds_dir.with_name("fresh")) == []
     assert not (tfds_dir.with_name("fresh") / "mer2023").exists()
+
+
+def test_a_build_leaves_no_temporary_files(root, tfds_dir, tmp_path, monkeypatch):
+    elsewhere = tmp_path / "temporary"
+    elsewhere.mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(elsewhere))
+    user_folder.write_mer2023(root)
+    dataset.ensure(MER2023, root, tfds_dir, AUDIO)
+    assert list(elsewhere.iterdir()) == []
+    assert tempfile.tempdir == str(elsewhere)
 
 
 def test_a_dataset_that_was_not_finished_is_built_again(root, tfds_dir):

@@ -253,11 +253,11 @@ NO_FEATURES = {
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (5,)}"),
         "its header promises 20 bytes, the file holds 24",
     ),
-    "negative lengths": (
+    "a boolean length": (
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 6)}"),
         "shape (True, 6)",
     ),
-    "negative": (
+    "negative lengths": (
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (-2, -3)}"),
         "shape (-2, -3)",
     ),
