@@ -23,7 +23,7 @@ class FeatureSet(NamedTuple):
 
     name: str
     folder: pathlib.Path
-    clips: dict[str, tuple[pathlib.Path, ...]]  # name -> its file, or its frames in their order
+    clips: dict[str, tuple[str, ...]]  # name -> path of its file, or of its frames in their order
     signature: str  # of every file's name, size and time: another one means a changed folder
 
 
@@ -52,20 +52,20 @@ def scan(root: pathlib.Path, name: str) -> FeatureSet:
     if not folder.is_dir():
         present = ", ".join(list_sets(root)) or "none"
         raise InputError(f"{folder.parent}: no feature set {name!r}; present: {present}")
-    clips: dict[str, tuple[pathlib.Path, ...]] = {}
+    clips: dict[str, tuple[str, ...]] = {}  # plain strings: a Path each doubles a scan's time
     seen = []
     for clip, entry in _npy_entries(folder, with_folders=True):
         check_name(clip, str(folder))
         if clip in clips:
             raise InputError(f"{folder}: duplicate name {clip!r}, as {clip}.npy and as a folder")
         if entry.is_dir():
-            frames = [frame for _, frame in _npy_entries(pathlib.Path(entry.path))]
+            frames = [frame for _, frame in _npy_entries(entry.path)]
             if not frames:
                 raise InputError(f"{entry.path}: a clip's folder without frames (.npy)")
-            clips[clip] = tuple(pathlib.Path(frame.path) for frame in frames)
+            clips[clip] = tuple(frame.path for frame in frames)
             seen += [(f"{clip}/{frame.name}", _stat(frame)) for frame in frames]
         else:
-            clips[clip] = (pathlib.Path(entry.path),)
+            clips[clip] = (entry.path,)
             seen.append((entry.name, _stat(entry)))
     if not clips:
         raise InputError(f"{folder}: holds no features (.npy)")
@@ -91,7 +91,7 @@ def _stat(entry: os.DirEntry) -> os.stat_result:
         raise InputError(f"{entry.path}: cannot be read: {error.strerror}") from None
 
 
-def _npy_entries(folder: pathlib.Path, with_folders: bool = False):
+def _npy_entries(folder: str | pathlib.Path, with_folders: bool = False):
     """`(name without .npy, entry)` sorted by file name; hidden files are none of ours."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda e: e.name):
@@ -114,7 +114,7 @@ def level(features: FeatureSet) -> str:
     return UTTERANCE
 
 
-def read_clip(files: tuple[pathlib.Path, ...]) -> np.ndarray:
+def read_clip(files: tuple[str, ...]) -> np.ndarray:
     """One clip's rows: float32 [T, D], T being 1 for an utterance vector.
 
     Raises InputError for frames of two sizes, and whatever `read_array` refuses.
@@ -133,25 +133,26 @@ def mean_over_frames(rows_TxD: np.ndarray) -> np.ndarray:
     return rows_TxD.mean(axis=0, dtype=np.float64).astype(np.float32)
 
 
-def check_size(size: int, file: pathlib.Path, expected: int, expected_file: pathlib.Path) -> None:
+def check_size(size: int, file: str, expected: int, expected_file: str) -> None:
     """Refuses a set whose files have features of two sizes."""
     if size != expected:
         raise InputError(_two_sizes({expected: expected_file, size: file}))
 
 
-def _two_sizes(sizes: dict[int, pathlib.Path]) -> str:
+def _two_sizes(sizes: dict[int, str]) -> str:
     (size_a, file_a), (size_b, file_b) = list(sizes.items())[:2]
-    return f"{file_b}: features of size {size_b}, but {file_a.name} has size {size_a}"
+    return f"{file_b}: features of size {size_b}, but {os.path.basename(file_a)} has size {size_a}"
 
 
-def read_array(path: pathlib.Path) -> np.ndarray:
+def read_array(path: str | pathlib.Path) -> np.ndarray:
     """One `.npy` file as float32 [T, D]; `(D,)` reads as one row.
 
     Raises InputError for an empty or truncated file, one that needs a pickle, a shape that is no
     feature, and values that are not finite.
     """
     try:
-        data = path.read_bytes()
+        with open(path, "rb") as opened:
+            data = opened.read()
     except OSError as error:
         raise InputError(f"{path}: cannot be read: {error.strerror}") from None
     if not data:

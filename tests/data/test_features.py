@@ -32,7 +32,9 @@ def header(text):
 
 def test_names_are_matched_exactly(tmp_path):
     found = scan(tmp_path, {name: [1.0] for name in ("a_10", "a_1", "a_1_b", "a", "b.c")})
-    assert {name: [file.name for file in files] for name, files in found.clips.items()} == {
+    assert {
+        name: [os.path.basename(file) for file in files] for name, files in found.clips.items()
+    } == {
         "a": ["a.npy"],
         "a_1": ["a_1.npy"],
         "a_10": ["a_10.npy"],
@@ -48,7 +50,7 @@ def test_other_files_and_hidden_ones_are_no_clips(tmp_path):
         (folder / other).write_bytes(b"")
     (folder / ".cache").mkdir()
     found = features.scan(tmp_path, "x-UTT")
-    assert found.clips == {"a": (folder / "a.npy",), "b": (folder / "b" / "0.npy",)}
+    assert found.clips == {"a": (f"{folder}/a.npy",), "b": (f"{folder}/b/0.npy",)}
 
 
 def test_frames_are_sorted_by_file_name(tmp_path):
