@@ -7,7 +7,6 @@ import itertools
 import json
 import math
 import pathlib
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -102,7 +101,7 @@ def read_saved(path) -> ConfigDict:
     """
     try:
         saved = json.loads(pathlib.Path(path).read_text())["config"]
-        leaves = dict(_json_leaves(saved))
+        leaves = flatten(ConfigDict(saved))
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
         raise InputError(f"{path}: not a config.json: {error!r}") from None
     config = load_base()
@@ -110,26 +109,13 @@ def read_saved(path) -> ConfigDict:
     for key, value in leaves.items():
         if key not in known:
             raise InputError(f"{path}: {unknown_key(key)}")
-        _assign(config, key, tuple(value) if isinstance(value, list) else value, str(path))
+        try:
+            config.update_from_flattened_dict(
+                {key: tuple(value) if isinstance(value, list) else value}
+            )
+        except TypeError:
+            raise InputError(f"{path}: config.{key}: {value!r} is of the wrong type") from None
     return config
-
-
-def _assign(config: ConfigDict, key: str, value, where: str) -> None:
-    *parents, leaf = key.split(".")
-    for parent in parents:
-        config = config[parent]
-    try:
-        config[leaf] = value
-    except TypeError:
-        raise InputError(f"{where}: config.{key}: {value!r} is of the wrong type") from None
-
-
-def _json_leaves(tree: dict, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    for key, value in tree.items():
-        if isinstance(value, dict):
-            yield from _json_leaves(value, f"{prefix}{key}.")
-        else:
-            yield prefix + key, value
 
 
 def unknown_key(key: str) -> str:
@@ -156,17 +142,11 @@ def check(config: ConfigDict) -> ConfigDict:
             raise InputError(f"config.{key} is missing")
     checked = config.copy_and_resolve_references()
     checked = ConfigDict(checked.to_dict())  # forgets field types: the checks here are stricter
-    for key, value in given.items():
-        _assign_checked(checked, key, _normal(key, value, base[key]))
+    with checked.ignore_type():
+        checked.update_from_flattened_dict(
+            {key: _normal(key, value, base[key]) for key, value in given.items()}
+        )
     return checked
-
-
-def _assign_checked(config: ConfigDict, key: str, value) -> None:
-    *parents, leaf = key.split(".")
-    for parent in parents:
-        config = config[parent]
-    with config.ignore_type():
-        config[leaf] = value
 
 
 def _normal(key: str, value, default):

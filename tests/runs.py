@@ -11,6 +11,7 @@ from mer_jax.config import HParams, Static
 from mer_jax.data.corpus import Labels
 from mer_jax.data.registry import MER2023
 from mer_jax.training import grid, loop
+from tests.configs import changed
 
 SIZES = {"audio": 6, "video": 4}
 
@@ -38,15 +39,8 @@ def static_of(fusion="attention", epochs=4, batch_size=8, hidden=8, sizes=None, 
 
 def config_of(**changes):
     """Checked defaults with small numbers; dots in keys are written as __."""
-    config = config_lib.load_base()
     small = {"train__epochs": 4, "train__batch_size": 8, "train__segment": 2, "folds": 3}
-    for key, value in {**small, "repeats": 2, **changes}.items():
-        *parents, leaf = key.split("__")
-        part = config
-        for parent in parents:
-            part = part[parent]
-        part[leaf] = value
-    return config_lib.check(config)
+    return config_lib.check(changed(**{**small, "repeats": 2, **changes}))
 
 
 def folds_of(samples, **changes):

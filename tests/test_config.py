@@ -7,22 +7,11 @@ import pytest
 from mer_jax import config as config_lib
 from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
-
-
-def base(**changes):
-    """The defaults with some dotted keys (dots written as __) set."""
-    config = config_lib.load_base()
-    for key, value in changes.items():
-        *parents, leaf = key.split("__")
-        part = config
-        for parent in parents:
-            part = part[parent]
-        part[leaf] = value
-    return config
+from tests.configs import changed
 
 
 def test_the_defaults_are_the_papers():
-    config = config_lib.check(base())
+    config = config_lib.check(changed())
     assert config.model.fusion == "attention"
     assert config.model.hidden == (128, 256)
     assert config.train.learning_rate == (1e-3, 1e-4, 1e-5)
@@ -32,21 +21,21 @@ def test_the_defaults_are_the_papers():
 
 
 def test_the_grid_is_the_product_of_the_tuples():
-    trials = config_lib.trials(config_lib.check(base()))
+    trials = config_lib.trials(config_lib.check(changed()))
     pairs = [(t["model.hidden"], t["train.learning_rate"]) for t in trials]
     assert pairs == [(h, r) for h in (128, 256) for r in (1e-3, 1e-4, 1e-5)]
     assert config_lib.varied(trials) == ["model.hidden", "train.learning_rate"]
 
 
 def test_a_setting_that_the_fusion_has_no_use_for_makes_no_trials():
-    trials = config_lib.trials(config_lib.check(base(model__fusion="attention_release")))
+    trials = config_lib.trials(config_lib.check(changed(model__fusion="attention_release")))
     assert len(trials) == 3
     assert all("model.hidden" not in trial for trial in trials)
     assert {trial["model.layers"] for trial in trials} == {"256,128"}
 
 
 def test_fusions_side_by_side_each_have_their_own_settings():
-    config = base(model__fusion=("attention", "mlp_release"), train__learning_rate=1e-3)
+    config = changed(model__fusion=("attention", "mlp_release"), train__learning_rate=1e-3)
     trials = config_lib.trials(config_lib.check(config))
     assert [t["model.fusion"] for t in trials] == ["attention", "attention", "mlp_release"]
     assert config_lib.varied(trials) == ["model.fusion", "model.hidden", "model.layers"]
@@ -63,11 +52,11 @@ def test_fusions_side_by_side_each_have_their_own_settings():
     ],
 )
 def test_layers_are_stacks_of_widths(given, normal):
-    assert config_lib.check(base(model__layers=given)).model.layers == normal
+    assert config_lib.check(changed(model__layers=given)).model.layers == normal
 
 
 def test_a_tuple_of_one_is_a_grid_of_one():
-    config = config_lib.check(base(model__hidden=(64,), train__dropout=0))
+    config = config_lib.check(changed(model__hidden=(64,), train__dropout=0))
     assert config.model.hidden == 64
     assert config.train.dropout == 0.0
     assert isinstance(config.train.dropout, float)
@@ -97,13 +86,13 @@ def test_a_tuple_of_one_is_a_grid_of_one():
 )
 def test_wrong_values_are_told(change, sentence):
     with pytest.raises(InputError, match=r"config\.") as error:
-        config_lib.check(base(**change))
+        config_lib.check(changed(**change))
     assert sentence in str(error.value)
 
 
 def test_a_misspelt_key_names_the_nearest():
     assert config_lib.unknown_key("model.hiden").endswith("did you mean config.model.hidden?")
-    config = base()
+    config = changed()
     with config.unlocked():
         config.train.epoch = 3
     with pytest.raises(InputError, match=r"did you mean config\.train\.epochs\?"):
@@ -111,7 +100,7 @@ def test_a_misspelt_key_names_the_nearest():
 
 
 def test_config_json_gives_back_the_config(tmp_path):
-    config = config_lib.check(base(model__hidden=(64, 32), data__root=str(tmp_path)))
+    config = config_lib.check(changed(model__hidden=(64, 32), data__root=str(tmp_path)))
     path = tmp_path / "config.json"
     path.write_text(json.dumps({"config": config.to_dict()}))
     again = config_lib.check(config_lib.read_saved(path))
@@ -131,12 +120,12 @@ def test_a_damaged_config_json_is_told(tmp_path, content):
 
 def test_paths_are_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    assert config_lib.check(base(data__root="here")).data.root == str(tmp_path / "here")
-    assert config_lib.check(base()).data.root == ""
+    assert config_lib.check(changed(data__root="here")).data.root == str(tmp_path / "here")
+    assert config_lib.check(changed()).data.root == ""
 
 
 def test_static_and_traced_settings_part():
-    config = config_lib.check(base(model__fusion="attention_release", train__learning_rate=1e-4))
+    config = config_lib.check(changed(model__fusion="attention_release", train__learning_rate=1e-4))
     (trial,) = config_lib.trials(config)
     static = config_lib.static_of(config, trial, ("audio", "text"), MER2023.task)
     assert static.settings == (("layers", (256, 128)),)
@@ -145,7 +134,7 @@ def test_static_and_traced_settings_part():
 
 
 def test_unimodal_refuses_two_modalities():
-    config = config_lib.check(base(model__fusion="unimodal"))
+    config = config_lib.check(changed(model__fusion="unimodal"))
     trial = config_lib.trials(config)[0]
     with pytest.raises(InputError, match="takes one modality, the config names audio, text"):
         config_lib.static_of(config, trial, ("audio", "text"), MER2023.task)

@@ -14,15 +14,16 @@ from mer_jax import experiment
 from mer_jax.data import synthetic
 from mer_jax.data.registry import MER2023
 from mer_jax.training.checkpoint import Checkpoints
+from tests.configs import changed
 
 COUNTS = {"train": 60, "mer_multi": 12, "mer_noise": 11, "mer_semi": 10}
 SPLITS = ("mer_multi", "mer_noise", "mer_semi")
 GRID = {
-    "model.hidden": (8, 6),
-    "train.learning_rate": (1e-2, 1e-3),
-    "train.epochs": 4,
-    "train.segment": 2,
-    "train.chunk": 5,
+    "model__hidden": (8, 6),
+    "train__learning_rate": (1e-2, 1e-3),
+    "train__epochs": 4,
+    "train__segment": 2,
+    "train__chunk": 5,
     "folds": 3,
     "repeats": 2,
 }
@@ -42,23 +43,9 @@ def tfds_dir(tmp_path_factory):
 
 def config_of(root, tfds_dir, **changes):
     """The small grid on a folder; dots in keys are written as __."""
-    config = config_lib.load_base()
-    settings = {
-        "data.root": str(root),
-        "data.tfds_dir": str(tfds_dir),
-        "features.audio": synthetic.feature_set("audio"),
-        "features.text": synthetic.feature_set("text"),
-        "features.video": synthetic.feature_set("video"),
-        **GRID,
-        **{key.replace("__", "."): value for key, value in changes.items()},
-    }
-    for key, value in settings.items():
-        *parents, leaf = key.split(".")
-        part = config
-        for parent in parents:
-            part = part[parent]
-        part[leaf] = value
-    return config_lib.check(config)
+    sets = {f"features__{m}": synthetic.feature_set(m) for m in ("audio", "text", "video")}
+    where = {"data__root": str(root), "data__tfds_dir": str(tfds_dir)}
+    return config_lib.check(changed(**{**where, **sets, **GRID, **changes}))
 
 
 @pytest.fixture(scope="module")

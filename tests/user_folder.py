@@ -9,6 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
+from tests.configs import changed
 
 LABEL_FILE = "label-6way.npz"
 AUDIO, TEXT = "tones_UTT", "words-UTT"
@@ -106,13 +107,5 @@ def write_mer2023(root: pathlib.Path) -> dict[str, list[str]]:
 
 def config(root: pathlib.Path, tfds_dir: pathlib.Path, **changes) -> ConfigDict:
     """A checked config over `write_mer2023`'s folder; a change is `data__corpus="meld"`."""
-    config = config_lib.load_base()
-    config.data.root, config.data.tfds_dir = str(root), str(tfds_dir)
-    config.features.audio = AUDIO
-    for key, value in changes.items():
-        *parents, leaf = key.split("__")
-        node = config
-        for parent in parents:
-            node = node[parent]
-        node[leaf] = value
-    return config_lib.check(config)
+    ours = {"data__root": str(root), "data__tfds_dir": str(tfds_dir), "features__audio": AUDIO}
+    return config_lib.check(changed(**{**ours, **changes}))
