@@ -35,7 +35,7 @@ class Arguments:
             )
         self.config = config_lib.check(_CONFIG.value)
         self.mode = _MODE.value
-        if _WORKDIR.value is None and self.mode != "build":
+        if not _WORKDIR.value and self.mode != "build":
             raise InputError(f"--mode={self.mode} needs --workdir=DIR")
         if _LABELS.value and self.mode != "evaluate":
             raise InputError("--labels goes with --mode=evaluate")
@@ -68,6 +68,8 @@ def _guarded(call):
         return call()
     except InputError as error:
         _refuse(str(error))
+    except OSError as error:  # a path that is a file, a folder without permission, a full disk
+        _refuse(f"{error.filename or 'input or output'}: {error.strerror or error}")
 
 
 def _refuse(sentence: str) -> NoReturn:

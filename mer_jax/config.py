@@ -30,11 +30,12 @@ _PATHS = ("data.root", "data.tfds_dir")
 _POSITIVE = (lambda value: value > 0, "greater than 0")
 _AT_LEAST_0 = (lambda value: value >= 0, "0 or more")
 _AT_LEAST_1 = (lambda value: value >= 1, "1 or more")
+_SEED = (lambda value: 0 <= value < 1 << 32, "from 0 to 2**32 - 1")  # what a JAX key holds
 _RANGES = {
-    "seed": _AT_LEAST_0,
+    "seed": _SEED,
     "folds": (lambda value: value == 0 or value >= 2, "2 or more, or 0 to use the val split"),
     "repeats": _AT_LEAST_1,
-    "data.synthetic.seed": _AT_LEAST_0,
+    "data.synthetic.seed": _SEED,
     "data.synthetic.pool": _AT_LEAST_0,
     "model.hidden": _AT_LEAST_1,
     "train.learning_rate": _POSITIVE,

@@ -262,6 +262,7 @@ def flags(tmp_path, root):
             "mer_jax: config.model.hidden: 'wide' is not a whole number",
         ),
         (["--workdirr=x"], "mer_jax: Unknown command line flag 'workdirr'"),
+        (["--workdir="], "mer_jax: --mode=train needs --workdir=DIR\n"),
     ],
 )
 def test_a_mistake_on_the_command_line(command_line, tmp_path, flags, mistakes, sentence):
@@ -272,6 +273,15 @@ def test_a_mistake_on_the_command_line(command_line, tmp_path, flags, mistakes, 
     assert done.stdout == ""
     assert not (tmp_path / "work").exists()
     assert not (tmp_path / "tfds").exists()
+
+
+def test_a_workdir_that_is_a_file(command_line, tmp_path, flags):
+    (tmp_path / "work").write_text("mine")
+    done = command_line(*flags)
+    assert done.returncode == 2
+    assert done.stderr.splitlines()[-1] == f"mer_jax: {tmp_path / 'work'}: File exists"
+    assert "Traceback" not in done.stderr
+    assert (tmp_path / "work").read_text() == "mine"
 
 
 @pytest.mark.parametrize(("mode", "case"), [("build", "hostile pickle"), ("train", "NaN")])
