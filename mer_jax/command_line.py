@@ -114,7 +114,7 @@ def _with_saved_config(argv: list[str]) -> list[str]:
 
 def _value_of(argv: list[str], name: str) -> str | None:
     """The value of `--name=VALUE` or `--name VALUE`, before absl has parsed anything."""
-    for argument, following in zip(argv[1:], [*argv[2:], None], strict=True):
+    for argument, following in zip(argv[1:], [*argv[2:], None], strict=False):
         flag, equals, value = argument.partition("=")
         if flag.lstrip("-") == name and flag.startswith("-"):
             return value if equals else following

@@ -51,9 +51,11 @@ def cross_validation(
 def best_trial(outcomes: Sequence[Outcome], trials: int, task: Task) -> int:
     """The trial with the best selection metric in cross-validation, averaged over repeats."""
 
-    def quality(trial: int) -> float:
+    def quality(trial: int) -> tuple[bool, float]:
+        """A trial whose failures were left out of its mean stands behind those without any."""
+        whole = all(o.best_epoch >= 0 for o in outcomes if o.run.trial == trial)
         score = cross_validation(outcomes, trial, task)[task.selection]
-        return -np.inf if score is None else task.selection_sign * score["mean"]
+        return whole, -np.inf if score is None else task.selection_sign * score["mean"]
 
     return max(range(trials), key=quality)  # the first of equals
 

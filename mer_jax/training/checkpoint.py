@@ -3,6 +3,7 @@
 Everything is saved as host arrays, so that another number of devices can read it.
 """
 
+import logging
 import pathlib
 import shutil
 from typing import Any
@@ -14,6 +15,7 @@ import orbax.checkpoint as ocp
 from mer_jax.errors import InputError
 from mer_jax.training.loop import RunState
 
+LOG = logging.getLogger("mer_jax")
 KEPT = "kept"
 _RESUME = "resume"
 _CHUNKS = "chunks"
@@ -44,7 +46,11 @@ class Checkpoints:
         step = self._resume.latest_step()
         if step is None or not chunk * epochs < step < (chunk + 1) * epochs:
             return None
-        tree = self._resume.restore(step, args=ocp.args.StandardRestore(_host_like(like)))
+        try:
+            tree = self._resume.restore(step, args=ocp.args.StandardRestore(_host_like(like)))
+        except (OSError, ValueError, KeyError, TypeError, AttributeError):
+            LOG.warning("%s: damaged; starting this chunk again", self._folder / _RESUME)
+            return None
         return step - chunk * epochs, _with_key(tree)
 
     def save_chunk(self, chunk: int, finished: Any) -> None:

@@ -101,12 +101,16 @@ def _least_waste(runs: int, most: int) -> int:
 
 
 def cut(groups: Groups, chosen: Sequence[int]) -> list[Chunk]:
-    """The groups in chunks of their widths, rounded up to whole devices."""
+    """The groups in chunks of their widths, each computed at a whole number of devices.
+
+    Which runs a chunk has depends on the recorded widths alone: a workdir may be continued on
+    another number of devices.
+    """
     chunks = []
     for (static, runs), width in zip(groups.items(), chosen, strict=True):
         whole = width + -width % jax.device_count()
-        starts = range(0, len(runs), whole)
-        chunks += [Chunk(static, tuple(runs[start : start + whole]), whole) for start in starts]
+        starts = range(0, len(runs), width)
+        chunks += [Chunk(static, tuple(runs[start : start + width]), whole) for start in starts]
     return chunks
 
 
@@ -218,9 +222,11 @@ def _train_chunk(
     of_runs = jax.device_put(_stack([folds[run.repeat, run.fold] for run in runs]), by_run)
     state = program.init(hparams, samples, jax.device_put(keys, by_run))
     epochs, epoch = config.train.epochs, 0
-    left = checkpoints.restore_progress(number, epochs, state)
+    own = np.arange(len(chunk.runs))  # copies are not saved: other devices need another number
+    left = checkpoints.restore_progress(number, epochs, _rows(state, own))
     if left is not None:
         epoch, state = left
+        state = _rows(state, np.minimum(np.arange(chunk.width), len(own) - 1))
         LOG.info("%s: continuing after epoch %d", title, epoch)
     state = jax.device_put(state, by_run)
     saved = time.monotonic()
@@ -234,9 +240,13 @@ def _train_chunk(
         best = chunk.static.task.selection_sign * np.asarray(state.best.score)
         LOG.info("%s: epoch %d/%d, best %s %.3f", title, epoch, epochs, selection, best.mean())
         if epoch < epochs and time.monotonic() - saved >= config.train.checkpoint_seconds:
-            checkpoints.save_progress(number, epoch, epochs, state)
+            checkpoints.save_progress(number, epoch, epochs, _rows(state, own))
             saved = time.monotonic()
     return state
+
+
+def _rows(tree: Any, rows: np.ndarray) -> Any:
+    return jax.tree.map(lambda x: x[rows], tree)
 
 
 def _arrays(hparams: HParams) -> HParams:
