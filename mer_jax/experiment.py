@@ -99,7 +99,12 @@ def evaluate(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | N
     splits = _test_splits(config, corpus)
     if labels is not None:
         splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)
-    results = {**results, **_test(model, splits, workdir)}
+    scored = _test(model, splits, workdir)
+    for part, blocks in scored.items():  # what an earlier file's labels gave stays
+        for name, scores in blocks.items():
+            if all(value is None for value in scores.values()):
+                blocks[name] = results[part].get(name, scores)
+    results = {**results, **scored}
     files.write_json(workdir / RESULTS_FILE, results)
     _show(results, config, workdir)
 
@@ -235,6 +240,7 @@ def _commit() -> str | None:
         "--always",
         "--dirty",
         "--abbrev=40",
+        "--exclude=*",
     ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)

@@ -241,6 +241,9 @@ def test_labels_that_come_later_are_scored(trained, root, tmp_path):
             value, abs=1e-6
         )
     assert results_of(workdir)["test"]["mer_noise"]["dis"] is None
+    given = results_of(workdir)
+    experiment.evaluate(config, workdir, None)
+    assert results_of(workdir) == given, "scores by a file's labels stay"
     experiment.evaluate(config, workdir, root / "label-6way.npz")
     assert results_of(workdir)["test"] == results_of(trained)["test"]
 

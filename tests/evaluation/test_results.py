@@ -39,6 +39,8 @@ def test_the_best_trial_has_the_best_mean_over_repeats():
     assert results_lib.best_trial(OUTCOMES, 2, MELD.task) == 1
     tied = [o._replace(validation={"dis": 0.5, "acc": 0.5}) for o in OUTCOMES]
     assert results_lib.best_trial(tied, 2, MELD.task) == 0
+    failed = [o._replace(best_epoch=-1) if o.run == Run(1, 0, 1) else o for o in OUTCOMES]
+    assert results_lib.best_trial(failed, 2, MELD.task) == 0  # left out of a mean, they flatter it
 
 
 def test_without_classes_the_smaller_error_is_better():

@@ -59,6 +59,16 @@ def test_every_run_is_in_one_chunk_and_surplus_copies_are_marked():
     assert jax.device_count() == 1
 
 
+def test_the_runs_of_a_chunk_do_not_depend_on_the_devices(monkeypatch):
+    _, groups = groups_of(config_of())
+    on_one = grid.cut(groups, [5, 4])
+    monkeypatch.setattr(jax, "device_count", lambda: 8)
+    on_eight = grid.cut(groups, [5, 4])
+    assert [chunk.runs for chunk in on_eight] == [chunk.runs for chunk in on_one]
+    assert {chunk.width for chunk in on_eight} == {8}
+    assert all(len(chunk.padded) == 8 for chunk in on_eight)
+
+
 def test_folds_divide_train_and_are_padded_alike():
     samples = samples_of()
     folds = folds_of(samples)
