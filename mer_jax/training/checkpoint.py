@@ -62,7 +62,7 @@ class Checkpoints:
         return _restore(self._folder / _CHUNKS / f"{chunk:04d}")
 
     def save_kept(self, kept: Any) -> None:
-        """Saves the best trial's weights and drops what only an unfinished grid needs."""
+        """Saves the best trial's weights; the chunks stay until `drop_progress`."""
         _save(self._folder / KEPT, kept)
 
     def restore_kept(self) -> Any:
