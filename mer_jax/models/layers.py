@@ -1,4 +1,4 @@
-"""What the models are made of: a batch, a dense layer that starts as PyTorch's, dropout, stacks."""
+"""What the models are made of: a batch, a dense layer that starts as PyTorch's, stacks of it."""
 
 from typing import NamedTuple
 
@@ -6,6 +6,8 @@ import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Key, Num
+
+from mer_jax.models.dropout import dropout
 
 
 class Batch(NamedTuple):
@@ -22,6 +24,30 @@ def torch_uniform(key: Key[Array, ""], shape: tuple[int, ...], fan_in: int) -> A
     return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
 
 
+def product(x: Float[Array, "*batch D"], kernel: Float[Array, "D H"]) -> Float[Array, "*batch H"]:
+    """x @ kernel, with a backward pass that never transposes a matrix of the kernel's size."""
+    return _product(x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], -1)
+
+
+@jax.custom_vjp
+def _product(x_BxD, kernel_DxH):
+    return x_BxD @ kernel_DxH
+
+
+def _product_forward(x_BxD, kernel_DxH):
+    return x_BxD @ kernel_DxH, (x_BxD, kernel_DxH)
+
+
+def _product_backward(operands, gradient_BxH):
+    # Autodiff's forms make XLA transpose the kernel or its gradient in every step on a CPU: twice
+    # the time of a run that trains alone (benchmarks/README.md).
+    x_BxD, kernel_DxH = operands
+    return (kernel_DxH @ gradient_BxH.T).T, x_BxD.T @ gradient_BxH
+
+
+_product.defvjp(_product_forward, _product_backward)
+
+
 class TorchDense(nn.Module):
     """x W + b over the last axis, initialised by `torch_uniform`."""
 
@@ -33,14 +59,8 @@ class TorchDense(nn.Module):
         fan_in = x.shape[-1]
         kernel_DxH = self.param("kernel", torch_uniform, (fan_in, self.features), fan_in)
         bias_H = self.param("bias", torch_uniform, (self.features,), fan_in)
-        y = x @ kernel_DxH
+        y = product(x, kernel_DxH)
         return y + jnp.broadcast_to(bias_H, y.shape)
-
-
-def dropout(x: Float[Array, "..."], rate: Num[Array, ""] | float, key: Key[Array, ""]) -> Array:
-    """Zeroes each value with probability `rate`, which may be traced, and rescales the others."""
-    keep = jax.random.bernoulli(key, 1 - rate, x.shape)
-    return jnp.where(keep, x / (1 - rate), 0)
 
 
 class Encoder(nn.Module):

@@ -24,10 +24,11 @@ from mer_jax.training.loop import Fold, RunState, Samples
 
 LOG = logging.getLogger("mer_jax")
 # Runs side by side, by device. An accelerator wants many. On a CPU a step is bound by moving
-# parameters, gradients and both moments of Adam (16 bytes a parameter): runs that fit the last
-# cache together are fastest, and past 15 small ones nothing is gained (benchmarks/README.md).
+# parameters, gradients and both moments of Adam (16 bytes a parameter): a large model is fastest
+# alone, small ones share the cost of starting a step's many small operations, and past 15 nothing
+# is gained (benchmarks/README.md).
 _MAX_CHUNK = {"cpu": 15, "gpu": 90, "tpu": 90}
-_CPU_CACHE_BYTES = 32 << 20
+_CPU_CACHE_BYTES = 8 << 20
 _BYTES_PER_PARAMETER = 16
 
 
@@ -223,7 +224,8 @@ def _train_chunk(
     state = program.init(hparams, samples, jax.device_put(keys, by_run))
     epochs, epoch = config.train.epochs, 0
     own = np.arange(len(chunk.runs))  # copies are not saved: other devices need another number
-    left = checkpoints.restore_progress(number, epochs, _rows(state, own))
+    like = jax.eval_shape(lambda tree: _rows(tree, own), state)
+    left = checkpoints.restore_progress(number, epochs, like)
     if left is not None:
         epoch, state = left
         state = _rows(state, np.minimum(np.arange(chunk.width), len(own) - 1))

@@ -1,4 +1,4 @@
-"""Layers: PyTorch's initialisation, dropout, averaging over frames."""
+"""Layers: PyTorch's initialisation, products, averaging over frames."""
 
 import jax
 import jax.numpy as jnp
@@ -9,8 +9,8 @@ from mer_jax.models.layers import (
     Batch,
     Encoder,
     TorchDense,
-    dropout,
     mean_over_frames,
+    product,
     utterance_vectors,
 )
 
@@ -34,11 +34,17 @@ def test_dense_is_affine():
     np.testing.assert_allclose(TorchDense(2).apply(params, x), expected, atol=1e-6)
 
 
-def test_dropout_zeroes_its_share_and_rescales_the_rest():
-    x = jnp.ones((200, 500))
-    y = np.asarray(jax.jit(dropout)(x, 0.3, jax.random.key(0)))
-    np.testing.assert_allclose(np.unique(y), [0, 1 / 0.7], rtol=1e-6)
-    assert abs((y == 0).mean() - 0.3) < 0.005
+def test_products_gradients_are_those_of_the_formula():
+    rng = np.random.default_rng(0)
+    x, kernel, weight = (
+        rng.standard_normal(shape, np.float32) for shape in ((2, 3, 4), (4, 5), (2, 3, 5))
+    )
+    value, (dx, dkernel) = jax.value_and_grad(
+        lambda x, kernel: (weight * product(x, kernel)).sum(), argnums=(0, 1)
+    )(x, kernel)
+    np.testing.assert_allclose(value, np.einsum("abd,dh,abh", x, kernel, weight), rtol=1e-5)
+    np.testing.assert_allclose(dx, np.einsum("abh,dh->abd", weight, kernel), atol=1e-5)
+    np.testing.assert_allclose(dkernel, np.einsum("abd,abh->dh", x, weight), atol=1e-5)
 
 
 def encode(widths, train):

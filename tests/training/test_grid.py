@@ -37,7 +37,7 @@ def test_the_rule_gives_large_models_fewer_runs_side_by_side():
     config = config_of(model__hidden=(8, 1024))
     _, groups = groups_of(config)
     small, large = grid.widths(config, groups, {"audio": 1024, "video": 1024})
-    # 2 x 1024 x 1024 weights and more, 16 bytes each: two such runs would pass 32 MiB by far.
+    # 2 x 1024 x 1024 weights and more, 16 bytes each: one such run passes 8 MiB by far.
     assert (small, large) == (9, 1)
     assert grid.widths(config_of(train__chunk=4), groups, {"audio": 1, "video": 1}) == [4, 4]
 
