@@ -60,7 +60,7 @@ def files(root: pathlib.Path) -> int:
 def _to_device(splits: list[dict[str, np.ndarray]]) -> int:
     # A copy even on a CPU, where the device would use the host's memory as it is: a memory-mapped
     # array that nobody touched would not have been read.
-    jax.block_until_ready(jax.tree.map(lambda x: jnp.array(x, copy=True), splits))
+    jax.block_until_ready(jax.device_put(jax.tree.map(np.array, splits)))
     return sum(len(features["audio"]) for features in splits)
 
 

@@ -68,9 +68,8 @@ def ensure(
                 "with the label file and features/"
             )
         return target
-    features = features_lib.scan(root, feature_set)
     source = {
-        "features": features.signature,
+        "features": features_lib.signature(root, feature_set),
         "labels": features_lib.signature_of(labels_lib.find_label_file(root)),
     }
     if built is not None:
@@ -78,7 +77,7 @@ def ensure(
             return target
         changed = " and ".join(key for key in source if built.get(key) != source[key])
         LOG.info("%s: its %s changed since the dataset was built; building again", root, changed)
-    _build(info, root, features, source, target)
+    _build(info, root, features_lib.scan(root, feature_set), source, target)
     return target
 
 

@@ -167,10 +167,10 @@ def _parse_members(members: Mapping, where: str, info: CorpusInfo) -> dict[str, 
     return labels
 
 
-def check_name(name, where: str) -> None:
-    """Refuses a clip's name that is no plain file name."""
+def check_name(name, where: str, what: str = "clip") -> None:
+    """Refuses a name that is no plain file name."""
     if not isinstance(name, str) or not name or name in (".", ".."):
-        raise InputError(f"{where}: {name!r} is no name of a clip")
+        raise InputError(f"{where}: {name!r} is no name of a {what}")
     if not name.isprintable() or "/" in name or "\\" in name:
         raise InputError(f"{where}: the name {name!r} holds a separator or a control character")
 

@@ -99,11 +99,19 @@ def test_a_separator_in_a_features_name(tmp_path):
         scan(tmp_path, {"a\\b": [1.0]})
 
 
+@pytest.mark.parametrize("name", ["..", "../features/x", "x/y", "a\tb"])
+def test_a_sets_name_stays_in_the_folder(tmp_path, name):
+    user_folder.write_features(tmp_path, "x", {"a": [1.0]})
+    for reader in (features.scan, features.signature):
+        with pytest.raises(InputError, match=r"^config\.features: "):
+            reader(tmp_path, name)
+
+
 def test_a_link_that_leads_nowhere(tmp_path):
     folder = user_folder.write_features(tmp_path, "x", {"a": [1.0]})
     (folder / "b.npy").symlink_to(tmp_path / "unmounted" / "b.npy")
     with pytest.raises(InputError, match=r"x/b\.npy: cannot be read: No such file"):
-        features.scan(tmp_path, "x")
+        features.signature(tmp_path, "x")
 
 
 def _level_times(folder):
@@ -135,10 +143,10 @@ def test_the_signature_follows_every_file(tmp_path, change):
     clips = {"a": [1.0], "b": {"0": [1.0], "1": [1.0]}, "d": [1.0]}
     folder = user_folder.write_features(tmp_path, "x-UTT", clips)
     _level_times(folder)
-    before = features.scan(tmp_path, "x-UTT").signature
-    assert features.scan(tmp_path, "x-UTT").signature == before
+    before = features.signature(tmp_path, "x-UTT")
+    assert features.signature(tmp_path, "x-UTT") == before
     change(folder)
-    assert features.scan(tmp_path, "x-UTT").signature != before
+    assert features.signature(tmp_path, "x-UTT") != before
 
 
 # The level of a set
