@@ -24,7 +24,7 @@ from ml_collections import ConfigDict
 from mer_jax import config as config_lib
 from mer_jax.data.corpus import Labels, Split
 from mer_jax.data.registry import MER2023
-from mer_jax.training import grid, loop
+from mer_jax.training import loop, plan
 
 
 class Grid(NamedTuple):
@@ -32,7 +32,7 @@ class Grid(NamedTuple):
 
     config: ConfigDict
     trials: list[dict[str, Any]]
-    chunks: list[grid.Chunk]
+    chunks: list[plan.Chunk]
     samples: loop.Samples
     folds: dict[tuple[int, int], loop.Fold]
 
@@ -53,12 +53,12 @@ def prepare(clips: int, size: int, hidden: Sequence[int], runs: int, chunk: str)
     config.repeats = math.ceil(runs / (len(trials) * config.folds))
     config = config_lib.check(config)
     split = _split(clips, size)
-    groups = grid.group(config, trials, tuple(corpus.SETS), MER2023.task)
+    groups = plan.group(config, trials, tuple(corpus.SETS), MER2023.task)
     groups = {static: found[: runs // len(groups)] for static, found in groups.items()}
-    widths = grid.widths(config, groups, dict.fromkeys(corpus.SETS, size))
-    samples = grid.training_samples(split, None)
-    folds = grid.make_folds(config, samples, split.names, None)
-    return Grid(config, trials, grid.cut(groups, widths), samples, folds)
+    widths = plan.widths(config, groups, dict.fromkeys(corpus.SETS, size))
+    samples = plan.training_samples(split, None)
+    folds = plan.make_folds(config, samples, split.names, None)
+    return Grid(config, trials, plan.cut(groups, widths), samples, folds)
 
 
 def _split(clips: int, size: int) -> Split:
@@ -71,13 +71,13 @@ def _split(clips: int, size: int) -> Split:
     )
 
 
-def measure(prepared: Grid, epochs: int, rounds: int) -> list[tuple[grid.Chunk, int, Timing]]:
+def measure(prepared: Grid, epochs: int, rounds: int) -> list[tuple[plan.Chunk, int, Timing]]:
     """For each program its first chunk, how many chunks it trains, and what it took."""
     # As in training: runs over the devices, samples on each.
     mesh = jax.make_mesh((jax.device_count(),), ("run",), axis_types=(AxisType.Auto,))
     by_run = NamedSharding(mesh, PartitionSpec("run"))
     samples = jax.device_put(prepared.samples, NamedSharding(mesh, PartitionSpec()))
-    first_chunks: dict[tuple, grid.Chunk] = {}
+    first_chunks: dict[tuple, plan.Chunk] = {}
     count: dict[tuple, int] = {}
     for chunk in prepared.chunks:
         program = chunk.static, chunk.width
@@ -90,7 +90,7 @@ def measure(prepared: Grid, epochs: int, rounds: int) -> list[tuple[grid.Chunk, 
 
 
 def _time(
-    prepared: Grid, chunk: grid.Chunk, samples, by_run: NamedSharding, epochs: int, rounds: int
+    prepared: Grid, chunk: plan.Chunk, samples, by_run: NamedSharding, epochs: int, rounds: int
 ) -> Timing:
     weights = [fold.train_weight for fold in prepared.folds.values()]
     whole = all(w.sum() > len(w) - prepared.config.train.batch_size for w in weights)

@@ -19,7 +19,7 @@ from mer_jax.data.registry import SYNTHETIC, TRAIN, VALIDATION, corpus_info
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble, report, submission
 from mer_jax.evaluation import results as results_lib
-from mer_jax.training import grid
+from mer_jax.training import grid, plan
 from mer_jax.training.checkpoint import Checkpoints
 
 LOG = logging.getLogger("mer_jax")
@@ -56,13 +56,13 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
         config_lib.static_of(config, trial, modalities, info.task)
     _check_same_config(config, workdir)
     corpus = corpus_lib.load(config)
-    groups = grid.group(config, trials, modalities, corpus.task)
+    groups = plan.group(config, trials, modalities, corpus.task)
     record = _record(config, corpus, groups, workdir)
     if (workdir / RESULTS_FILE).is_file():
         LOG.info("%s: already trained", workdir)
         _show(_read_json(workdir / RESULTS_FILE), config, workdir)
         return
-    chunks = grid.cut(groups, record["chunk"])
+    chunks = plan.cut(groups, record["chunk"])
     samples, folds = _divide(config, corpus)
     files.write_json(workdir / CONFIG_FILE, record)
     LOG.info(
@@ -137,8 +137,8 @@ def _divide(config: ConfigDict, corpus: Corpus):
         if corpus.info.group is None:
             raise InputError(f"config.data.group_folds: {corpus.info.name}'s names tell no groups")
         groups = [corpus.info.group(name) for name in split.names.tolist()]
-    samples = grid.training_samples(split, validation)
-    return samples, grid.make_folds(config, samples, split.names, groups)
+    samples = plan.training_samples(split, validation)
+    return samples, plan.make_folds(config, samples, split.names, groups)
 
 
 def _test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
@@ -208,7 +208,7 @@ def _check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
 
 
 def _record(
-    config: ConfigDict, corpus: Corpus, groups: grid.Groups, workdir: pathlib.Path
+    config: ConfigDict, corpus: Corpus, groups: plan.Groups, workdir: pathlib.Path
 ) -> dict[str, Any]:
     """The content of config.json: as it stands there, or made for a workdir that has none."""
     path = workdir / CONFIG_FILE
@@ -222,7 +222,7 @@ def _record(
     sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
     return {
         "config": config.to_dict(),
-        "chunk": grid.widths(config, groups, sizes),  # of each group of runs, in order
+        "chunk": plan.widths(config, groups, sizes),  # of each group of runs, in order
         "dataset": corpus.fingerprint,
         "sizes": sizes,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},

@@ -10,7 +10,7 @@ from mer_jax import config as config_lib
 from mer_jax.config import HParams, Static
 from mer_jax.data.corpus import Labels
 from mer_jax.data.registry import MER2023
-from mer_jax.training import grid, loop
+from mer_jax.training import loop, plan
 from tests.configs import changed
 
 SIZES = {"audio": 6, "video": 4}
@@ -46,7 +46,7 @@ def config_of(**changes):
 def folds_of(samples, **changes):
     """The folds of `samples` under `config_of(**changes)`."""
     names = np.array([f"clip_{i:03d}" for i in range(len(samples.labels.emotion))])
-    return grid.make_folds(config_of(**changes), samples, names, None)
+    return plan.make_folds(config_of(**changes), samples, names, None)
 
 
 compiled = functools.cache(loop.make_train)  # tests with one Static share its program

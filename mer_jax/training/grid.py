@@ -1,7 +1,6 @@
-"""The grid: every trial, repeat and fold as a run, in chunks of runs that train side by side."""
+"""The grid: chunks of runs train one after another, and each run leaves its outcome."""
 
 import logging
-import math
 import time
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
@@ -13,44 +12,14 @@ from jax.sharding import NamedSharding, PartitionSpec
 from ml_collections import ConfigDict
 
 from mer_jax import metrics
-from mer_jax.config import HParams, Static, hparams_of, static_of
-from mer_jax.data import folds as folds_lib
-from mer_jax.data.corpus import Labels, Split
-from mer_jax.data.registry import Task
+from mer_jax.config import HParams, Static, hparams_of
 from mer_jax.errors import InputError
 from mer_jax.training import devices, loop
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.loop import Fold, RunState, Samples
+from mer_jax.training.plan import Chunk, Run
 
 LOG = logging.getLogger("mer_jax")
-# Runs side by side, by device. An accelerator wants many. On a CPU a step is bound by moving
-# parameters, gradients and both moments of Adam (16 bytes a parameter): a large model is fastest
-# alone, small ones share the cost of starting a step's many small operations, and past 15 nothing
-# is gained (benchmarks/README.md).
-_MAX_CHUNK = {"cpu": 15, "gpu": 90, "tpu": 90}
-_CPU_CACHE_BYTES = 8 << 20
-_BYTES_PER_PARAMETER = 16
-
-
-class Run(NamedTuple):
-    """One training: a trial's hyper-parameters in one fold of one repeat."""
-
-    trial: int
-    repeat: int
-    fold: int
-
-
-class Chunk(NamedTuple):
-    """Runs of one program; `width` of them are computed, the last chunk's surplus being copies."""
-
-    static: Static
-    runs: tuple[Run, ...]
-    width: int
-
-    @property
-    def padded(self) -> tuple[Run, ...]:
-        """The runs, the last one repeated to the width."""
-        return self.runs + self.runs[-1:] * (self.width - len(self.runs))
 
 
 class Outcome(NamedTuple):
@@ -60,117 +29,6 @@ class Outcome(NamedTuple):
     best_epoch: int
     validation: dict[str, float]  # every metric at the best epoch; NaN throughout where it failed
     history: dict[str, np.ndarray]  # float32 [E]
-
-
-Groups = dict[Static, list[Run]]
-
-
-def group(
-    config: ConfigDict, trials: Sequence[dict[str, Any]], modalities: tuple[str, ...], task: Task
-) -> Groups:
-    """Every run once, by the compiled program that it shares with others."""
-    groups: Groups = {}
-    for number, trial in enumerate(trials):
-        runs = groups.setdefault(static_of(config, trial, modalities, task), [])
-        for repeat in range(config.repeats):
-            runs += [Run(number, repeat, fold) for fold in range(max(config.folds, 1))]
-    return groups
-
-
-def widths(config: ConfigDict, groups: Groups, sizes: dict[str, int]) -> list[int]:
-    """How many runs of each group train side by side: the config's number, or the rule's.
-
-    The rule looks at the kind of device and at the model's size (`sizes` are the features').
-    """
-    chosen = []
-    for static, runs in groups.items():
-        most = config.train.chunk
-        if most == "auto":
-            backend = jax.default_backend()
-            most = _MAX_CHUNK.get(backend, _MAX_CHUNK["gpu"])
-            if backend == "cpu":
-                held = _BYTES_PER_PARAMETER * loop.count_parameters(static, sizes)
-                most = max(1, min(most, round(_CPU_CACHE_BYTES / held)))
-            most = _least_waste(len(runs), most)
-        chosen.append(min(most, len(runs)))
-    return chosen
-
-
-def _least_waste(runs: int, most: int) -> int:
-    """The width in (most / 2, most] whose chunks compute the fewest copies; the largest of them."""
-    return min(range(most, most // 2, -1), key=lambda width: math.ceil(runs / width) * width)
-
-
-def cut(groups: Groups, chosen: Sequence[int]) -> list[Chunk]:
-    """The groups in chunks of their widths, each computed at a whole number of devices.
-
-    Which runs a chunk has depends on the recorded widths alone: a workdir may be continued on
-    another number of devices.
-    """
-    chunks = []
-    for (static, runs), width in zip(groups.items(), chosen, strict=True):
-        whole = width + -width % jax.device_count()
-        starts = range(0, len(runs), width)
-        chunks += [Chunk(static, tuple(runs[start : start + width]), whole) for start in starts]
-    return chunks
-
-
-def training_samples(train: Split, validation: Split | None) -> Samples:
-    """The rows that runs index: train's, then those of a validation split of its own."""
-    splits = [train] if validation is None else [train, validation]
-    return Samples(
-        features={
-            m: np.concatenate([split.features[m] for split in splits]) for m in train.features
-        },
-        labels=Labels(*map(np.concatenate, zip(*(split.labels for split in splits), strict=True))),
-    )
-
-
-def make_folds(
-    config: ConfigDict, samples: Samples, names: np.ndarray, groups: Sequence[str] | None
-) -> dict[tuple[int, int], Fold]:
-    """The Fold of every (repeat, fold), all padded alike.
-
-    `names` are train's; rows of `samples` beyond them are a validation split, which then is the
-    one fold.
-    """
-    rows = np.arange(len(samples.labels.emotion))
-    divided = {}
-    for repeat in range(config.repeats):
-        if config.folds:
-            of = folds_lib.assign(names, config.folds, config.seed, repeat, groups)
-            for fold in range(config.folds):
-                divided[repeat, fold] = rows[of != fold], rows[of == fold]
-        else:
-            divided[repeat, 0] = rows[: len(names)], rows[len(names) :]
-    longest = max(len(train) for train, _ in divided.values())
-    longest += -longest % config.train.batch_size
-    longest_validation = max(len(validation) for _, validation in divided.values())
-    return {
-        key: Fold(
-            *_padded(train, longest),
-            *_padded(validation, longest_validation),
-            scaler=_scaler(samples, train) if config.data.standardise else {},
-        )
-        for key, (train, validation) in divided.items()
-    }
-
-
-def _padded(index: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
-    padded = np.zeros(length, np.int32)
-    padded[: len(index)] = index
-    return padded, (np.arange(length) < len(index)).astype(np.float32)
-
-
-def _scaler(samples: Samples, rows: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Mean and deviation by column of the training rows; a constant column keeps its scale."""
-    scaler = {}
-    for modality, x in samples.features.items():
-        mean = x[rows].mean(0, dtype=np.float64)
-        deviation = x[rows].std(0, dtype=np.float64)
-        deviation[deviation == 0] = 1
-        scaler[modality] = mean.astype(np.float32), deviation.astype(np.float32)
-    return scaler
 
 
 def train(

@@ -8,7 +8,8 @@ from mer_jax.data.registry import MELD, MER2023, Task
 from mer_jax.evaluation import report
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation.ensemble import Predictions
-from mer_jax.training.grid import Outcome, Run
+from mer_jax.training.grid import Outcome
+from mer_jax.training.plan import Run
 
 
 def outcome(trial, repeat, fold, dis, best_epoch=3):

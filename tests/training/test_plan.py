@@ -7,13 +7,13 @@ import pytest
 from mer_jax import config as config_lib
 from mer_jax.data.corpus import Labels, Split
 from mer_jax.data.registry import MER2023
-from mer_jax.training import grid, loop
+from mer_jax.training import loop, plan
 from tests.runs import config_of, folds_of, samples_of, static_of
 
 
 def groups_of(config):
     trials = config_lib.trials(config)
-    return trials, grid.group(config, trials, ("audio", "video"), MER2023.task)
+    return trials, plan.group(config, trials, ("audio", "video"), MER2023.task)
 
 
 def test_runs_group_by_what_changes_shapes():
@@ -30,16 +30,16 @@ def test_runs_group_by_what_changes_shapes():
     [(45, 15, 15), (45, 7, 5), (15, 2, 2), (15, 4, 3), (7, 7, 7), (1, 1, 1), (16, 15, 8)],
 )
 def test_chunks_waste_little(runs, most, width):
-    assert grid._least_waste(runs, most) == width
+    assert plan._least_waste(runs, most) == width
 
 
 def test_the_rule_gives_large_models_fewer_runs_side_by_side():
     config = config_of(model__hidden=(8, 1024))
     _, groups = groups_of(config)
-    small, large = grid.widths(config, groups, {"audio": 1024, "video": 1024})
+    small, large = plan.widths(config, groups, {"audio": 1024, "video": 1024})
     # 2 x 1024 x 1024 weights and more, 16 bytes each: one such run passes 8 MiB by far.
     assert (small, large) == (9, 1)
-    assert grid.widths(config_of(train__chunk=4), groups, {"audio": 1, "video": 1}) == [4, 4]
+    assert plan.widths(config_of(train__chunk=4), groups, {"audio": 1, "video": 1}) == [4, 4]
 
 
 def test_parameters_are_counted():
@@ -51,7 +51,7 @@ def test_parameters_are_counted():
 def test_every_run_is_in_one_chunk_and_surplus_copies_are_marked():
     config = config_of(train__chunk=4)
     _, groups = groups_of(config)
-    chunks = grid.cut(groups, [4, 4])
+    chunks = plan.cut(groups, [4, 4])
     runs = [run for chunk in chunks for run in chunk.runs]
     assert sorted(runs) == sorted(run for group in groups.values() for run in group)
     assert [len(chunk.runs) for chunk in chunks] == [4, 4, 4, 4, 2] * 2
@@ -61,9 +61,9 @@ def test_every_run_is_in_one_chunk_and_surplus_copies_are_marked():
 
 def test_the_runs_of_a_chunk_do_not_depend_on_the_devices(monkeypatch):
     _, groups = groups_of(config_of())
-    on_one = grid.cut(groups, [5, 4])
+    on_one = plan.cut(groups, [5, 4])
     monkeypatch.setattr(jax, "device_count", lambda: 8)
-    on_eight = grid.cut(groups, [5, 4])
+    on_eight = plan.cut(groups, [5, 4])
     assert [chunk.runs for chunk in on_eight] == [chunk.runs for chunk in on_one]
     assert {chunk.width for chunk in on_eight} == {8}
     assert all(len(chunk.padded) == 8 for chunk in on_eight)
@@ -95,8 +95,8 @@ def test_a_validation_split_is_the_one_fold():
         return Split(names, {"audio": rng.normal(size=(count, 3)).astype(np.float32)}, labels)
 
     train, validation = split(20, 0), split(5, 20)
-    samples = grid.training_samples(train, validation)
-    folds = grid.make_folds(config_of(folds=0), samples, train.names, None)
+    samples = plan.training_samples(train, validation)
+    folds = plan.make_folds(config_of(folds=0), samples, train.names, None)
     assert set(folds) == {(0, 0), (1, 0)}
     for fold in folds.values():
         rows = fold.validation_index[fold.validation_weight > 0]
