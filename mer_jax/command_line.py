@@ -85,19 +85,20 @@ def _parse_or_raise(argv: list[str]) -> list[str]:
     argv = _with_saved_config(argv)
     known = config_lib.flatten(config_lib.load_base())
     for argument in argv[1:]:
-        key = argument.lstrip("-").partition("=")[0]
+        key, equals, value = argument.lstrip("-").partition("=")
         if argument.startswith("-") and key.startswith("config."):
             key = key.removeprefix("config.")
             if key not in known:
                 raise InputError(config_lib.unknown_key(key))
+            is_bool = value.lower() in ("true", "t", "1", "false", "f", "0")  # absl's words
+            if isinstance(known[key], bool) and equals and not is_bool:
+                raise InputError(f"config.{key}: {value!r} is not True or False")
+    if (file := _value_of(argv, "config")) is not None:
+        config_lib.load_file(file)  # what is wrong with it, absl tells in a page or not at all
     try:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
         raise InputError(str(error)) from None
-    except InputError:
-        raise
-    except Exception as error:  # a config file is code: whatever it raises is its reader's to mend
-        raise InputError(f"{_value_of(argv, 'config')}: {error}") from None
     if rest[1:]:
         raise InputError(f"{rest[1]!r} is no flag; flags begin with --")
     return rest
@@ -113,9 +114,10 @@ def _with_saved_config(argv: list[str]) -> list[str]:
 
 
 def _value_of(argv: list[str], name: str) -> str | None:
-    """The value of `--name=VALUE` or `--name VALUE`, before absl has parsed anything."""
+    """The last value of `--name=VALUE` or `--name VALUE`, before absl has parsed anything."""
+    found = None
     for argument, following in zip(argv[1:], [*argv[2:], None], strict=False):
         flag, equals, value = argument.partition("=")
         if flag.lstrip("-") == name and flag.startswith("-"):
-            return value if equals else following
-    return None
+            found = value if equals else following
+    return found

@@ -119,6 +119,49 @@ def test_a_damaged_config_json_is_told(tmp_path, content):
         config_lib.read_saved(path)
 
 
+@pytest.mark.parametrize(
+    ("content", "sentence"),
+    [
+        ("", "AttributeError: module 'mer_jax_config_file' has no attribute 'get_config'"),
+        ("def get_config(:", r"SyntaxError: invalid syntax \(mine\.py, line 1\)"),
+        ("import nopackage", "ModuleNotFoundError: No module named 'nopackage'"),
+        ("def get_config(): raise ValueError('two\\nlines')", "ValueError: two"),
+        ("def get_config(): raise OSError('gone')", "OSError: gone"),
+        ("def get_config(): raise SystemExit(3)", "SystemExit: 3"),
+        ("def get_config(path): return path", "TypeError: .* missing 1 required .* 'path'"),
+        ("def get_config(): return {'seed': 1}", "gives a dict instead of a ConfigDict; start fr"),
+        ("def get_config(): return [1]", "gives a list instead of a ConfigDict"),
+        ("def get_config(): pass", "gives a NoneType instead of a ConfigDict"),
+    ],
+)
+def test_a_config_file_that_gives_no_config(tmp_path, content, sentence):
+    path = tmp_path / "mine.py"
+    path.write_text(content)
+    with pytest.raises(InputError, match=rf"mine\.py: .*{sentence}") as refusal:
+        config_lib.load_file(str(path))
+    assert "\n" not in str(refusal.value)
+
+
+def test_a_config_file_that_is_none(tmp_path):
+    (tmp_path / "notes.md").write_text("# notes")
+    for path in (tmp_path, tmp_path / "absent.py", tmp_path / "notes.md", ""):
+        with pytest.raises(InputError, match=r"--config=.*: no such Python file; .* has: base\.py"):
+            config_lib.load_file(str(path))
+
+
+def test_what_follows_the_colon_goes_to_the_config_file(tmp_path):
+    path = tmp_path / "mine.py"
+    path.write_text("from ml_collections import ConfigDict as get_config")
+    assert config_lib.load_file(str(path)) == config_lib.ConfigDict()
+    path.write_text(
+        "from ml_collections import ConfigDict\n"
+        "def get_config(text):\n    return ConfigDict({'text': text})\n"
+    )
+    assert config_lib.load_file(f"{path}:a:b").text == "a:b"
+    with pytest.raises(InputError, match=r"absent: not a config\.json"):
+        config_lib.load_file(f"{config_lib.CONFIGS / 'saved.py'}:{tmp_path / 'absent'}")
+
+
 def test_paths_are_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert config_lib.check(changed(data__root="here")).data.root == str(tmp_path / "here")

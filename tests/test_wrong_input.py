@@ -258,6 +258,11 @@ def flags(tmp_path, root):
         ),
         (["--config.train.epochs=many"], "mer_jax: flag --config.train.epochs=many: "),
         (
+            ["--config.data.standardise=maybe"],
+            "mer_jax: config.data.standardise: 'maybe' is not True or False\n",
+        ),
+        (["--config=configs/nope.py"], "mer_jax: --config=configs/nope.py: no such Python file; "),
+        (
             ["--config.model.hidden=(128, 'wide')"],
             "mer_jax: config.model.hidden: 'wide' is not a whole number",
         ),

@@ -146,7 +146,8 @@ def given_labels(
 ) -> dict[str, Split]:
     """`splits` with the labels of a file that came later, in place of what they had.
 
-    The file may cover a part of a split. Raises InputError for a name that none of them has.
+    The file may cover a part of a split, or of a clip's label: what it leaves open stays. Raises
+    InputError for a name that no split has, and for a file that labels nothing.
     """
     by_corpus = labels_lib.read_given(path, corpus.info)
     replaced = dict(splits)
@@ -163,18 +164,20 @@ def given_labels(
                 f"{path}: {len(strange)} names are not in {where}: {first_few(strange)}"
             )
         for target in targets:
-            names = splits[target].names.tolist()
-            if any(name in labels for name in names):
-                found = True
-                records = [labels.get(name, Label()) for name in names]
-                replaced[target] = splits[target]._replace(
-                    labels=_masked(
-                        np.array([label.emotion for label in records], np.int32),
-                        np.array([label.valence for label in records], np.float32),
-                        corpus.info,
-                        zero_valence,
-                    )
+            records = [labels.get(name, Label()) for name in splits[target].names.tolist()]
+            emotion = np.array([label.emotion for label in records], np.int32)
+            valence = np.array([label.valence for label in records], np.float32)
+            says_emotion, says_valence = emotion != labels_lib.MISSING_EMOTION, ~np.isnan(valence)
+            found |= bool(says_emotion.any() or says_valence.any())
+            had = splits[target].labels
+            replaced[target] = splits[target]._replace(
+                labels=_masked(
+                    np.where(had.emotion_mask & ~says_emotion, had.emotion, emotion),
+                    np.where(had.valence_mask & ~says_valence, had.valence, valence),
+                    corpus.info,
+                    zero_valence,
                 )
+            )
     if not found:
         raise InputError(f"{path}: labels none of {', '.join(splits)}")
     return replaced

@@ -18,7 +18,8 @@ from mer_jax.errors import InputError, first_few
 MISSING_EMOTION = -1  # within mer_jax.data and in the built dataset; a mask everywhere else
 MISSING_VALENCE = float("nan")
 _ABSENT_VALENCE = -10.0  # how the release writes a valence that nobody gave
-_PLACEHOLDER_EMOTION = "neutral"  # with _ABSENT_VALENCE for every clip: a corpus without labels
+# With _ABSENT_VALENCE for every clip: a test corpus without labels.
+_PLACEHOLDER_EMOTION = "neutral"
 _LABEL_FILES = ("label-6way.npz", "label.npz")
 _MAX_MEMBER_BYTES = 1 << 30
 # What zipfile raises for damaged, encrypted or unknown kinds of archives.
@@ -56,7 +57,7 @@ def read_corpus(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, Lab
             f"{path}: unknown corpus {unknown[0]!r}; {info.name} has: {', '.join(info.corpora)}"
         )
     splits = {
-        split: _parse_members(members[key], f"{path}, {key}", info)
+        split: _parse_members(members[key], f"{path}, {key}", info, is_test=split != TRAIN)
         for key, split in info.corpora.items()
         if key in members
     }
@@ -71,12 +72,7 @@ def read_corpus(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, Lab
                 f"{first_few(both)}"
             )
         seen.update(dict.fromkeys(labels, split))
-        if split != TRAIN and _all_placeholders(labels, info.task):
-            splits[split] = dict.fromkeys(labels, Label())
-    return {
-        split: {name: _known(label) for name, label in labels.items()}
-        for split, labels in splits.items()
-    }
+    return splits
 
 
 def read_given(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, Label]]:
@@ -91,7 +87,7 @@ def read_given(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, Labe
         return read_corpus(path, info)
     return {
         "": {
-            name: _known(_parse_label(discrete, valence, f"{path}, {name}", info))
+            name: _parse_label(discrete, valence, f"{path}, {name}", info)
             for name, (discrete, valence) in read_csv(path).items()
         }
     }
@@ -155,16 +151,35 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: pathli
     return content
 
 
-def _parse_members(members: Mapping, where: str, info: CorpusInfo) -> dict[str, Label]:
-    labels = {}
+def _parse_members(
+    members: Mapping, where: str, info: CorpusInfo, is_test: bool
+) -> dict[str, Label]:
     for name, entry in members.items():
         check_name(name, where)
         if not isinstance(entry, dict) or "emo" not in entry:
             raise InputError(
                 f"{where}, {name}: expected {{'emo': ..., 'val': ...}}, found {entry!r}"
             )
-        labels[name] = _parse_label(entry["emo"], entry.get("val"), f"{where}, {name}", info)
+    if is_test and all(_is_placeholder(entry, info.task) for entry in members.values()):
+        return dict.fromkeys(members, Label())
+    labels = {}
+    for name, entry in members.items():
+        # Where the valence tells the class, an npz holds a filler, whatever it looks like.
+        emotion = None if info.emotion_from_valence else entry["emo"]
+        labels[name] = _parse_label(emotion, entry.get("val"), f"{where}, {name}", info)
     return labels
+
+
+def _is_placeholder(entry: Mapping, task: Task) -> bool:
+    """Whether an entry, as the file writes it, is what the release writes without a label.
+
+    The index of neutral counts only beside valences: in a corpus that has none, -10 stands beside
+    true classes as well, and a small test corpus may be truly all neutral.
+    """
+    emotions: list = [_PLACEHOLDER_EMOTION]
+    if task.valence_range and _PLACEHOLDER_EMOTION in task.classes:
+        emotions.append(task.classes.index(_PLACEHOLDER_EMOTION))
+    return entry["emo"] in emotions and entry.get("val") in (_ABSENT_VALENCE, "-10", "-10.0")
 
 
 def check_name(name, where: str, what: str = "clip") -> None:
@@ -177,13 +192,9 @@ def check_name(name, where: str, what: str = "clip") -> None:
 
 def _parse_label(emotion, valence, where: str, info: CorpusInfo) -> Label:
     valence = _parse_valence(valence, where, info.task)
-    if not info.emotion_from_valence:
-        return Label(_parse_emotion(emotion, where, info.task), valence)
-    if not math.isnan(valence) and valence != _ABSENT_VALENCE:
+    if info.emotion_from_valence and not math.isnan(valence):
         return Label(int(valence >= 0), valence)
-    # Only a CSV can name the class of a clip whose valence is unknown: npz files hold a filler.
-    known = isinstance(emotion, str)
-    return Label(_parse_emotion(emotion, where, info.task) if known else MISSING_EMOTION, valence)
+    return Label(_parse_emotion(emotion, where, info.task), valence)
 
 
 def _parse_emotion(emotion, where: str, task: Task) -> int:
@@ -203,7 +214,6 @@ def _parse_emotion(emotion, where: str, task: Task) -> int:
 
 
 def _parse_valence(valence, where: str, task: Task) -> float:
-    """The valence as written, _ABSENT_VALENCE included: the placeholder rule needs to see it."""
     if valence is None or valence == "":
         return MISSING_VALENCE
     try:
@@ -212,26 +222,12 @@ def _parse_valence(valence, where: str, task: Task) -> float:
         number = float(valence)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{where}: valence {valence!r} is not a number") from None
-    if math.isnan(number) or number == _ABSENT_VALENCE:
-        return number
-    if task.valence_range is None:
+    if math.isnan(number) or number == _ABSENT_VALENCE or task.valence_range is None:
         return MISSING_VALENCE
     low, high = task.valence_range
     if not low <= number <= high:
         raise InputError(f"{where}: valence {number} is outside [{low:g}, {high:g}]")
     return number
-
-
-def _all_placeholders(labels: Mapping[str, Label], task: Task) -> bool:
-    """Whether the release's placeholder is all there is; without a valence nothing tells."""
-    if task.valence_range is None or _PLACEHOLDER_EMOTION not in task.classes:
-        return False
-    placeholder = Label(task.classes.index(_PLACEHOLDER_EMOTION), _ABSENT_VALENCE)
-    return all(label == placeholder for label in labels.values())
-
-
-def _known(label: Label) -> Label:
-    return label._replace(valence=MISSING_VALENCE) if label.valence == _ABSENT_VALENCE else label
 
 
 # A pickle is a program that may call whatever it can name. What follows is all that a label

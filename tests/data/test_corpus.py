@@ -265,16 +265,39 @@ def test_an_npz_may_cover_a_part_of_a_split(corpus, tmp_path):
     assert known(splits["mer_noise"]) == {}
 
 
-def test_labels_given_later_replace_those_of_the_split(root, make_config, tmp_path):
+@pytest.fixture
+def labelled(root, make_config):
+    """A corpus whose mer_multi is labelled: sad, 1.0."""
     names = user_folder.write_mer2023(root)
     clips = {name: {"emo": "sad", "val": 1.0} for name in names["mer_multi"]}
     train = user_folder.labelled(names["train"])
     user_folder.write_labels(root, {"train_corpus": train, "test1_corpus": clips})
     corpus = corpus_lib.load(make_config())
     assert known(corpus.splits["mer_multi"]) == {"multi_0": (3, 1.0), "multi_1": (3, 1.0)}
+    return corpus
+
+
+@pytest.mark.parametrize(
+    ("row", "label"),
+    [("happy,2.5", (2, 2.5)), ("happy,", (2, 1.0)), (",2.5", (3, 2.5)), ("happy,-10", (2, 1.0))],
+)
+def test_labels_given_later_replace_those_that_they_name(labelled, tmp_path, row, label):
     path = tmp_path / "later.csv"
-    path.write_text("name,discrete,valence\nmulti_0,happy,2.5\n")
-    assert known(give(corpus, path)["mer_multi"]) == {"multi_0": (2, 2.5)}
+    path.write_text(f"name,discrete,valence\nmulti_0,{row}\n")
+    assert known(give(labelled, path)["mer_multi"]) == {"multi_0": label, "multi_1": (3, 1.0)}
+
+
+def test_an_npz_given_later_replaces_by_clip_as_well(labelled, tmp_path):
+    clips = {"test1_corpus": {"multi_1": {"emo": "angry", "val": -2.0}}}
+    path = user_folder.write_labels(tmp_path, clips, "later.npz")
+    assert known(give(labelled, path)["mer_multi"]) == {"multi_0": (3, 1.0), "multi_1": (1, -2.0)}
+
+
+def test_placeholders_given_later_replace_nothing(labelled, tmp_path):
+    clips = {"test1_corpus": user_folder.placeholders(["multi_0", "multi_1"])}
+    path = user_folder.write_labels(tmp_path, clips, "later.npz")
+    with pytest.raises(InputError, match="labels none of"):
+        give(labelled, path)
 
 
 def test_names_that_no_split_has_are_counted(corpus, tmp_path):

@@ -138,9 +138,33 @@ def test_a_corpus_without_valence_ignores_what_stands_there(tmp_path):
     assert same(found["val"], {"a": (3, math.nan), "b": (5, math.nan), "c": (1, math.nan)})
 
 
-def test_without_valence_neutral_is_a_label_and_no_placeholder(tmp_path):
-    found = read(tmp_path, {"test_corpus": user_folder.placeholders(["a", "b"])}, MELD)
+@pytest.mark.parametrize("info", [MER2023, CMUMOSI, MELD])
+def test_the_placeholder_is_no_label_in_any_corpus(tmp_path, info):
+    key, split = list(info.corpora.items())[-1]
+    found = read(tmp_path, {key: user_folder.placeholders(["a", "b"])}, info)
+    assert same(found[split], {"a": (MISSING, math.nan), "b": (MISSING, math.nan)})
+
+
+@pytest.mark.parametrize(
+    "clips",
+    [
+        {"a": {"emo": 3, "val": -10}, "b": {"emo": 3, "val": -10}},  # all neutral, as MELD says it
+        {"a": {"emo": "neutral", "val": -10}, "b": {"emo": 3, "val": -10}},
+        {"a": {"emo": "neutral", "val": -10}, "b": {"emo": "neutral", "val": 0.0}},
+        {"a": {"emo": "neutral"}, "b": {"emo": "neutral"}},
+    ],
+)
+def test_without_valence_neutral_is_a_label_and_no_placeholder(tmp_path, clips):
+    found = read(tmp_path, {"test_corpus": clips}, MELD)
     assert same(found["test"], {"a": (3, math.nan), "b": (3, math.nan)})
+
+
+@pytest.mark.parametrize("filler", ["neutral", "positive", "", None, 0, 7])
+def test_an_npz_names_no_class_where_the_valence_tells_it(tmp_path, filler):
+    clips = {"a": {"emo": filler, "val": -10}, "b": {"emo": filler, "val": -0.5}}
+    for key, split in CMUMOSI.corpora.items():
+        found = read(tmp_path, {key: clips}, CMUMOSI)
+        assert same(found[split], {"a": (MISSING, math.nan), "b": (0, -0.5)})
 
 
 # What wrote the pickle
