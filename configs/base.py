@@ -23,6 +23,7 @@ def get_config() -> config_dict.ConfigDict:
     config.data.root = ""  # the folder with the label file and features/
     config.data.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
     config.data.standardise = False  # by column, with each training fold's own mean and deviation
+    config.data.labelled_fraction = 1.0  # of train, by class; the rest's labels are hidden
     config.data.group_folds = False  # whole videos or dialogues in one fold, where names tell them
     config.data.zero_valence = "positive"  # cmumosi: the class of valence 0; positive, drop
     config.data.synthetic = config_dict.ConfigDict()
@@ -50,6 +51,30 @@ def get_config() -> config_dict.ConfigDict:
     config.train.segment = 10  # epochs between two looks of the host: progress and checkpoints
     config.train.checkpoint_seconds = 60.0  # least time between two checkpoints of a chunk
 
+    config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
+
+    config.semi = semi()
+
     config.evaluate = config_dict.ConfigDict()
     config.evaluate.batch_size = 4096  # clips predicted at once
+    return config
+
+
+def semi() -> config_dict.ConfigDict:
+    """Semi-supervised learning: FixMatch and its successors, and classic pseudo-labelling."""
+    config = config_dict.ConfigDict()
+    # "", fixmatch, flexmatch, freematch, softmatch, pseudo_label; the pool: clips without labels
+    config.method = grid("")
+    config.mu = grid(7)  # unlabelled clips for each labelled one in a batch
+    config.weight = grid(1.0)  # lambda_u of the unlabelled loss
+    config.valence_weight = grid(1.0)  # of the valence's part in it; 0: none
+    config.threshold = grid(0.95)  # tau: fixmatch, flexmatch
+    config.momentum = grid(0.999)  # of the running averages: freematch, softmatch
+    config.fairness_weight = grid(0.001)  # freematch
+    config.eta = grid(0.8)  # pseudo_label: quantile of the correct ones' confidence, by class
+    config.top_k = grid(0)  # pseudo_label: as many by class in an epoch instead; 0: quantile
+    config.weak = grid("noise 0.1")  # the view that gives the target
+    config.strong = grid("noise 0.5, feature_dropout 0.3, modality_dropout 0.3")
+    config.ema = grid(0.999)  # largest decay of the averaged weights, which are evaluated
+    config.device_bytes = 0  # a pool larger than this is streamed; 0: half of the memory
     return config

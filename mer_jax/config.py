@@ -11,9 +11,12 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
+from mer_jax.data import views
 from mer_jax.data.registry import CORPORA, Task
+from mer_jax.data.views import Steps
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.training.semi import METHODS
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs"
 GRID = (
@@ -23,13 +26,30 @@ GRID = (
     "train.learning_rate",
     "train.dropout",
     "train.weight_decay",
+    "train.views",
+    "semi.method",
+    "semi.mu",
+    "semi.weight",
+    "semi.valence_weight",
+    "semi.threshold",
+    "semi.momentum",
+    "semi.fairness_weight",
+    "semi.eta",
+    "semi.top_k",
+    "semi.weak",
+    "semi.strong",
+    "semi.ema",
 )
+_VIEWS = ("train.views", "semi.weak", "semi.strong")
+_SEMI_STATIC = ("semi.method", "semi.mu", "semi.top_k", "semi.weak", "semi.strong")
+_SEMI_TRACED = ("semi.weight", "semi.valence_weight", "semi.ema")  # beside the method's own
 _OPTIMISER = ("train.learning_rate", "train.weight_decay")  # traced whatever the model
 _PATHS = ("data.root", "data.tfds_dir")
 # What each number must be: a test, and its words.
 _POSITIVE = (lambda value: value > 0, "greater than 0")
 _AT_LEAST_0 = (lambda value: value >= 0, "0 or more")
 _AT_LEAST_1 = (lambda value: value >= 1, "1 or more")
+_SHARE = (lambda value: 0 <= value <= 1, "in [0, 1]")
 _SEED = (lambda value: 0 <= value < 1 << 32, "from 0 to 2**32 - 1")  # what a JAX key holds
 _RANGES = {
     "seed": _SEED,
@@ -45,13 +65,36 @@ _RANGES = {
     "train.batch_size": _AT_LEAST_1,
     "train.segment": _AT_LEAST_1,
     "train.checkpoint_seconds": _AT_LEAST_0,
+    "data.labelled_fraction": (lambda value: 0 < value <= 1, "above 0, at most 1"),
+    "semi.mu": _AT_LEAST_1,
+    "semi.weight": _AT_LEAST_0,
+    "semi.valence_weight": _AT_LEAST_0,
+    "semi.threshold": _SHARE,
+    "semi.momentum": _SHARE,
+    "semi.fairness_weight": _AT_LEAST_0,
+    "semi.eta": _SHARE,
+    "semi.top_k": _AT_LEAST_0,
+    "semi.ema": (lambda value: 0 <= value < 1, "in [0, 1)"),
+    "semi.device_bytes": _AT_LEAST_0,
     "evaluate.batch_size": _AT_LEAST_1,
 }
 _CHOICES = {
     "data.corpus": tuple(CORPORA),
     "data.zero_valence": ("positive", "drop"),
     "model.fusion": tuple(FUSIONS),
+    "semi.method": ("", *METHODS),
 }
+
+
+@dataclasses.dataclass(frozen=True)
+class Semi:
+    """What a semi-supervised method changes in a compiled program."""
+
+    method: str  # a name in mer_jax/training/semi.py
+    mu: int
+    top_k: int  # pseudo_label: 0 for thresholds by quantile
+    weak: Steps
+    strong: Steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +107,8 @@ class Static:
     task: Task
     epochs: int
     batch_size: int
+    views: Steps = ()  # augmentation of the labelled batch
+    semi: Semi | None = None  # None: supervised
 
 
 class HParams(NamedTuple):
@@ -72,6 +117,7 @@ class HParams(NamedTuple):
     learning_rate: Any
     weight_decay: Any
     model: dict[str, Any]  # the fusion's TRACED settings
+    semi: dict[str, Any] | None = None  # the method's
 
 
 def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
@@ -209,6 +255,8 @@ def _element(key: str, value, example):
         raise InputError(f"config.{key}: {value} is not finite")
     if key in _RANGES and not _RANGES[key][0](value):
         raise InputError(f"config.{key}: {value} must be {_RANGES[key][1]}")
+    if key in _VIEWS:
+        views.parse(value, f"config.{key}")
     if key in _CHOICES and value not in _CHOICES[key]:
         what = key.rpartition(".")[2]
         raise InputError(
@@ -242,21 +290,28 @@ def _normal_chunk(value):
 
 
 def trials(config: ConfigDict) -> list[dict[str, Any]]:
-    """The grid: every combination of the values that the trial's own fusion has a use for."""
+    """The grid: every combination of the values that the trial's own parts have a use for."""
     axes = flatten(config)
     found = []
-    for values in itertools.product(*(_as_tuple(axes[key]) for key in GRID)):
-        trial = dict(zip(GRID, values, strict=True))
-        fusion = FUSIONS[trial["model.fusion"]]
-        used = (*fusion.STATIC, *fusion.TRACED)
-        trial = {
-            key: value
-            for key, value in trial.items()
-            if key in ("model.fusion", *_OPTIMISER) or key.rpartition(".")[2] in used
-        }
+    for values in itertools.product(*(as_tuple(axes[key]) for key in GRID)):
+        trial = _used(dict(zip(GRID, values, strict=True)))
         if trial not in found:
             found.append(trial)
     return found
+
+
+def _used(trial: dict[str, Any]) -> dict[str, Any]:
+    fusion = FUSIONS[trial["model.fusion"]]
+    used = {"model.fusion", *_OPTIMISER}
+    used |= {key for key in GRID if key.rpartition(".")[2] in (*fusion.STATIC, *fusion.TRACED)}
+    if trial["train.views"]:
+        used.add("train.views")
+    if trial["semi.method"]:
+        own = METHODS[trial["semi.method"]]
+        used |= {*_SEMI_STATIC, *_SEMI_TRACED, *(f"semi.{name}" for name in own.TRACED)}
+        if trial["semi.method"] != "pseudo_label":
+            used.remove("semi.top_k")
+    return {key: value for key, value in trial.items() if key in used}
 
 
 def varied(all_trials: list[dict[str, Any]]) -> list[str]:
@@ -269,7 +324,18 @@ def varied(all_trials: list[dict[str, Any]]) -> list[str]:
     ]
 
 
-def _as_tuple(value) -> tuple:
+def is_semi_supervised(config: ConfigDict) -> bool:
+    """Whether any trial of the grid uses unlabelled clips."""
+    return any(as_tuple(config.semi.method))
+
+
+def uses_views(config: ConfigDict) -> bool:
+    """Whether any trial augments clips."""
+    return is_semi_supervised(config) or any(as_tuple(config.train.views))
+
+
+def as_tuple(value) -> tuple:
+    """A grid's values: one value is a grid of one."""
     return tuple(value) if isinstance(value, tuple | list) else (value,)
 
 
@@ -297,15 +363,39 @@ def static_of(
         task=task,
         epochs=config.train.epochs,
         batch_size=config.train.batch_size,
+        views=views.parse(trial.get("train.views", ""), "config.train.views"),
+        semi=_semi_of(trial, task),
+    )
+
+
+def _semi_of(trial: dict[str, Any], task: Task) -> Semi | None:
+    if "semi.method" not in trial:
+        return None
+    if not task.classes:
+        raise InputError("config.semi.method: pseudo-labels need emotions, which the task lacks")
+    return Semi(
+        method=trial["semi.method"],
+        mu=trial["semi.mu"],
+        top_k=trial.get("semi.top_k", 0),
+        weak=views.parse(trial["semi.weak"], "config.semi.weak"),
+        strong=views.parse(trial["semi.strong"], "config.semi.strong"),
     )
 
 
 def hparams_of(trial: dict[str, Any]) -> HParams:
     """The part of a trial that a compiled program takes as numbers."""
     fusion = FUSIONS[trial["model.fusion"]]
-    by_name = {key.rpartition(".")[2]: value for key, value in trial.items()}
+    by_name = {
+        key.rpartition(".")[2]: value for key, value in trial.items() if not key.startswith("semi.")
+    }
+    semi = None
+    if "semi.method" in trial:
+        own = METHODS[trial["semi.method"]].TRACED
+        traced = (*_SEMI_TRACED, *(f"semi.{name}" for name in own))
+        semi = {key.removeprefix("semi."): trial[key] for key in traced}
     return HParams(
         learning_rate=by_name["learning_rate"],
         weight_decay=by_name["weight_decay"],
         model={name: by_name[name] for name in fusion.TRACED},
+        semi=semi,
     )

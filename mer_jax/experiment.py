@@ -15,11 +15,11 @@ from mer_jax import files
 from mer_jax.config import HParams, Static
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.corpus import Corpus, Split
-from mer_jax.data.registry import SYNTHETIC, TRAIN, VALIDATION, corpus_info
+from mer_jax.data.registry import SYNTHETIC, TRAIN, UNLABELLED, VALIDATION, corpus_info
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble, report, submission
 from mer_jax.evaluation import results as results_lib
-from mer_jax.training import grid, plan
+from mer_jax.training import grid, plan, pool
 from mer_jax.training.checkpoint import Checkpoints
 
 LOG = logging.getLogger("mer_jax")
@@ -138,6 +138,7 @@ def _divide(config: ConfigDict, corpus: Corpus):
             raise InputError(f"config.data.group_folds: {corpus.info.name}'s names tell no groups")
         groups = [corpus.info.group(name) for name in split.names.tolist()]
     samples = plan.training_samples(split, validation)
+    samples = samples._replace(pool=pool.find(config, samples, corpus.splits.get(UNLABELLED)))
     return samples, plan.make_folds(config, samples, split.names, groups)
 
 

@@ -38,3 +38,22 @@ def assign(
         of_unit[group] = filled.argmin()
         filled[of_unit[group]] += sizes[group]
     return of_unit[unit]
+
+
+def labelled(
+    names: Sequence[str], emotion: np.ndarray, fraction: float, seed: int, repeat: int
+) -> np.ndarray:
+    """Which clips keep their labels: a share of each class, drawn anew for each repeat.
+
+    bool [N], aligned with `names`. `emotion` holds class indices, any negative number for none
+    (a class of its own). Every class keeps its rounded share, one clip at least. Depends on the
+    sorted names, `seed` and `repeat`, not on the order of `names`.
+    """
+    names, emotion = np.asarray(names), np.asarray(emotion)
+    keep = np.zeros(len(names), bool)
+    by_name = np.argsort(names)
+    rng = np.random.default_rng((seed, repeat, 1))  # `assign` draws from (seed, repeat)
+    for value in np.unique(emotion):
+        members = by_name[emotion[by_name] == value]
+        keep[rng.permutation(members)[: max(1, round(fraction * len(members)))]] = True
+    return keep

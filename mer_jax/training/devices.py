@@ -38,3 +38,11 @@ def mesh() -> Mesh:
     Axes are Auto: jit places each run's arithmetic on the device that holds the run.
     """
     return jax.make_mesh((jax.device_count(),), ("run",), axis_types=(AxisType.Auto,))
+
+
+def memory_bytes() -> int:
+    """The memory of a device: its own where it tells, else the machine's."""
+    statistics = jax.local_devices()[0].memory_stats() or {}
+    if "bytes_limit" in statistics:
+        return statistics["bytes_limit"]
+    return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

@@ -18,6 +18,7 @@ from mer_jax.training import devices, loop
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.loop import Fold, RunState, Samples
 from mer_jax.training.plan import Chunk, Run
+from mer_jax.training.pool import Feed
 
 LOG = logging.getLogger("mer_jax")
 
@@ -42,7 +43,9 @@ def train(
     """Trains every run that `checkpoints` does not hold finished, and gives all outcomes."""
     mesh = devices.mesh()
     by_run = NamedSharding(mesh, PartitionSpec("run"))
-    on_device = jax.device_put(samples, NamedSharding(mesh, PartitionSpec()))
+    feed = Feed(config, samples, folds)
+    on_device = jax.device_put(feed.resident(), NamedSharding(mesh, PartitionSpec()))
+    folds = {key: feed.index(fold) for key, fold in folds.items()}
     programs: dict[Static, loop.Train] = {}
     whole_batches = all(
         fold.train_weight.sum() > len(fold.train_weight) - config.train.batch_size
@@ -53,11 +56,21 @@ def train(
         finished = checkpoints.restore_chunk(number)
         if finished is None:
             program = programs.setdefault(
-                chunk.static, loop.make_train(chunk.static, whole_batches, by_run)
+                chunk.static, loop.make_train(chunk.static, whole_batches, by_run, feed.pool_size)
             )
             title = f"chunk {number + 1}/{len(chunks)} ({len(chunk.runs)} runs)"
             state = _train_chunk(
-                config, trials, chunk, program, on_device, folds, by_run, checkpoints, number, title
+                config,
+                trials,
+                chunk,
+                program,
+                on_device,
+                feed,
+                folds,
+                by_run,
+                checkpoints,
+                number,
+                title,
             )
             finished = _finished(state, [folds[run.repeat, run.fold] for run in chunk.padded])
             checkpoints.save_chunk(number, finished)
@@ -71,7 +84,7 @@ def train(
 
 
 def _train_chunk(
-    config, trials, chunk, program, samples, folds, by_run, checkpoints, number, title
+    config, trials, chunk, program, samples, feed, folds, by_run, checkpoints, number, title
 ) -> RunState:
     runs = chunk.padded
     hparams = jax.device_put(
@@ -81,6 +94,7 @@ def _train_chunk(
     of_runs = jax.device_put(_stack([folds[run.repeat, run.fold] for run in runs]), by_run)
     state = program.init(hparams, samples, jax.device_put(keys, by_run))
     epochs, epoch = config.train.epochs, 0
+    samples_sharding = NamedSharding(by_run.mesh, PartitionSpec())
     own = np.arange(len(chunk.runs))  # copies are not saved: other devices need another number
     like = jax.eval_shape(lambda tree: _rows(tree, own), state)
     left = checkpoints.restore_progress(number, epochs, like)
@@ -92,6 +106,10 @@ def _train_chunk(
     saved = time.monotonic()
     while epoch < epochs:
         stop = min(epoch + config.train.segment, epochs)
+        if feed.streams and chunk.static.semi is not None:
+            stop = epoch + 1
+            shard = jax.device_put(feed.shard(epoch), samples_sharding)
+            samples = samples._replace(pool=shard)
         state = jax.block_until_ready(
             program.advance(hparams, of_runs, samples, state, jnp.int32(epoch), jnp.int32(stop))
         )

@@ -14,13 +14,23 @@ from jaxtyping import Array, Float, Int, Key
 
 from mer_jax import metrics
 from mer_jax.config import HParams, Static
+from mer_jax.data import views
 from mer_jax.data.corpus import Labels
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import Batch
-from mer_jax.training import losses, optimizer
+from mer_jax.training import losses, optimizer, semi, unlabelled
 
 LOSS = "loss"  # its name in the history, beside the validation metrics
+
+
+class Pool(NamedTuple):
+    """Unlabelled clips on the device: all of them, or the shard of an epoch."""
+
+    features: dict[str, Array]  # by modality: float32 or bfloat16 [P, D]
+    number: Int[Array, "P"]  # of the clip in the whole pool
+    emotion: Int[Array, "P"]  # true ones where they are known: for the log alone
+    emotion_mask: Array  # bool [P]
 
 
 class Samples(NamedTuple):
@@ -28,6 +38,7 @@ class Samples(NamedTuple):
 
     features: dict[str, Array]  # by modality: float32 [N, D]
     labels: Labels
+    pool: Pool | None = None  # None: supervised
 
 
 class Fold(NamedTuple):
@@ -38,6 +49,8 @@ class Fold(NamedTuple):
     validation_index: Int[Array, "V"]
     validation_weight: Float[Array, "V"]
     scaler: dict[str, tuple[Array, Array]]  # by modality: mean and deviation [D]; empty: raw
+    deviation: dict[str, Array]  # by modality [D]: what noise is relative to, after scaling
+    pool_index: Int[Array, "P"] | None = None  # rows of the pool that this repeat may use
 
 
 class Best(NamedTuple):
@@ -57,7 +70,13 @@ class RunState(NamedTuple):
     opt_state: Any
     key: Key[Array, ""]
     best: Best
-    history: dict[str, Float[Array, "E"]]  # LOSS and every validation metric, NaN until reached
+    history: dict[str, Array]  # LOSS, validation metrics, the pool's log: [E, ...], NaN until then
+    semi: Any = None  # unlabelled.SemiState; None: supervised
+
+    @property
+    def evaluated(self) -> Any:
+        """The parameters that validate and predict: averaged ones in semi-supervised runs."""
+        return self.params if self.semi is None else self.semi.ema
 
 
 class Train(NamedTuple):
@@ -74,15 +93,19 @@ def run_key(seed: int, repeat: int, fold: int) -> Key[Array, ""]:
 
 
 def make_train(
-    static: Static, whole_batches: bool, sharding: jax.sharding.Sharding | None = None
+    static: Static,
+    whole_batches: bool,
+    sharding: jax.sharding.Sharding | None = None,
+    pool_size: int = 0,
 ) -> Train:
     """Compiled training of runs that share `static`.
 
     `whole_batches` says that every batch of every fold holds a sample; where it is False a batch
     of padding alone leaves the run as it is. `sharding` is that of the run axis: named for the
     outputs too: a state that came back laid out otherwise would be compiled for once more.
+    `pool_size` is the number of unlabelled clips, those that stream included.
     """
-    init = functools.partial(init_run, static)
+    init = functools.partial(init_run, static, pool_size)
     advance = functools.partial(advance_run, static, whole_batches)
     return Train(
         init=jax.jit(jax.vmap(init, in_axes=(0, None, 0)), out_shardings=sharding),
@@ -107,20 +130,29 @@ def count_parameters(static: Static, sizes: dict[str, int]) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
 
 
-def init_run(static: Static, hparams: HParams, samples: Samples, key: Key[Array, ""]) -> RunState:
+def init_run(
+    static: Static, pool_size: int, hparams: HParams, samples: Samples, key: Key[Array, ""]
+) -> RunState:
     """A run before its first epoch; of no weak type, which would compile `advance` twice."""
     key, init_key = jax.random.split(key)
     one_row = Batch({m: x[:1] for m, x in samples.features.items()}, {}, jnp.ones(1))
     model_state = build_model(static).init(init_key, one_row, hparams.model)
     params = model_state.pop("params")
     names = (LOSS, *metrics.names(static.task))
+    history = {name: jnp.full(static.epochs, jnp.nan, jnp.float32) for name in names}
+    semi_state = None
+    if static.semi is not None:
+        classes = len(static.task.classes)
+        semi_state = unlabelled.init(static.semi, classes, pool_size, params)
+        history |= unlabelled.empty_log(static.epochs, classes)
     return RunState(
         params=params,
         model_state=model_state,
         opt_state=_optimizer(hparams).init(params),
         key=key,
         best=Best(params, model_state, jnp.float32(-jnp.inf), jnp.int32(-1)),
-        history={name: jnp.full(static.epochs, jnp.nan, jnp.float32) for name in names},
+        history=history,
+        semi=semi_state,
     )
 
 
@@ -169,45 +201,136 @@ def _optimizer(hparams: HParams) -> optax.GradientTransformation:
 
 
 def _epoch(static, whole_batches, hparams, fold, samples, epoch, state: RunState) -> RunState:
-    order_key, dropout_key = jax.random.split(jax.random.fold_in(state.key, epoch))
+    order_key, step_key = jax.random.split(jax.random.fold_in(state.key, epoch))
     order_SxB = epoch_order(order_key, fold.train_weight, static.batch_size)
+    steps = len(order_SxB)
     batches = (
         fold.train_index[order_SxB],
         fold.train_weight[order_SxB],
-        jax.random.split(dropout_key, len(order_SxB)),
+        jax.random.split(step_key, steps),
+        _pool_order(static, fold, jax.random.fold_in(order_key, 1), steps),
     )
+    carry = state.params, state.model_state, state.opt_state, state.semi
+    if static.semi is not None and static.semi.method == "pseudo_label":
+        thresholds = _thresholds(static, hparams, fold, samples, state, batches[-1])
+        carry = (*carry[:3], state.semi._replace(method=thresholds))
     step = functools.partial(_step, static, whole_batches, hparams, fold, samples)
-    carry = (state.params, state.model_state, state.opt_state)
-    (params, model_state, opt_state), (loss_S, size_S) = lax.scan(step, carry, batches)
-    scores = validate(static, params, model_state, hparams, fold, samples)
-    scores[LOSS] = metrics.mean(loss_S, size_S)
-    history = {name: values.at[epoch].set(scores[name]) for name, values in state.history.items()}
+    carry, (loss_S, size_S, diagnostics) = lax.scan(step, carry, batches)
+    state = state._replace(params=carry[0], model_state=carry[1], opt_state=carry[2], semi=carry[3])
+    scores = validate(static, state.evaluated, state.model_state, hparams, fold, samples)
+    seen = {**scores, LOSS: metrics.mean(loss_S, size_S)}
+    if static.semi is not None:
+        seen |= unlabelled.summary(diagnostics)
     latest = Best(
-        params,
-        model_state,
+        state.evaluated,
+        state.model_state,
         static.task.selection_sign * scores[static.task.selection],
         jnp.asarray(epoch),
     )
     better = latest.score > state.best.score  # never true of NaN; the first of equals stays
-    best = _select(better, latest, state.best)
-    return RunState(params, model_state, opt_state, state.key, best, history)
+    return state._replace(
+        best=_select(better, latest, state.best),
+        history={name: values.at[epoch].set(seen[name]) for name, values in state.history.items()},
+    )
+
+
+def _pool_order(static, fold, key, steps: int) -> Int[Array, "S U"] | None:
+    """An epoch's rows of the pool: in random order, from the beginning again where they end."""
+    if static.semi is None:
+        return None
+    wanted = steps * static.semi.mu * static.batch_size
+    order_P = jax.random.permutation(key, fold.pool_index)
+    return order_P[jnp.arange(wanted) % len(order_P)].reshape(steps, -1)
+
+
+def _thresholds(static, hparams, fold, samples, state, pool_SxU) -> Float[Array, "C"]:
+    """Algorithm 1's thresholds at the beginning of an epoch, by the averaged weights.
+
+    Quantiles are taken on the run's validation rows, which the weights have not seen: confidences
+    on the training rows are near 1. With `top_k` on the epoch's own rows of the pool.
+    """
+    if not static.semi.top_k:
+        batch, labels = gather(samples, fold, fold.validation_index, fold.validation_weight)
+        output = _evaluate(static, state.evaluated, state.model_state, hparams, batch)
+        return semi.quantile_thresholds(
+            jax.nn.softmax(output.emotion),
+            labels.emotion,
+            fold.validation_weight * labels.emotion_mask,
+            hparams.semi["eta"],
+        )
+
+    def predict(rows_U):
+        features = _pool_clips(samples, fold, rows_U).features
+        batch = Batch(features, {}, jnp.ones(len(rows_U)))
+        output = _evaluate(static, state.evaluated, state.model_state, hparams, batch)
+        return jax.nn.softmax(output.emotion)
+
+    probability = lax.map(predict, pool_SxU).reshape(-1, len(static.task.classes))
+    return semi.top_k_thresholds(probability, static.semi.top_k)
+
+
+def _pool_clips(samples: Samples, fold: Fold, rows_U: Int[Array, "U"]) -> unlabelled.Clips:
+    pool = samples.pool
+    features = {
+        modality: standardise(x[rows_U].astype(jnp.float32), fold.scaler.get(modality))
+        for modality, x in pool.features.items()
+    }
+    return unlabelled.Clips(
+        features, pool.number[rows_U], pool.emotion[rows_U], pool.emotion_mask[rows_U]
+    )
 
 
 def _step(static, whole_batches, hparams, fold, samples, carry, batch_of):
-    index_B, weight_B, key = batch_of
-    params, model_state, opt_state = carry
+    index_B, weight_B, key, rows_U = batch_of
+    params, model_state, opt_state, semi_state = carry
     batch, labels = gather(samples, fold, index_B, weight_B)
-    (loss, new_model_state), gradient = jax.value_and_grad(_loss, argnums=1, has_aux=True)(
-        static, params, model_state, hparams, batch, labels, key
-    )
-    update, new_opt_state = _optimizer(hparams).update(gradient, opt_state, params)
-    new = (optax.apply_updates(params, update), new_model_state, new_opt_state)
+    if static.views:
+        view_key = jax.random.fold_in(key, 1)
+        batch = batch._replace(
+            features=views.apply(static.views, view_key, batch.features, fold.deviation)
+        )
+    clips = None if static.semi is None else _pool_clips(samples, fold, rows_U)
+    (loss, (model_state_after, method, diagnostics)), gradient = jax.value_and_grad(
+        _loss, argnums=1, has_aux=True
+    )(static, params, model_state, semi_state, hparams, fold, batch, labels, clips, key)
+    update, opt_state_after = _optimizer(hparams).update(gradient, opt_state, params)
+    params_after = optax.apply_updates(params, update)
+    if static.semi is not None:
+        semi_state = unlabelled.after_step(semi_state, params_after, method, hparams.semi)
+    new = params_after, model_state_after, opt_state_after, semi_state
     size = weight_B.sum()
-    return (new if whole_batches else _select(size > 0, new, carry)), (loss, size)
+    return (new if whole_batches else _select(size > 0, new, carry)), (loss, size, diagnostics)
 
 
-def _loss(static, params, model_state, hparams, batch, labels, key):
-    output, new_model_state = build_model(static).apply(
+def _loss(
+    static, params, model_state, semi_state, hparams, fold, batch, labels, clips, key
+) -> tuple[Array, tuple]:
+    """The supervised loss plus, where there is a pool, that of the unlabelled clips."""
+    output, new_model_state = _train(static, params, model_state, hparams, batch, key)
+    loss = losses.supervised(output, labels, batch.row_weight, hparams.model)
+    if static.semi is None:
+        return loss, (new_model_state, None, None)
+
+    def predict(features, dropout_key):
+        batch = Batch(features, {}, jnp.ones(len(clips.number)))
+        if dropout_key is None:
+            return _evaluate(static, params, model_state, hparams, batch)
+        return _train(static, params, model_state, hparams, batch, dropout_key)[0]
+
+    of_pool, method, diagnostics = unlabelled.loss(
+        static.semi,
+        predict,
+        hparams.semi,
+        semi_state,
+        clips,
+        fold.deviation,
+        jax.random.fold_in(key, 2),
+    )
+    return loss + of_pool, (new_model_state, method, diagnostics)
+
+
+def _train(static, params, model_state, hparams, batch, key):
+    return build_model(static).apply(
         {"params": params, **model_state},
         batch,
         hparams.model,
@@ -215,7 +338,10 @@ def _loss(static, params, model_state, hparams, batch, labels, key):
         rngs={"dropout": key},
         mutable=list(model_state),
     )
-    return losses.supervised(output, labels, batch.row_weight, hparams.model), new_model_state
+
+
+def _evaluate(static, params, model_state, hparams, batch):
+    return build_model(static).apply({"params": params, **model_state}, batch, hparams.model)
 
 
 def validate(
@@ -223,7 +349,7 @@ def validate(
 ) -> dict[str, Float[Array, ""]]:
     """Every metric of the task on the fold's validation rows."""
     batch, labels = gather(samples, fold, fold.validation_index, fold.validation_weight)
-    output = build_model(static).apply({"params": params, **model_state}, batch, hparams.model)
+    output = _evaluate(static, params, model_state, hparams, batch)
     return metrics.compute(
         static.task, output.emotion, output.valence, labels, fold.validation_weight
     )

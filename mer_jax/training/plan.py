@@ -8,7 +8,7 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from mer_jax.config import Static, static_of
+from mer_jax.config import Static, static_of, uses_views
 from mer_jax.data import folds as folds_lib
 from mer_jax.data.corpus import Labels, Split
 from mer_jax.data.registry import Task
@@ -115,28 +115,56 @@ def make_folds(
     """The Fold of every (repeat, fold), all padded alike.
 
     `names` are train's; rows of `samples` beyond them are a validation split, which then is the
-    one fold.
+    one fold. With `config.data.labelled_fraction` folds are made within the labelled clips, and
+    the others of train are the repeat's rows of the pool.
     """
     rows = np.arange(len(samples.labels.emotion))
-    divided = {}
+    divided, pool_rows = {}, {}
     for repeat in range(config.repeats):
+        kept, hidden = _labelled_rows(config, samples, names, repeat)
+        pool_rows[repeat] = hidden
         if config.folds:
-            of = folds_lib.assign(names, config.folds, config.seed, repeat, groups)
+            of_kept = None if groups is None else [groups[row] for row in kept]
+            of = folds_lib.assign(names[kept], config.folds, config.seed, repeat, of_kept)
             for fold in range(config.folds):
-                divided[repeat, fold] = rows[of != fold], rows[of == fold]
+                divided[repeat, fold] = kept[of != fold], kept[of == fold]
         else:
-            divided[repeat, 0] = rows[: len(names)], rows[len(names) :]
+            divided[repeat, 0] = kept, rows[len(names) :]
     longest = max(len(train) for train, _ in divided.values())
     longest += -longest % config.train.batch_size
     longest_validation = max(len(validation) for _, validation in divided.values())
-    return {
-        key: Fold(
+    folds = {}
+    for (repeat, fold), (train, validation) in divided.items():
+        scaler = _scaler(samples, train) if config.data.standardise else {}
+        folds[repeat, fold] = Fold(
             *_padded(train, longest),
             *_padded(validation, longest_validation),
-            scaler=_scaler(samples, train) if config.data.standardise else {},
+            scaler=scaler,
+            deviation=_deviation(samples, train, scaler) if uses_views(config) else {},
+            pool_index=_pool_index(config, samples, pool_rows[repeat]),
         )
-        for key, (train, validation) in divided.items()
-    }
+    return folds
+
+
+def _labelled_rows(
+    config: ConfigDict, samples: Samples, names: np.ndarray, repeat: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of train that keep their labels in a repeat, and those that lose them."""
+    rows = np.arange(len(names))
+    if config.data.labelled_fraction == 1:
+        return rows, rows[:0]
+    labels = samples.labels
+    emotion = np.where(labels.emotion_mask, labels.emotion, -1)[: len(names)]
+    keep = folds_lib.labelled(names, emotion, config.data.labelled_fraction, config.seed, repeat)
+    return rows[keep], rows[~keep]
+
+
+def _pool_index(config: ConfigDict, samples: Samples, hidden: np.ndarray) -> np.ndarray | None:
+    if samples.pool is None:
+        return None
+    if config.data.labelled_fraction < 1:
+        return hidden.astype(np.int32)
+    return samples.pool.number
 
 
 def _padded(index: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
@@ -154,3 +182,15 @@ def _scaler(samples: Samples, rows: np.ndarray) -> dict[str, tuple[np.ndarray, n
         deviation[deviation == 0] = 1
         scaler[modality] = mean.astype(np.float32), deviation.astype(np.float32)
     return scaler
+
+
+def _deviation(
+    samples: Samples, rows: np.ndarray, scaler: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """What the noise of a view is relative to: the columns' deviation, 1 after standardising."""
+    return {
+        modality: np.ones(x.shape[1], np.float32)
+        if modality in scaler
+        else x[rows].std(0, dtype=np.float64).astype(np.float32)
+        for modality, x in samples.features.items()
+    }

@@ -1,0 +1,106 @@
+"""Views of feature vectors: the weak and strong augmentations of clips that nobody can crop."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Key
+
+from mer_jax.errors import InputError
+
+Features = dict[str, Array]  # by modality: float32 [B, D]
+
+
+def noise(key: Key[Array, ""], features: Features, deviation: Features, strength: float):
+    """Adds Gaussian noise of `strength` times each column's deviation."""
+    return {
+        m: x + strength * jnp.broadcast_to(deviation[m], x.shape) * jax.random.normal(k, x.shape)
+        for k, (m, x) in _keyed(key, features)
+    }
+
+
+def feature_dropout(key: Key[Array, ""], features: Features, deviation: Features, strength: float):
+    """Zeroes each value with probability `strength` and rescales the others."""
+    del deviation
+    return {
+        m: jnp.where(jax.random.bernoulli(k, 1 - strength, x.shape), x / (1 - strength), 0)
+        for k, (m, x) in _keyed(key, features)
+    }
+
+
+def modality_dropout(key: Key[Array, ""], features: Features, deviation: Features, strength: float):
+    """Zeroes one modality, drawn for each clip, in a share `strength` of the clips.
+
+    Never the only one: with a single modality clips stay as they are.
+    """
+    del deviation
+    if len(features) == 1:
+        return features
+    drop_key, which_key = jax.random.split(key)
+    rows = next(iter(features.values())).shape[0]
+    dropped_B = jax.random.bernoulli(drop_key, strength, (rows,))
+    which_B = jax.random.randint(which_key, (rows,), 0, len(features))
+    return {
+        m: jnp.where((dropped_B & (which_B == i))[:, None], 0, x)
+        for i, (m, x) in enumerate(features.items())
+    }
+
+
+def mixup(key: Key[Array, ""], features: Features, deviation: Features, strength: float):
+    """Moves each clip towards another of the batch by a share drawn from [0, `strength`].
+
+    At most half way (Zhang et al., ICLR 2018, with the larger share's clip giving the target).
+    """
+    del deviation
+    share_key, order_key = jax.random.split(key)
+    rows = next(iter(features.values())).shape[0]
+    share_Bx1 = jax.random.uniform(share_key, (rows, 1), maxval=strength)
+    other_B = jax.random.permutation(order_key, rows)
+    return {m: x + share_Bx1 * (x[other_B] - x) for m, x in features.items()}
+
+
+View = Callable[[Key[Array, ""], Features, Features, float], Features]
+VIEWS: dict[str, View] = {
+    "noise": noise,
+    "feature_dropout": feature_dropout,
+    "modality_dropout": modality_dropout,
+    "mixup": mixup,
+}
+_MOST = {"noise": 100.0, "feature_dropout": 0.99, "modality_dropout": 1.0, "mixup": 0.5}
+Steps = tuple[tuple[str, float], ...]  # views in their order, each with its strength
+
+
+def parse(text: str, where: str) -> Steps:
+    """`"noise 0.5, feature_dropout 0.3"` as steps; an empty text is the clip as it is.
+
+    Raises InputError, beginning with `where`, for an unknown view or a strength out of range.
+    """
+    steps = []
+    for part in filter(None, (part.strip() for part in text.split(","))):
+        name, _, number = part.partition(" ")
+        if name not in VIEWS:
+            raise InputError(f"{where}: unknown view {name!r}; one of: {', '.join(VIEWS)}")
+        try:
+            strength = float(number)
+        except ValueError:
+            strength = -1.0
+        if not 0 <= strength <= _MOST[name]:
+            raise InputError(
+                f"{where}: {part!r}: {name} takes a strength from 0 to {_MOST[name]:g}, such as "
+                f'"{name} 0.3"'
+            )
+        steps.append((name, strength))
+    return tuple(steps)
+
+
+def apply(steps: Steps, key: Key[Array, ""], features: Features, deviation: Features) -> Features:
+    """The view of a batch: every step in turn. `deviation` is [D] by modality."""
+    for number, (name, strength) in enumerate(steps):
+        step_key = jax.random.fold_in(key, number)
+        features = VIEWS[name](step_key, features, deviation, strength)
+    return features
+
+
+def _keyed(key: Key[Array, ""], features: Features) -> Any:
+    return zip(jax.random.split(key, len(features)), features.items(), strict=True)
