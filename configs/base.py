@@ -68,6 +68,7 @@ def semi() -> config_dict.ConfigDict:
     config.mu = grid(7)  # unlabelled clips for each labelled one in a batch
     config.weight = grid(1.0)  # lambda_u of the unlabelled loss
     config.valence_weight = grid(1.0)  # of the valence's part in it; 0: none
+    config.warmup = grid(10)  # epochs over which both weights rise from 0; the papers: 0
     config.threshold = grid(0.95)  # tau: fixmatch, flexmatch
     config.momentum = grid(0.999)  # of the running averages: freematch, softmatch
     config.fairness_weight = grid(0.001)  # freematch

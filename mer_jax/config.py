@@ -31,6 +31,7 @@ GRID = (
     "semi.mu",
     "semi.weight",
     "semi.valence_weight",
+    "semi.warmup",
     "semi.threshold",
     "semi.momentum",
     "semi.fairness_weight",
@@ -42,7 +43,12 @@ GRID = (
 )
 _VIEWS = ("train.views", "semi.weak", "semi.strong")
 _SEMI_STATIC = ("semi.method", "semi.mu", "semi.top_k", "semi.weak", "semi.strong")
-_SEMI_TRACED = ("semi.weight", "semi.valence_weight", "semi.ema")  # beside the method's own
+_SEMI_TRACED = (
+    "semi.weight",
+    "semi.valence_weight",
+    "semi.warmup",
+    "semi.ema",
+)  # beside the method's own
 _OPTIMISER = ("train.learning_rate", "train.weight_decay")  # traced whatever the model
 _PATHS = ("data.root", "data.tfds_dir")
 # What each number must be: a test, and its words.
@@ -69,6 +75,7 @@ _RANGES = {
     "semi.mu": _AT_LEAST_1,
     "semi.weight": _AT_LEAST_0,
     "semi.valence_weight": _AT_LEAST_0,
+    "semi.warmup": _AT_LEAST_0,
     "semi.threshold": _SHARE,
     "semi.momentum": _SHARE,
     "semi.fairness_weight": _AT_LEAST_0,

@@ -211,9 +211,11 @@ def _epoch(static, whole_batches, hparams, fold, samples, epoch, state: RunState
         _pool_order(static, fold, jax.random.fold_in(order_key, 1), steps),
     )
     carry = state.params, state.model_state, state.opt_state, state.semi
-    if static.semi is not None and static.semi.method == "pseudo_label":
-        thresholds = _thresholds(static, hparams, fold, samples, state, batches[-1])
-        carry = (*carry[:3], state.semi._replace(method=thresholds))
+    if static.semi is not None:
+        if static.semi.method == "pseudo_label":
+            thresholds = _thresholds(static, hparams, fold, samples, state, batches[-1])
+            carry = (*carry[:3], state.semi._replace(method=thresholds))
+        hparams = hparams._replace(semi=unlabelled.ramped(hparams.semi, epoch))
     step = functools.partial(_step, static, whole_batches, hparams, fold, samples)
     carry, (loss_S, size_S, diagnostics) = lax.scan(step, carry, batches)
     state = state._replace(params=carry[0], model_state=carry[1], opt_state=carry[2], semi=carry[3])

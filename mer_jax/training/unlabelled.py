@@ -92,6 +92,14 @@ def loss(
     )
 
 
+def ramped(settings: dict[str, Array], epoch: Int[Array, ""]) -> dict[str, Array]:
+    """The settings of an epoch: both weights rise linearly from 0 over `warmup` epochs."""
+    share = jnp.minimum(1, epoch / jnp.maximum(settings["warmup"], 1))
+    share = jnp.where(settings["warmup"] > 0, share, 1)
+    names = ("weight", "valence_weight")
+    return {**settings, **{name: share * settings[name] for name in names}}
+
+
 def after_step(state: SemiState, params: Any, method: Any, settings: dict[str, Array]) -> SemiState:
     """The state with the step's parameters averaged in."""
     decay = semi.ema_decay(settings["ema"], state.step)
