@@ -71,7 +71,8 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
         max(config.folds, 1), len(chunks),
     )  # fmt: skip
     checkpoints = Checkpoints(workdir)
-    outcomes = grid.train(config, trials, chunks, samples, folds, checkpoints)
+    grid.train(plan.Plan(config, trials, samples, folds), chunks, checkpoints)
+    outcomes = grid.outcomes(chunks, checkpoints)
     best = results_lib.best_trial(outcomes, len(trials), corpus.task)
     kept = grid.kept_runs(chunks, best, checkpoints)
     checkpoints.save_kept(kept)

@@ -6,7 +6,7 @@ import pathlib
 import platform
 
 import jax
-from jax.sharding import AxisType, Mesh
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
 _CACHE = pathlib.Path("~/.cache/mer_jax").expanduser()
 _WORTH_KEEPING_SECONDS = 0.5
@@ -32,9 +32,20 @@ def _processor() -> str:
     return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
 
 
-def mesh() -> Mesh:
-    """All devices along one axis, the runs'.
+def by_run() -> NamedSharding:
+    """Arrays with a leading run axis, over this process's devices."""
+    return NamedSharding(_mesh(), PartitionSpec("run"))
+
+
+def replicated() -> NamedSharding:
+    """Arrays that every device of this process holds."""
+    return NamedSharding(_mesh(), PartitionSpec())
+
+
+def _mesh() -> Mesh:
+    """This process's devices along one axis, the runs'.
 
     Axes are Auto: jit places each run's arithmetic on the device that holds the run.
     """
-    return jax.make_mesh((jax.device_count(),), ("run",), axis_types=(AxisType.Auto,))
+    devices = jax.local_devices()
+    return jax.make_mesh((len(devices),), ("run",), (AxisType.Auto,), devices=devices)
