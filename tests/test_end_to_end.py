@@ -2,7 +2,10 @@
 
 import csv
 import json
+import re
 import shutil
+import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -152,20 +155,23 @@ class Killed(BaseException):
     """Stands for a kill: nothing handles it."""
 
 
+def killing(function, when):
+    """`function`, after which the process is killed when its arguments say so."""
+
+    def call(*arguments, **keywords):
+        function(*arguments, **keywords)
+        if when(*arguments):
+            raise Killed
+
+    return call
+
+
 @pytest.mark.parametrize("moment", ["first_checkpoint", "last_chunk", "predicting"])
 def test_a_run_that_was_cut_off_ends_with_the_same_bits(
     trained, config, root, tfds_dir, tmp_path, monkeypatch, moment
 ):
     config = config_of(root, tfds_dir, train__checkpoint_seconds=0)
     workdir = tmp_path / "run"
-
-    def killing(function, when):
-        def call(*arguments, **keywords):
-            function(*arguments, **keywords)
-            if when(*arguments):
-                raise Killed
-
-        return call
 
     with monkeypatch.context() as patch:
         if moment == "first_checkpoint":
@@ -181,6 +187,50 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(
     assert not (workdir / "results.json").exists()
     experiment.train(config, workdir)
     assert_same_files(trained, workdir)
+
+
+def in_two_processes(command_line, *arguments):
+    """Both ended processes of one command line."""
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        coordinator = f"--coordinator=127.0.0.1:{free.getsockname()[1]}"
+    arguments = (*arguments, coordinator, "--process_count=2")
+    with ThreadPoolExecutor() as both:
+        return list(both.map(lambda i: command_line(*arguments, f"--process_index={i}"), range(2)))
+
+
+def test_two_processes_train_what_one_does(trained, config, tmp_path, command_line):
+    workdir = tmp_path / "run"
+    built = f"--config.data.tfds_dir={tmp_path / 'tfds'}"
+    file = config_lib.CONFIGS / "base.py"
+    done = in_two_processes(
+        command_line, f"--config={file}", f"--workdir={workdir}", *flags_of(config), built
+    )
+    assert [process.returncode for process in done] == [0, 0], [p.stderr for p in done]
+    assert_same_files(trained, workdir)
+    for first_chunk, process in enumerate(done):
+        chunks = [int(n) for n in re.findall(r"chunk (\d)/6 .*: epoch 4/4", process.stderr)]
+        assert chunks == [1 + first_chunk, 3 + first_chunk, 5 + first_chunk]
+    assert "building" in done[0].stderr
+    assert "building" not in done[1].stderr
+    assert "cross-validation" in done[0].stdout
+    assert done[1].stdout == ""
+
+
+def test_two_processes_continue_what_one_began(
+    trained, root, tfds_dir, tmp_path, monkeypatch, command_line
+):
+    workdir = tmp_path / "run"
+    save = killing(Checkpoints.save_progress, lambda _, chunk, *__: chunk == 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(Checkpoints, "save_progress", save)
+        with pytest.raises(Killed):
+            experiment.train(config_of(root, tfds_dir, train__checkpoint_seconds=0), workdir)
+    done = in_two_processes(command_line, f"--workdir={workdir}")
+    assert [process.returncode for process in done] == [0, 0], [p.stderr for p in done]
+    assert_same_files(trained, workdir)
+    assert "chunk 1/6" not in done[0].stderr
+    assert "chunk 2/6 (5 runs): continuing after epoch 2" in done[1].stderr
 
 
 def test_training_never_sees_a_test_label(trained, root, tmp_path):
