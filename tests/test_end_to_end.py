@@ -16,6 +16,7 @@ from mer_jax import config as config_lib
 from mer_jax import experiment
 from mer_jax.data import synthetic
 from mer_jax.data.registry import MER2023
+from mer_jax.training import devices
 from mer_jax.training.checkpoint import Checkpoints
 from tests.configs import changed
 
@@ -189,23 +190,16 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(
     assert_same_files(trained, workdir)
 
 
-def in_two_processes(command_line, *arguments):
-    """Both ended processes of one command line."""
+def test_two_processes_train_what_one_does(trained, config, tmp_path, command_line):
+    workdir = tmp_path / "run"
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         coordinator = f"--coordinator=127.0.0.1:{free.getsockname()[1]}"
-    arguments = (*arguments, coordinator, "--process_count=2")
+    arguments = [f"--config={config_lib.CONFIGS / 'base.py'}", f"--workdir={workdir}"]
+    arguments += [*flags_of(config), f"--config.data.tfds_dir={tmp_path / 'tfds'}"]
+    arguments += [coordinator, "--process_count=2"]
     with ThreadPoolExecutor() as both:
-        return list(both.map(lambda i: command_line(*arguments, f"--process_index={i}"), range(2)))
-
-
-def test_two_processes_train_what_one_does(trained, config, tmp_path, command_line):
-    workdir = tmp_path / "run"
-    built = f"--config.data.tfds_dir={tmp_path / 'tfds'}"
-    file = config_lib.CONFIGS / "base.py"
-    done = in_two_processes(
-        command_line, f"--config={file}", f"--workdir={workdir}", *flags_of(config), built
-    )
+        done = list(both.map(lambda i: command_line(*arguments, f"--process_index={i}"), range(2)))
     assert [process.returncode for process in done] == [0, 0], [p.stderr for p in done]
     assert_same_files(trained, workdir)
     for first_chunk, process in enumerate(done):
@@ -217,20 +211,19 @@ def test_two_processes_train_what_one_does(trained, config, tmp_path, command_li
     assert done[1].stdout == ""
 
 
-def test_two_processes_continue_what_one_began(
-    trained, root, tfds_dir, tmp_path, monkeypatch, command_line
-):
+def test_one_process_continues_what_one_of_two_began(trained, config, tmp_path, monkeypatch):
     workdir = tmp_path / "run"
-    save = killing(Checkpoints.save_progress, lambda _, chunk, *__: chunk == 1)
     with monkeypatch.context() as patch:
-        patch.setattr(Checkpoints, "save_progress", save)
+        patch.setattr(jax, "process_count", lambda: 2)
+        patch.setattr(jax, "process_index", lambda: 1)
+        wait = killing(lambda _: None, lambda moment: moment == "trained")
+        patch.setattr(devices, "wait_for_all", wait)
         with pytest.raises(Killed):
-            experiment.train(config_of(root, tfds_dir, train__checkpoint_seconds=0), workdir)
-    done = in_two_processes(command_line, f"--workdir={workdir}")
-    assert [process.returncode for process in done] == [0, 0], [p.stderr for p in done]
+            experiment.train(config, workdir)
+    chunks = sorted(path.stem for path in (workdir / "checkpoints" / "chunks").iterdir())
+    assert chunks == ["0001", "0003", "0005"]
+    experiment.train(config, workdir)
     assert_same_files(trained, workdir)
-    assert "chunk 1/6" not in done[0].stderr
-    assert "chunk 2/6 (5 runs): continuing after epoch 2" in done[1].stderr
 
 
 def test_training_never_sees_a_test_label(trained, root, tmp_path):
@@ -359,12 +352,12 @@ def test_eight_devices_train_the_same_runs(root, tfds_dir, tmp_path, command_lin
     config = config_of(root, tfds_dir, train__epochs=2, train__chunk=12, model__hidden=8)
     file = config_lib.CONFIGS / "base.py"
     kept, results = {}, {}
-    for devices in (1, 8):
-        workdir = tmp_path / f"on{devices}"
+    for count in (1, 8):
+        workdir = tmp_path / f"on{count}"
         arguments = (f"--config={file}", f"--workdir={workdir}", *flags_of(config))
-        done = command_line(*arguments, devices=devices)
+        done = command_line(*arguments, devices=count)
         assert done.returncode == 0, done.stderr
-        kept[devices], results[devices] = Checkpoints(workdir).restore_kept(), results_of(workdir)
+        kept[count], results[count] = Checkpoints(workdir).restore_kept(), results_of(workdir)
     assert results[1]["best"] == results[8]["best"]
     for one, eight in zip(jax.tree.leaves(kept[1]), jax.tree.leaves(kept[8]), strict=True):
         np.testing.assert_allclose(one, eight, atol=1e-5)
