@@ -19,7 +19,7 @@ from mer_jax.data.registry import SYNTHETIC, TRAIN, VALIDATION, corpus_info
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble, report, submission
 from mer_jax.evaluation import results as results_lib
-from mer_jax.training import devices, grid
+from mer_jax.training import devices, grid, measure
 from mer_jax.training import plan as plan_lib
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.plan import Chunk, Plan
@@ -63,7 +63,9 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
     """
     with devices.first_before_others("prepared"):
         prepared = _prepare(config, workdir)
-    if (workdir / RESULTS_FILE).is_file():
+    checkpoints = Checkpoints(workdir)
+    trained = (workdir / RESULTS_FILE).is_file()
+    if trained:
         LOG.info("%s: already trained", workdir)
     else:
         LOG.info(
@@ -71,14 +73,13 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
             sum(len(chunk.runs) for chunk in prepared.chunks), len(prepared.plan.trials),
             config.repeats, max(config.folds, 1), len(prepared.chunks),
         )  # fmt: skip
-        checkpoints = Checkpoints(workdir)
         grid.train(prepared.plan, prepared.chunks, checkpoints)
-        devices.wait_for_all("trained")
-        with devices.first_before_others("finished"):
-            if devices.is_first():
+    devices.wait_for_all("trained")
+    with devices.first_before_others("finished"):
+        if devices.is_first():
+            if not trained:
                 _finish(prepared, checkpoints, workdir)
-    if devices.is_first():
-        _show(_read_json(workdir / RESULTS_FILE), config, workdir)
+            _show(_read_json(workdir / RESULTS_FILE), config, workdir)
 
 
 def _prepare(config: ConfigDict, workdir: pathlib.Path) -> _Prepared:
@@ -92,7 +93,7 @@ def _prepare(config: ConfigDict, workdir: pathlib.Path) -> _Prepared:
     corpus = corpus_lib.load(config)
     grid_plan = Plan(config, trials, *_divide(config, corpus))
     groups = plan_lib.group(config, trials, modalities, corpus.task)
-    record = _record(config, corpus, groups, workdir)
+    record = _record(grid_plan, corpus, groups, workdir)
     chunks = plan_lib.cut(groups, record["chunk"])
     if not (workdir / CONFIG_FILE).is_file():
         files.write_json(workdir / CONFIG_FILE, record)
@@ -241,7 +242,7 @@ def _check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
 
 
 def _record(
-    config: ConfigDict, corpus: Corpus, groups: plan_lib.Groups, workdir: pathlib.Path
+    grid_plan: Plan, corpus: Corpus, groups: plan_lib.Groups, workdir: pathlib.Path
 ) -> dict[str, Any]:
     """The content of config.json: as it stands there, or made for a workdir that has none."""
     path = workdir / CONFIG_FILE
@@ -253,9 +254,13 @@ def _record(
             )
         return record
     sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
+    config = grid_plan.config
+    widths = plan_lib.widths(config, groups, sizes)
+    if config.train.chunk == "measure":
+        widths = measure.widths(grid_plan, groups, widths)
     return {
         "config": config.to_dict(),
-        "chunk": plan_lib.widths(config, groups, sizes),  # of each group of runs, in order
+        "chunk": widths,  # of each group of runs, in order
         "dataset": corpus.fingerprint,
         "sizes": sizes,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},

@@ -16,7 +16,7 @@ from mer_jax import config as config_lib
 from mer_jax import experiment
 from mer_jax.data import synthetic
 from mer_jax.data.registry import MER2023
-from mer_jax.training import devices
+from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
 from tests.configs import changed
 
@@ -209,6 +209,24 @@ def test_two_processes_train_what_one_does(trained, config, tmp_path, command_li
     assert "building" not in done[1].stderr
     assert "cross-validation" in done[0].stdout
     assert done[1].stdout == ""
+
+
+def test_measured_widths_are_recorded_and_not_measured_again(
+    trained, root, tfds_dir, tmp_path, monkeypatch
+):
+    config = config_of(root, tfds_dir, train__chunk="measure")
+    workdir = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        seconds = lambda _, __, chunk: 1.0 if chunk.width == 5 else 100.0  # noqa: E731
+        patch.setattr(measure, "seconds_of_epoch", seconds)
+        save = killing(Checkpoints.save_chunk, lambda _, chunk, __: chunk == 1)
+        patch.setattr(Checkpoints, "save_chunk", save)
+        with pytest.raises(Killed):
+            experiment.train(config, workdir)
+    assert json.loads((workdir / "config.json").read_text())["chunk"] == [5, 5]
+    monkeypatch.delattr(measure, "seconds_of_epoch")
+    experiment.train(config, workdir)
+    assert_same_files(trained, workdir)
 
 
 def test_one_process_continues_what_one_of_two_began(trained, config, tmp_path, monkeypatch):

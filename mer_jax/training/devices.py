@@ -16,7 +16,7 @@ from mer_jax.errors import InputError
 _CACHE = pathlib.Path("~/.cache/mer_jax").expanduser()
 _WORTH_KEEPING_SECONDS = 0.5
 _WAIT_SECONDS = 30 * 24 * 3600  # a grid's share may take long; a dead process is noticed elsewhere
-_SHUTDOWN_SECONDS = 30  # that a process which ends, in failure say, waits for the others to end
+_SHUTDOWN_SECONDS = 60  # that a process which ends, in failure say, waits for the others to end
 
 
 def keep_compilations() -> None:

@@ -79,12 +79,13 @@ def group(
 def widths(config: ConfigDict, groups: Groups, sizes: dict[str, int]) -> list[int]:
     """How many runs of each group train side by side: the config's number, or the rule's.
 
-    The rule looks at the kind of device and at the model's size (`sizes` are the features').
+    The rule looks at the kind of device and at the model's size (`sizes` are the features'). Its
+    widths are also what measuring starts from (training/measure.py).
     """
     chosen = []
     for static, runs in groups.items():
         most = config.train.chunk
-        if most == "auto":
+        if most in ("auto", "measure"):
             backend = jax.default_backend()
             most = _MAX_CHUNK.get(backend, _MAX_CHUNK["gpu"])
             if backend == "cpu":
