@@ -12,29 +12,18 @@ import math
 import statistics
 import time
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import corpus
 import jax
-import jax.numpy as jnp
 import numpy as np
-from jax.sharding import AxisType, NamedSharding, PartitionSpec
-from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax.data.corpus import Labels, Split
 from mer_jax.data.registry import MER2023
-from mer_jax.training import loop, plan
-
-
-class Grid(NamedTuple):
-    """A grid ready to train."""
-
-    config: ConfigDict
-    trials: list[dict[str, Any]]
-    chunks: list[plan.Chunk]
-    samples: loop.Samples
-    folds: dict[tuple[int, int], loop.Fold]
+from mer_jax.training import grid, plan
+from mer_jax.training.plan import Chunk, Plan
+from mer_jax.training.pool import Feed
 
 
 class Timing(NamedTuple):
@@ -44,7 +33,9 @@ class Timing(NamedTuple):
     epoch_s: float  # of the whole chunk
 
 
-def prepare(clips: int, size: int, hidden: Sequence[int], runs: int, chunk: str) -> Grid:
+def prepare(
+    clips: int, size: int, hidden: Sequence[int], runs: int, chunk: str
+) -> tuple[Plan, list[Chunk]]:
     """The paper's grid over `hidden`, as many repeats as `runs` need, cut down to `runs`."""
     config = config_lib.load_base()
     config.model.hidden = tuple(hidden)
@@ -58,7 +49,7 @@ def prepare(clips: int, size: int, hidden: Sequence[int], runs: int, chunk: str)
     widths = plan.widths(config, groups, dict.fromkeys(corpus.SETS, size))
     samples = plan.training_samples(split, None)
     folds = plan.make_folds(config, samples, split.names, None)
-    return Grid(config, trials, plan.cut(groups, widths), samples, folds)
+    return Plan(config, trials, samples, folds), plan.cut(groups, widths)
 
 
 def _split(clips: int, size: int) -> Split:
@@ -71,52 +62,33 @@ def _split(clips: int, size: int) -> Split:
     )
 
 
-def measure(prepared: Grid, epochs: int, rounds: int) -> list[tuple[plan.Chunk, int, Timing]]:
+def measure(
+    prepared: Plan, chunks: Sequence[Chunk], epochs: int, rounds: int
+) -> list[tuple[Chunk, int, Timing]]:
     """For each program its first chunk, how many chunks it trains, and what it took."""
-    # As in training: runs over the devices, samples on each.
-    mesh = jax.make_mesh((jax.device_count(),), ("run",), axis_types=(AxisType.Auto,))
-    by_run = NamedSharding(mesh, PartitionSpec("run"))
-    samples = jax.device_put(prepared.samples, NamedSharding(mesh, PartitionSpec()))
-    first_chunks: dict[tuple, plan.Chunk] = {}
+    feed = Feed(prepared)
+    first_chunks: dict[tuple, Chunk] = {}
     count: dict[tuple, int] = {}
-    for chunk in prepared.chunks:
+    for chunk in chunks:
         program = chunk.static, chunk.width
         first_chunks.setdefault(program, chunk)
         count[program] = count.get(program, 0) + 1
     return [
-        (chunk, count[program], _time(prepared, chunk, samples, by_run, epochs, rounds))
+        (chunk, count[program], _time(prepared, feed, chunk, epochs, rounds))
         for program, chunk in first_chunks.items()
     ]
 
 
-def _time(
-    prepared: Grid, chunk: plan.Chunk, samples, by_run: NamedSharding, epochs: int, rounds: int
-) -> Timing:
-    weights = [fold.train_weight for fold in prepared.folds.values()]
-    whole = all(w.sum() > len(w) - prepared.config.train.batch_size for w in weights)
-    program = loop.make_train(chunk.static, whole, by_run)
-    runs = chunk.padded
-    hparams = [config_lib.hparams_of(prepared.trials[run.trial]) for run in runs]
-    hparams = jax.device_put(_stack(jax.tree.map(np.float32, hparams)), by_run)
-    folds = _stack([prepared.folds[run.repeat, run.fold] for run in runs])
-    folds = jax.device_put(folds, by_run)
-    keys = [loop.run_key(prepared.config.seed, run.repeat, run.fold) for run in runs]
-    keys = jax.device_put(jnp.stack(keys), by_run)
-    first_init, _ = _timed(program.init, hparams, samples, keys)
-    later_init, state = _timed(program.init, hparams, samples, keys)
-    epoch = 0
-
-    def advance(by: int) -> float:
-        nonlocal state, epoch
-        start, epoch = epoch, epoch + by
-        seconds, state = _timed(
-            program.advance, hparams, folds, samples, state, jnp.int32(start), jnp.int32(epoch)
-        )
-        return seconds
-
-    first_epoch = advance(1)
-    epoch_s = statistics.median(advance(epochs) / epochs for _ in range(rounds))
-    compile_s = max(first_init - later_init, 0) + max(first_epoch - epoch_s, 0)
+def _time(prepared: Plan, feed: Feed, chunk: Chunk, epochs: int, rounds: int) -> Timing:
+    first_start, _ = _timed(grid.start, prepared, feed, chunk)
+    later_start, (advance, state) = _timed(grid.start, prepared, feed, chunk)
+    first_epoch, state = _timed(advance, state, 0, 1)
+    seconds = []
+    for start in range(1, 1 + rounds * epochs, epochs):
+        spent, state = _timed(advance, state, start, start + epochs)
+        seconds.append(spent / epochs)
+    epoch_s = statistics.median(seconds)
+    compile_s = max(first_start - later_start, 0) + max(first_epoch - epoch_s, 0)
     return Timing(compile_s, epoch_s)
 
 
@@ -124,10 +96,6 @@ def _timed(function, *arguments):
     start = time.perf_counter()
     result = jax.block_until_ready(function(*arguments))
     return time.perf_counter() - start, result
-
-
-def _stack(trees: Sequence[Any]) -> Any:
-    return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
 
 
 def main():
@@ -142,9 +110,11 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="measurements; their median counts")
     arguments = parser.parse_args()
     hidden = [int(h) for h in arguments.hidden.split(",")]
-    prepared = prepare(arguments.clips, arguments.size, hidden, arguments.runs, arguments.chunk)
-    measured = measure(prepared, arguments.epochs, arguments.rounds)
-    runs = sum(len(chunk.runs) for chunk in prepared.chunks)
+    prepared, chunks = prepare(
+        arguments.clips, arguments.size, hidden, arguments.runs, arguments.chunk
+    )
+    measured = measure(prepared, chunks, arguments.epochs, arguments.rounds)
+    runs = sum(len(chunk.runs) for chunk in chunks)
     epoch_of_all = sum(count * timing.epoch_s for _, count, timing in measured)
     programs = [
         {

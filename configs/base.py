@@ -47,7 +47,8 @@ def get_config() -> config_dict.ConfigDict:
     config.train.weight_decay = grid(1e-5)  # L2, added to the gradient before Adam
     config.train.epochs = 100
     config.train.batch_size = 32
-    config.train.chunk = open_type("auto")  # runs side by side: by device and model, or a number
+    config.train.chunk = open_type("auto")  # runs side by side: by device and model, or a number,
+    # or "measure": a few widths are timed before training and the fastest is recorded
     config.train.segment = 10  # epochs between two looks of the host: progress and checkpoints
     config.train.checkpoint_seconds = 60.0  # least time between two checkpoints of a chunk
 

@@ -3,7 +3,7 @@
 import logging
 import pathlib
 import sys
-from typing import NoReturn
+from typing import NamedTuple, NoReturn
 
 from absl import app, flags
 from absl import logging as absl_logging
@@ -23,6 +23,19 @@ _WORKDIR = flags.DEFINE_string("workdir", None, "DIR: where a run's files lie.")
 _MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 _LABELS = flags.DEFINE_string("labels", None, "evaluate: labels of test clips, a CSV or an npz.")
 _OUT = flags.DEFINE_string("out", None, "predict: the CSV to write; default DIR/predict.csv.")
+_COORDINATOR = flags.DEFINE_string(
+    "coordinator", None, "train in several processes: HOST:PORT of the first, or auto (clusters)."
+)
+_PROCESS_COUNT = flags.DEFINE_integer("process_count", None, "How many processes train.")
+_PROCESS_INDEX = flags.DEFINE_integer("process_index", None, "Which of them this one is, from 0.")
+
+
+class Processes(NamedTuple):
+    """Which process of how many this is, and where they meet; all None: the cluster tells."""
+
+    coordinator: str | None
+    count: int | None
+    index: int | None
 
 
 class Arguments:
@@ -41,9 +54,35 @@ class Arguments:
             raise InputError("--labels goes with --mode=evaluate")
         if _OUT.value and self.mode != "predict":
             raise InputError("--out goes with --mode=predict")
+        self.processes = _processes(self.mode)
         self.workdir = pathlib.Path(_WORKDIR.value or ".")
         self.labels = pathlib.Path(_LABELS.value) if _LABELS.value else None
         self.out = pathlib.Path(_OUT.value) if _OUT.value else self.workdir / "predict.csv"
+
+
+def _processes(mode: str) -> Processes | None:
+    """The processes of the command line, None where there is one alone."""
+    coordinator, count, index = _COORDINATOR.value, _PROCESS_COUNT.value, _PROCESS_INDEX.value
+    if (coordinator, count, index) == (None, None, None):
+        return None
+    if mode != "train":
+        raise InputError("--coordinator, --process_count and --process_index go with --mode=train")
+    if coordinator == "auto":
+        if (count, index) != (None, None):
+            raise InputError("--coordinator=auto takes no --process_count and --process_index")
+        return Processes(None, None, None)
+    if None in (coordinator, count, index):
+        raise InputError(
+            "--coordinator=HOST:PORT, --process_count=N and --process_index=I go together"
+        )
+    host, _, port = coordinator.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+        raise InputError(f"--coordinator={coordinator} is neither HOST:PORT nor auto")
+    if not 0 <= index < count:
+        raise InputError(
+            f"--process_index={index} is not from 0 to --process_count - 1, which is {count - 1}"
+        )
+    return Processes(coordinator, count, index)
 
 
 def run(main) -> NoReturn:

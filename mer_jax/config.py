@@ -289,10 +289,12 @@ def _normal_layers(value):
 
 def _normal_chunk(value):
     text = str(value)
-    if text == "auto":
+    if text in ("auto", "measure"):
         return text
     if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise InputError(f'config.train.chunk: {value!r} is neither "auto" nor a number above 0')
+        raise InputError(
+            f'config.train.chunk: {value!r} is not "auto", "measure" or a number above 0'
+        )
     return int(text)
 
 

@@ -19,8 +19,10 @@ from mer_jax.data.registry import SYNTHETIC, TRAIN, UNLABELLED, VALIDATION, corp
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble, report, submission
 from mer_jax.evaluation import results as results_lib
-from mer_jax.training import grid, plan, pool
+from mer_jax.training import devices, grid, measure, pool
+from mer_jax.training import plan as plan_lib
 from mer_jax.training.checkpoint import Checkpoints
+from mer_jax.training.plan import Chunk, Plan
 
 LOG = logging.getLogger("mer_jax")
 CONFIG_FILE = "config.json"
@@ -44,11 +46,44 @@ def build(config: ConfigDict) -> None:
         print(f"{name}: {directory}")
 
 
+class _Prepared(NamedTuple):
+    """What the processes that train a grid agree on before they begin."""
+
+    plan: Plan
+    chunks: list[Chunk]
+    corpus: Corpus
+    record: dict[str, Any]  # the content of config.json
+
+
 def train(config: ConfigDict, workdir: pathlib.Path) -> None:
     """Cross-validates the grid, keeps the best trial, predicts and scores the test splits.
 
-    Started again in its workdir it continues where it was, or says that it is done.
+    Started again in its workdir it continues where it was, or says that it is done. Of several
+    processes each trains its share of the chunks; the first writes all else.
     """
+    with devices.first_before_others("prepared"):
+        prepared = _prepare(config, workdir)
+    checkpoints = Checkpoints(workdir)
+    trained = (workdir / RESULTS_FILE).is_file()
+    if trained:
+        LOG.info("%s: already trained", workdir)
+    else:
+        LOG.info(
+            "%d runs (%d trials, %d repeats, %d folds) in %d chunks",
+            sum(len(chunk.runs) for chunk in prepared.chunks), len(prepared.plan.trials),
+            config.repeats, max(config.folds, 1), len(prepared.chunks),
+        )  # fmt: skip
+        grid.train(prepared.plan, prepared.chunks, checkpoints)
+    devices.wait_for_all("trained")
+    with devices.first_before_others("finished"):
+        if devices.is_first():
+            if not trained:
+                _finish(prepared, checkpoints, workdir)
+            _show(_read_json(workdir / RESULTS_FILE), config, workdir)
+
+
+def _prepare(config: ConfigDict, workdir: pathlib.Path) -> _Prepared:
+    """The grid and its data; writes config.json where the workdir has none."""
     info = corpus_info(config.data.corpus)
     modalities = tuple(corpus_lib.modalities(config))
     trials = config_lib.trials(config)
@@ -56,37 +91,36 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
         config_lib.static_of(config, trial, modalities, info.task)
     _check_same_config(config, workdir)
     corpus = corpus_lib.load(config)
-    groups = plan.group(config, trials, modalities, corpus.task)
-    record = _record(config, corpus, groups, workdir)
-    if (workdir / RESULTS_FILE).is_file():
-        LOG.info("%s: already trained", workdir)
-        _show(_read_json(workdir / RESULTS_FILE), config, workdir)
-        return
-    chunks = plan.cut(groups, record["chunk"])
-    samples, folds = _divide(config, corpus)
-    files.write_json(workdir / CONFIG_FILE, record)
-    LOG.info(
-        "%d runs (%d trials, %d repeats, %d folds) in %d chunks",
-        sum(len(chunk.runs) for chunk in chunks), len(trials), config.repeats,
-        max(config.folds, 1), len(chunks),
-    )  # fmt: skip
-    checkpoints = Checkpoints(workdir)
-    outcomes = grid.train(config, trials, chunks, samples, folds, checkpoints)
+    grid_plan = Plan(config, trials, *_divide(config, corpus))
+    groups = plan_lib.group(config, trials, modalities, corpus.task)
+    record = _record(grid_plan, corpus, groups, workdir)
+    chunks = plan_lib.cut(groups, record["chunk"])
+    if not (workdir / CONFIG_FILE).is_file():
+        files.write_json(workdir / CONFIG_FILE, record)
+    return _Prepared(grid_plan, chunks, corpus, record)
+
+
+def _finish(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path) -> None:
+    """Chooses the best trial of a grid that is trained; keeps, tests and writes it."""
+    config, trials = prepared.plan.config, prepared.plan.trials
+    corpus, chunks = prepared.corpus, prepared.chunks
+    outcomes = grid.outcomes(chunks, checkpoints)
     best = results_lib.best_trial(outcomes, len(trials), corpus.task)
     kept = grid.kept_runs(chunks, best, checkpoints)
     checkpoints.save_kept(kept)
     model = _Model(
-        static=config_lib.static_of(config, trials[best], modalities, corpus.task),
+        static=config_lib.static_of(
+            config, trials[best], tuple(corpus_lib.modalities(config)), corpus.task
+        ),
         hparams=config_lib.hparams_of(trials[best]),
         kept=kept,
-        sizes=record["sizes"],
+        sizes=prepared.record["sizes"],
         batch_size=config.evaluate.batch_size,
     )
     test = _test(model, _test_splits(config, corpus), workdir)
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
     files.write_json(workdir / RESULTS_FILE, results)
     checkpoints.drop_progress()
-    _show(results, config, workdir)
 
 
 def evaluate(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None) -> None:
@@ -137,9 +171,9 @@ def _divide(config: ConfigDict, corpus: Corpus):
         if corpus.info.group is None:
             raise InputError(f"config.data.group_folds: {corpus.info.name}'s names tell no groups")
         groups = [corpus.info.group(name) for name in split.names.tolist()]
-    samples = plan.training_samples(split, validation)
+    samples = plan_lib.training_samples(split, validation)
     samples = samples._replace(pool=pool.find(config, samples, corpus.splits.get(UNLABELLED)))
-    return samples, plan.make_folds(config, samples, split.names, groups)
+    return samples, plan_lib.make_folds(config, samples, split.names, groups)
 
 
 def _test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
@@ -209,7 +243,7 @@ def _check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
 
 
 def _record(
-    config: ConfigDict, corpus: Corpus, groups: plan.Groups, workdir: pathlib.Path
+    grid_plan: Plan, corpus: Corpus, groups: plan_lib.Groups, workdir: pathlib.Path
 ) -> dict[str, Any]:
     """The content of config.json: as it stands there, or made for a workdir that has none."""
     path = workdir / CONFIG_FILE
@@ -221,9 +255,13 @@ def _record(
             )
         return record
     sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
+    config = grid_plan.config
+    widths = plan_lib.widths(config, groups, sizes)
+    if config.train.chunk == "measure":
+        widths = measure.widths(grid_plan, groups, widths)
     return {
         "config": config.to_dict(),
-        "chunk": plan.widths(config, groups, sizes),  # of each group of runs, in order
+        "chunk": widths,  # of each group of runs, in order
         "dataset": corpus.fingerprint,
         "sizes": sizes,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},

@@ -8,18 +8,23 @@ import pathlib
 from collections.abc import Iterable
 
 
-def write_text(path: pathlib.Path, text: str) -> None:
-    """Writes `text` beside `path`, flushes it to disk and renames it into place."""
+def write_bytes(path: pathlib.Path, content: bytes) -> None:
+    """Writes `content` beside `path`, flushes it to disk and renames it into place."""
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = path.with_name(f".{path.name}.{os.getpid()}")
     try:
-        with beside.open("w", encoding="utf-8", newline="") as file:
-            file.write(text)
+        with beside.open("wb") as file:
+            file.write(content)
             file.flush()
             os.fsync(file.fileno())
         beside.replace(path)
     finally:
         beside.unlink(missing_ok=True)
+
+
+def write_text(path: pathlib.Path, text: str) -> None:
+    """Writes `text` as UTF-8, its line ends as they are."""
+    write_bytes(path, text.encode())
 
 
 def write_json(path: pathlib.Path, content) -> None:

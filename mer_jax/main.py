@@ -8,6 +8,8 @@ def main(arguments: command_line.Arguments) -> None:
     from mer_jax import experiment  # a mistake on the command line is told before these load
     from mer_jax.training import devices
 
+    if arguments.processes is not None:
+        devices.join_processes(*arguments.processes)
     devices.keep_compilations()
     match arguments.mode:
         case "build":

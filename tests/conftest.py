@@ -35,6 +35,8 @@ def command_line(compilation_cache):
             "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         }
         command = [sys.executable, "-m", "mer_jax.main", *map(str, arguments)]
-        return subprocess.run(command, capture_output=True, text=True, env=environment, check=False)
+        return subprocess.run(
+            command, capture_output=True, text=True, env=environment, check=False, timeout=300
+        )
 
     return run

@@ -79,7 +79,7 @@ def test_a_tuple_of_one_is_a_grid_of_one():
         ({"train__learning_rate": float("nan")}, "is not finite"),
         ({"train__dropout": 1.0}, "must be in [0, 1)"),
         ({"train__epochs": 0}, "config.train.epochs: 0 must be 1 or more"),
-        ({"train__chunk": "many"}, 'is neither "auto" nor a number'),
+        ({"train__chunk": "many"}, 'is not "auto", "measure" or a number above 0'),
         ({"folds": 1}, "config.folds: 1 must be 2 or more"),
         ({"seed": 1 << 32}, "config.seed: 4294967296 must be from 0 to 2**32 - 1"),
         ({"data__zero_valence": "keep"}, "one of: positive, drop"),

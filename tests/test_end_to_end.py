@@ -2,7 +2,10 @@
 
 import csv
 import json
+import re
 import shutil
+import socket
+from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
@@ -13,6 +16,7 @@ from mer_jax import config as config_lib
 from mer_jax import experiment
 from mer_jax.data import synthetic
 from mer_jax.data.registry import MER2023
+from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
 from tests.configs import changed
 
@@ -152,20 +156,23 @@ class Killed(BaseException):
     """Stands for a kill: nothing handles it."""
 
 
+def killing(function, when):
+    """`function`, after which the process is killed when its arguments say so."""
+
+    def call(*arguments, **keywords):
+        function(*arguments, **keywords)
+        if when(*arguments):
+            raise Killed
+
+    return call
+
+
 @pytest.mark.parametrize("moment", ["first_checkpoint", "last_chunk", "predicting"])
 def test_a_run_that_was_cut_off_ends_with_the_same_bits(
     trained, config, root, tfds_dir, tmp_path, monkeypatch, moment
 ):
     config = config_of(root, tfds_dir, train__checkpoint_seconds=0)
     workdir = tmp_path / "run"
-
-    def killing(function, when):
-        def call(*arguments, **keywords):
-            function(*arguments, **keywords)
-            if when(*arguments):
-                raise Killed
-
-        return call
 
     with monkeypatch.context() as patch:
         if moment == "first_checkpoint":
@@ -179,6 +186,60 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(
         with pytest.raises(Killed):
             experiment.train(config, workdir)
     assert not (workdir / "results.json").exists()
+    experiment.train(config, workdir)
+    assert_same_files(trained, workdir)
+
+
+def test_two_processes_train_what_one_does(trained, config, tmp_path, command_line):
+    workdir = tmp_path / "run"
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        coordinator = f"--coordinator=127.0.0.1:{free.getsockname()[1]}"
+    arguments = [f"--config={config_lib.CONFIGS / 'base.py'}", f"--workdir={workdir}"]
+    arguments += [*flags_of(config), f"--config.data.tfds_dir={tmp_path / 'tfds'}"]
+    arguments += [coordinator, "--process_count=2"]
+    with ThreadPoolExecutor() as both:
+        done = list(both.map(lambda i: command_line(*arguments, f"--process_index={i}"), range(2)))
+    assert [process.returncode for process in done] == [0, 0], [p.stderr for p in done]
+    assert_same_files(trained, workdir)
+    for first_chunk, process in enumerate(done):
+        chunks = [int(n) for n in re.findall(r"chunk (\d)/6 .*: epoch 4/4", process.stderr)]
+        assert chunks == [1 + first_chunk, 3 + first_chunk, 5 + first_chunk]
+    assert "building" in done[0].stderr
+    assert "building" not in done[1].stderr
+    assert "cross-validation" in done[0].stdout
+    assert done[1].stdout == ""
+
+
+def test_measured_widths_are_recorded_and_not_measured_again(
+    trained, root, tfds_dir, tmp_path, monkeypatch
+):
+    config = config_of(root, tfds_dir, train__chunk="measure")
+    workdir = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        seconds = lambda _, __, chunk: 1.0 if chunk.width == 5 else 100.0  # noqa: E731
+        patch.setattr(measure, "seconds_of_epoch", seconds)
+        save = killing(Checkpoints.save_chunk, lambda _, chunk, __: chunk == 1)
+        patch.setattr(Checkpoints, "save_chunk", save)
+        with pytest.raises(Killed):
+            experiment.train(config, workdir)
+    assert json.loads((workdir / "config.json").read_text())["chunk"] == [5, 5]
+    monkeypatch.delattr(measure, "seconds_of_epoch")
+    experiment.train(config, workdir)
+    assert_same_files(trained, workdir)
+
+
+def test_one_process_continues_what_one_of_two_began(trained, config, tmp_path, monkeypatch):
+    workdir = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        patch.setattr(jax, "process_count", lambda: 2)
+        patch.setattr(jax, "process_index", lambda: 1)
+        wait = killing(lambda _: None, lambda moment: moment == "trained")
+        patch.setattr(devices, "wait_for_all", wait)
+        with pytest.raises(Killed):
+            experiment.train(config, workdir)
+    chunks = sorted(path.stem for path in (workdir / "checkpoints" / "chunks").iterdir())
+    assert chunks == ["0001", "0003", "0005"]
     experiment.train(config, workdir)
     assert_same_files(trained, workdir)
 
@@ -309,12 +370,12 @@ def test_eight_devices_train_the_same_runs(root, tfds_dir, tmp_path, command_lin
     config = config_of(root, tfds_dir, train__epochs=2, train__chunk=12, model__hidden=8)
     file = config_lib.CONFIGS / "base.py"
     kept, results = {}, {}
-    for devices in (1, 8):
-        workdir = tmp_path / f"on{devices}"
+    for count in (1, 8):
+        workdir = tmp_path / f"on{count}"
         arguments = (f"--config={file}", f"--workdir={workdir}", *flags_of(config))
-        done = command_line(*arguments, devices=devices)
+        done = command_line(*arguments, devices=count)
         assert done.returncode == 0, done.stderr
-        kept[devices], results[devices] = Checkpoints(workdir).restore_kept(), results_of(workdir)
+        kept[count], results[count] = Checkpoints(workdir).restore_kept(), results_of(workdir)
     assert results[1]["best"] == results[8]["best"]
     for one, eight in zip(jax.tree.leaves(kept[1]), jax.tree.leaves(kept[8]), strict=True):
         np.testing.assert_allclose(one, eight, atol=1e-5)

@@ -268,6 +268,30 @@ def flags(tmp_path, root):
         ),
         (["--workdirr=x"], "mer_jax: Unknown command line flag 'workdirr'"),
         (["--workdir="], "mer_jax: --mode=train needs --workdir=DIR\n"),
+        (
+            ["--coordinator=host:1234", "--process_count=2"],
+            "mer_jax: --coordinator=HOST:PORT, --process_count=N and --process_index=I go together",
+        ),
+        (
+            ["--coordinator=host:1234", "--process_count=2", "--process_index=2"],
+            "mer_jax: --process_index=2 is not from 0 to --process_count - 1, which is 1\n",
+        ),
+        (
+            ["--coordinator=host", "--process_count=2", "--process_index=0"],
+            "mer_jax: --coordinator=host is neither HOST:PORT nor auto\n",
+        ),
+        (
+            ["--coordinator=auto", "--process_count=2"],
+            "mer_jax: --coordinator=auto takes no --process_count and --process_index\n",
+        ),
+        (
+            ["--coordinator=auto"],
+            "mer_jax: --coordinator: the processes do not meet: coordinator_address should be ",
+        ),
+        (
+            ["--coordinator=auto", "--mode=evaluate"],
+            "mer_jax: --coordinator, --process_count and --process_index go with --mode=train\n",
+        ),
     ],
 )
 def test_a_mistake_on_the_command_line(command_line, tmp_path, flags, mistakes, sentence):

@@ -1,6 +1,9 @@
-"""Checkpoints with orbax: a chunk under way, finished chunks, and the weights that are kept.
+"""Checkpoints: chunks under way, finished chunks, and the weights that are kept.
 
-Everything is saved as host arrays, so that another number of devices can read it.
+The kept weights, which outlive training, are orbax's. Chunks are flax's msgpack, a file each,
+written whole: several processes save theirs at once, and orbax takes a save for the common work of
+all processes, of whose host arrays it writes the first process's alone. Everything is saved as host
+arrays, so that another number of devices or processes can read it.
 """
 
 import logging
@@ -11,7 +14,9 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+from flax import serialization
 
+from mer_jax import files
 from mer_jax.errors import InputError
 from mer_jax.training.loop import RunState
 
@@ -19,6 +24,9 @@ LOG = logging.getLogger("mer_jax")
 KEPT = "kept"
 _RESUME = "resume"
 _CHUNKS = "chunks"
+# The first process saves alone: the others have nothing to wait for.
+_ALONE = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
+_DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
 
 
 class Checkpoints:
@@ -26,74 +34,74 @@ class Checkpoints:
 
     def __init__(self, workdir: pathlib.Path):
         self._folder = workdir.resolve() / "checkpoints"
-        self._resume = ocp.CheckpointManager(
-            self._folder / _RESUME,
-            options=ocp.CheckpointManagerOptions(
-                max_to_keep=1, enable_async_checkpointing=False, create=False
-            ),
-        )
 
-    def save_progress(self, chunk: int, epoch: int, epochs: int, state: RunState) -> None:
-        """Saves a chunk that has `epoch` of `epochs` epochs behind it; replaces what was there."""
-        (self._folder / _RESUME).mkdir(parents=True, exist_ok=True)
-        tree = jax.device_get(_without_key(state))
-        self._resume.save(chunk * epochs + epoch, args=ocp.args.StandardSave(tree))
+    def save_progress(self, chunk: int, epoch: int, state: RunState) -> None:
+        """Saves a chunk that has `epoch` epochs behind it; replaces what was there."""
+        tree = {"epoch": epoch, "state": serialization.to_state_dict(_without_key(state))}
+        _write(self._path(_RESUME, chunk), tree)
 
-    def restore_progress(
-        self, chunk: int, epochs: int, like: RunState
-    ) -> tuple[int, RunState] | None:
-        """The epoch and state of `chunk` where it was left, or None where it was not begun."""
-        step = self._resume.latest_step()
-        if step is None or not chunk * epochs < step < (chunk + 1) * epochs:
+    def restore_progress(self, chunk: int, like: RunState) -> tuple[int, RunState] | None:
+        """The epoch and state of `chunk` where it was left, or None where it was not begun.
+
+        `like` gives the structure alone; None too where the file is damaged.
+        """
+        path = self._path(_RESUME, chunk)
+        if not path.is_file():
             return None
         try:
-            tree = self._resume.restore(step, args=ocp.args.StandardRestore(_host_like(like)))
-        except (OSError, ValueError, KeyError, TypeError, AttributeError):
-            LOG.warning("%s: damaged; starting this chunk again", self._folder / _RESUME)
+            tree = serialization.msgpack_restore(path.read_bytes())
+            state = serialization.from_state_dict(_without_key(like), tree["state"])
+            return int(tree["epoch"]), _with_key(state)
+        except _DAMAGED:
+            LOG.warning("%s: damaged; starting this chunk again", path)
             return None
-        return step - chunk * epochs, _with_key(tree)
 
-    def save_chunk(self, chunk: int, finished: Any) -> None:
-        """Saves what a finished chunk leaves behind."""
-        _save(self._folder / _CHUNKS / f"{chunk:04d}", finished)
+    def save_chunk(self, chunk: int, finished: dict[str, Any]) -> None:
+        """Saves what a finished chunk leaves behind, dictionaries and lists of arrays."""
+        _write(self._path(_CHUNKS, chunk), finished)
+        self._path(_RESUME, chunk).unlink(missing_ok=True)
 
-    def restore_chunk(self, chunk: int) -> Any | None:
-        """What a finished chunk left behind, or None where it is not finished."""
-        return _restore(self._folder / _CHUNKS / f"{chunk:04d}")
+    def has_chunk(self, chunk: int) -> bool:
+        """Whether a chunk is finished."""
+        return self._path(_CHUNKS, chunk).is_file()
+
+    def restore_chunk(self, chunk: int) -> dict[str, Any]:
+        """What a finished chunk left behind."""
+        path = self._path(_CHUNKS, chunk)
+        try:
+            return serialization.msgpack_restore(path.read_bytes())
+        except _DAMAGED as error:
+            raise InputError(f"{path}: a damaged checkpoint: {error}; remove it") from None
 
     def save_kept(self, kept: Any) -> None:
         """Saves the best trial's weights; the chunks stay until `drop_progress`."""
-        _save(self._folder / KEPT, kept)
+        with ocp.StandardCheckpointer(multiprocessing_options=_ALONE) as checkpointer:
+            checkpointer.save(self._folder / KEPT, jax.device_get(kept), force=True)
 
     def restore_kept(self) -> Any:
         """The best trial's weights; InputError where training has not come that far."""
-        kept = _restore(self._folder / KEPT)
-        if kept is None:
+        path = self._folder / KEPT
+        if not path.is_dir():
             raise InputError(f"{self._folder}: no kept weights; train in this workdir first")
-        return kept
+        with ocp.PyTreeCheckpointer() as checkpointer:
+            try:
+                tree = checkpointer.metadata(path).item_metadata.tree
+                as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
+                return checkpointer.restore(path, restore_args=as_numpy)
+            except (OSError, *_DAMAGED) as error:
+                raise InputError(f"{path}: a damaged checkpoint: {error}") from None
 
     def drop_progress(self) -> None:
         """Removes the chunks, which the kept weights and the results have made superfluous."""
-        self._resume.close()
         for name in (_RESUME, _CHUNKS):
             shutil.rmtree(self._folder / name, ignore_errors=True)
 
-
-def _save(path: pathlib.Path, tree: Any) -> None:
-    with ocp.StandardCheckpointer() as checkpointer:
-        checkpointer.save(path, jax.device_get(tree), force=True)
+    def _path(self, folder: str, chunk: int) -> pathlib.Path:
+        return self._folder / folder / f"{chunk:04d}.msgpack"
 
 
-def _restore(path: pathlib.Path) -> Any | None:
-    if not path.is_dir():
-        return None
-    with ocp.PyTreeCheckpointer() as checkpointer:
-        try:
-            structure = checkpointer.metadata(path).item_metadata.tree
-            as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), structure)
-            return checkpointer.restore(path, restore_args=as_numpy)
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise InputError(f"{path}: a damaged checkpoint: {error}") from None
+def _write(path: pathlib.Path, tree: Any) -> None:
+    files.write_bytes(path, serialization.msgpack_serialize(jax.device_get(tree)))
 
 
 def _without_key(state: RunState) -> RunState:
@@ -102,7 +110,3 @@ def _without_key(state: RunState) -> RunState:
 
 def _with_key(state: RunState) -> RunState:
     return state._replace(key=jax.random.wrap_key_data(state.key, impl="threefry2x32"))
-
-
-def _host_like(state: RunState) -> RunState:
-    return jax.tree.map(lambda x: np.zeros(x.shape, x.dtype), jax.eval_shape(_without_key, state))

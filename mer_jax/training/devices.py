@@ -1,15 +1,22 @@
-"""The machine under the grid: its devices as a mesh, and where compiled programs are kept."""
+"""What is under the grid: processes, this one's devices as a mesh, where programs are kept."""
 
+import contextlib
 import hashlib
 import os
 import pathlib
 import platform
+from collections.abc import Iterator
 
 import jax
-from jax.sharding import AxisType, Mesh
+from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
+from orbax.checkpoint import multihost
+
+from mer_jax.errors import InputError
 
 _CACHE = pathlib.Path("~/.cache/mer_jax").expanduser()
 _WORTH_KEEPING_SECONDS = 0.5
+_WAIT_SECONDS = 30 * 24 * 3600  # a grid's share may take long; a dead process is noticed elsewhere
+_SHUTDOWN_SECONDS = 60  # that a process which ends, in failure say, waits for the others to end
 
 
 def keep_compilations() -> None:
@@ -32,12 +39,64 @@ def _processor() -> str:
     return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
 
 
-def mesh() -> Mesh:
-    """All devices along one axis, the runs'.
+def join_processes(coordinator: str | None, count: int | None, index: int | None) -> None:
+    """Makes this process number `index` of `count`, which meet at `coordinator`, HOST:PORT.
+
+    Where all three are None the cluster tells them. Comes before any other use of JAX; raises
+    InputError where the processes do not meet.
+    """
+    try:
+        jax.distributed.initialize(
+            coordinator, count, index, shutdown_timeout_seconds=_SHUTDOWN_SECONDS
+        )
+        jax.local_devices()  # asks the other processes for theirs, now that all are here
+    except (RuntimeError, ValueError) as error:
+        sentence = " ".join(str(error).split())
+        raise InputError(f"--coordinator: the processes do not meet: {sentence}") from None
+
+
+def is_first() -> bool:
+    """Whether this is the process that writes what the workdir has once."""
+    return jax.process_index() == 0
+
+
+def wait_for_all(moment: str) -> None:
+    """Returns once every process has come to `moment`. JAX ends all of them if one dies."""
+    multihost.get_barrier_sync_fn()(key=moment, timeout_ms=1000 * _WAIT_SECONDS)
+
+
+@contextlib.contextmanager
+def first_before_others(moment: str) -> Iterator[None]:
+    """A body that the first process runs before the others, which find what it has written.
+
+    Where it fails, the others go on to meet the same mistake.
+    """
+    if not is_first():
+        wait_for_all(moment)
+    try:
+        yield
+    finally:
+        if is_first():
+            wait_for_all(moment)
+
+
+def by_run() -> NamedSharding:
+    """Arrays with a leading run axis, over this process's devices."""
+    return NamedSharding(_mesh(), PartitionSpec("run"))
+
+
+def replicated() -> NamedSharding:
+    """Arrays that every device of this process holds."""
+    return NamedSharding(_mesh(), PartitionSpec())
+
+
+def _mesh() -> Mesh:
+    """This process's devices along one axis, the runs'.
 
     Axes are Auto: jit places each run's arithmetic on the device that holds the run.
     """
-    return jax.make_mesh((jax.device_count(),), ("run",), axis_types=(AxisType.Auto,))
+    devices = jax.local_devices()
+    return jax.make_mesh((len(devices),), ("run",), (AxisType.Auto,), devices=devices)
 
 
 def memory_bytes() -> int:

@@ -1,26 +1,27 @@
 """The grid: chunks of runs train one after another, and each run leaves its outcome."""
 
+import functools
 import logging
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.sharding import NamedSharding, PartitionSpec
-from ml_collections import ConfigDict
 
 from mer_jax import metrics
-from mer_jax.config import HParams, Static, hparams_of
+from mer_jax.config import HParams, hparams_of
 from mer_jax.errors import InputError
 from mer_jax.training import devices, loop
 from mer_jax.training.checkpoint import Checkpoints
-from mer_jax.training.loop import Fold, RunState, Samples
-from mer_jax.training.plan import Chunk, Run
+from mer_jax.training.loop import RunState
+from mer_jax.training.plan import Chunk, Plan, Run
 from mer_jax.training.pool import Feed
 
 LOG = logging.getLogger("mer_jax")
+Advance = Callable[[RunState, int, int], RunState]  # (state, start, stop) -> after those epochs
+_program = functools.cache(loop.make_train)  # chunks of one Static share what is compiled
 
 
 class Outcome(NamedTuple):
@@ -32,93 +33,65 @@ class Outcome(NamedTuple):
     history: dict[str, np.ndarray]  # float32 [E]
 
 
-def train(
-    config: ConfigDict,
-    trials: Sequence[dict[str, Any]],
-    chunks: Sequence[Chunk],
-    samples: Samples,
-    folds: dict[tuple[int, int], Fold],
-    checkpoints: Checkpoints,
-) -> list[Outcome]:
-    """Trains every run that `checkpoints` does not hold finished, and gives all outcomes."""
-    mesh = devices.mesh()
-    by_run = NamedSharding(mesh, PartitionSpec("run"))
-    feed = Feed(config, samples, folds)
-    on_device = jax.device_put(feed.resident(), NamedSharding(mesh, PartitionSpec()))
-    folds = {key: feed.index(fold) for key, fold in folds.items()}
-    programs: dict[Static, loop.Train] = {}
-    whole_batches = all(
-        fold.train_weight.sum() > len(fold.train_weight) - config.train.batch_size
-        for fold in folds.values()
-    )
-    outcomes = []
+def train(plan: Plan, chunks: Sequence[Chunk], checkpoints: Checkpoints) -> None:
+    """Trains this process's share of the chunks, those that are finished left out.
+
+    Every process takes each n-th chunk, trains it on devices of its own, and saves it.
+    """
+    feed = Feed(plan)
     for number, chunk in enumerate(chunks):
-        finished = checkpoints.restore_chunk(number)
-        if finished is None:
-            program = programs.setdefault(
-                chunk.static, loop.make_train(chunk.static, whole_batches, by_run, feed.pool_size)
-            )
+        mine = number % jax.process_count() == jax.process_index()
+        if mine and not checkpoints.has_chunk(number):
             title = f"chunk {number + 1}/{len(chunks)} ({len(chunk.runs)} runs)"
-            state = _train_chunk(
-                config,
-                trials,
-                chunk,
-                program,
-                on_device,
-                feed,
-                folds,
-                by_run,
-                checkpoints,
-                number,
-                title,
-            )
-            finished = _finished(state, [folds[run.repeat, run.fold] for run in chunk.padded])
-            checkpoints.save_chunk(number, finished)
-        outcomes += _outcomes(chunk, finished)
-    if all(outcome.best_epoch < 0 for outcome in outcomes):
-        raise InputError(
-            "every run failed: no epoch of any had a finite validation score; lower the learning "
-            "rate or standardise the features (config.data.standardise=True)"
-        )
-    return outcomes
+            state = _train_chunk(plan, feed, chunk, number, title, checkpoints)
+            scalers = [plan.folds[run.repeat, run.fold].scaler for run in chunk.padded]
+            checkpoints.save_chunk(number, _finished(state, scalers))
 
 
-def _train_chunk(
-    config, trials, chunk, program, samples, feed, folds, by_run, checkpoints, number, title
-) -> RunState:
+def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
+    """A chunk's program on this process's devices, and its runs before their first epoch.
+
+    `feed` gives the plan's samples on the devices. Runs are sharded over them; jit does the rest.
+    """
+    by_run = devices.by_run()
+    program = _program(chunk.static, plan.whole_batches, by_run, feed.pool_size)
     runs = chunk.padded
-    hparams = jax.device_put(
-        _stack([_arrays(hparams_of(trials[run.trial])) for run in runs]), by_run
-    )
-    keys = jnp.stack([loop.run_key(config.seed, run.repeat, run.fold) for run in runs])
-    of_runs = jax.device_put(_stack([folds[run.repeat, run.fold] for run in runs]), by_run)
-    state = program.init(hparams, samples, jax.device_put(keys, by_run))
-    epochs, epoch = config.train.epochs, 0
-    samples_sharding = NamedSharding(by_run.mesh, PartitionSpec())
+    hparams = _stack([_arrays(hparams_of(plan.trials[run.trial])) for run in runs])
+    folds = _stack([feed.fold(plan.folds[run.repeat, run.fold]) for run in runs])
+    keys = jnp.stack([loop.run_key(plan.config.seed, run.repeat, run.fold) for run in runs])
+    hparams, folds, keys = jax.device_put((hparams, folds, keys), by_run)
+
+    def advance(state: RunState, start: int, stop: int) -> RunState:
+        for first, last in feed.spans(start, stop):
+            samples = feed.samples(first)
+            state = program.advance(
+                hparams, folds, samples, state, jnp.int32(first), jnp.int32(last)
+            )
+        return jax.block_until_ready(state)
+
+    return advance, program.init(hparams, feed.samples(0), keys)
+
+
+def _train_chunk(plan, feed, chunk, number, title, checkpoints) -> RunState:
+    advance, state = start(plan, feed, chunk)
+    epochs, epoch = plan.config.train.epochs, 0
     own = np.arange(len(chunk.runs))  # copies are not saved: other devices need another number
-    like = jax.eval_shape(lambda tree: _rows(tree, own), state)
-    left = checkpoints.restore_progress(number, epochs, like)
+    left = checkpoints.restore_progress(number, state)
     if left is not None:
         epoch, state = left
         state = _rows(state, np.minimum(np.arange(chunk.width), len(own) - 1))
+        state = jax.device_put(state, devices.by_run())
         LOG.info("%s: continuing after epoch %d", title, epoch)
-    state = jax.device_put(state, by_run)
     saved = time.monotonic()
     while epoch < epochs:
-        stop = min(epoch + config.train.segment, epochs)
-        if feed.streams and chunk.static.semi is not None:
-            stop = epoch + 1
-            shard = jax.device_put(feed.shard(epoch), samples_sharding)
-            samples = samples._replace(pool=shard)
-        state = jax.block_until_ready(
-            program.advance(hparams, of_runs, samples, state, jnp.int32(epoch), jnp.int32(stop))
-        )
+        stop = min(epoch + plan.config.train.segment, epochs)
+        state = advance(state, epoch, stop)
         epoch = stop
         selection = chunk.static.task.selection
         best = chunk.static.task.selection_sign * np.asarray(state.best.score)
         LOG.info("%s: epoch %d/%d, best %s %.3f", title, epoch, epochs, selection, best.mean())
-        if epoch < epochs and time.monotonic() - saved >= config.train.checkpoint_seconds:
-            checkpoints.save_progress(number, epoch, epochs, _rows(state, own))
+        if epoch < epochs and time.monotonic() - saved >= plan.config.train.checkpoint_seconds:
+            checkpoints.save_progress(number, epoch, _rows(state, own))
             saved = time.monotonic()
     return state
 
@@ -135,15 +108,33 @@ def _stack(trees: Sequence[Any]) -> Any:
     return jax.tree.map(lambda *leaves: np.stack(leaves), *trees)
 
 
-def _finished(state: RunState, folds: Sequence[Fold]) -> dict[str, Any]:
+def _finished(state: RunState, scalers: Sequence[dict[str, Any]]) -> dict[str, Any]:
     """What is left of a chunk: the kept weights, how to scale their input, and the curves."""
     return {
         "params": state.best.params,
         "model_state": state.best.model_state,
-        "scaler": _stack([fold.scaler for fold in folds]),
+        "scaler": {m: list(pair) for m, pair in _stack(scalers).items()},
         "best_epoch": state.best.epoch,
         "history": state.history,
     }
+
+
+def outcomes(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> list[Outcome]:
+    """The outcome of every run, from chunks that are all finished.
+
+    Raises InputError where every run failed.
+    """
+    found = [
+        outcome
+        for number, chunk in enumerate(chunks)
+        for outcome in _outcomes(chunk, checkpoints.restore_chunk(number))
+    ]
+    if all(outcome.best_epoch < 0 for outcome in found):
+        raise InputError(
+            "every run failed: no epoch of any had a finite validation score; lower the learning "
+            "rate or standardise the features (config.data.standardise=True)"
+        )
+    return found
 
 
 def _outcomes(chunk: Chunk, finished: dict[str, Any]) -> Iterator[Outcome]:

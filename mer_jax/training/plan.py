@@ -48,6 +48,22 @@ class Chunk(NamedTuple):
 Groups = dict[Static, list[Run]]
 
 
+class Plan(NamedTuple):
+    """What every chunk of a grid is trained with."""
+
+    config: ConfigDict
+    trials: Sequence[dict[str, Any]]
+    samples: Samples
+    folds: dict[tuple[int, int], Fold]  # by repeat and fold
+
+    @property
+    def whole_batches(self) -> bool:
+        """Whether every batch of every fold holds a sample."""
+        size = self.config.train.batch_size
+        weights = [fold.train_weight for fold in self.folds.values()]
+        return all(weight.sum() > len(weight) - size for weight in weights)
+
+
 def group(
     config: ConfigDict, trials: Sequence[dict[str, Any]], modalities: tuple[str, ...], task: Task
 ) -> Groups:
@@ -63,12 +79,13 @@ def group(
 def widths(config: ConfigDict, groups: Groups, sizes: dict[str, int]) -> list[int]:
     """How many runs of each group train side by side: the config's number, or the rule's.
 
-    The rule looks at the kind of device and at the model's size (`sizes` are the features').
+    The rule looks at the kind of device and at the model's size (`sizes` are the features'). Its
+    widths are also what measuring starts from (training/measure.py).
     """
     chosen = []
     for static, runs in groups.items():
         most = config.train.chunk
-        if most == "auto":
+        if most in ("auto", "measure"):
             backend = jax.default_backend()
             most = _MAX_CHUNK.get(backend, _MAX_CHUNK["gpu"])
             if backend == "cpu":
@@ -85,14 +102,14 @@ def _least_waste(runs: int, most: int) -> int:
 
 
 def cut(groups: Groups, chosen: Sequence[int]) -> list[Chunk]:
-    """The groups in chunks of their widths, each computed at a whole number of devices.
+    """The groups in chunks of their widths, each computed at a whole number of local devices.
 
     Which runs a chunk has depends on the recorded widths alone: a workdir may be continued on
-    another number of devices.
+    another number of devices, or of processes.
     """
     chunks = []
     for (static, runs), width in zip(groups.items(), chosen, strict=True):
-        whole = width + -width % jax.device_count()
+        whole = width + -width % jax.local_device_count()
         starts = range(0, len(runs), width)
         chunks += [Chunk(static, tuple(runs[start : start + width]), whole) for start in starts]
     return chunks

@@ -2,9 +2,8 @@
 
 import logging
 import math
-from collections.abc import Mapping
-from typing import Any
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from ml_collections import ConfigDict
@@ -14,6 +13,7 @@ from mer_jax.data.corpus import Split
 from mer_jax.errors import InputError
 from mer_jax.training import devices
 from mer_jax.training.loop import Fold, Pool, Samples
+from mer_jax.training.plan import Plan
 
 LOG = logging.getLogger("mer_jax")
 
@@ -43,59 +43,69 @@ def find(config: ConfigDict, samples: Samples, unlabelled: Split | None) -> Pool
 
 
 class Feed:
-    """Samples as a program takes them, with the pool of each epoch.
+    """A plan's samples on this process's devices, with the pool of each epoch.
 
     A pool that fits `config.semi.device_bytes` stays on the device, as float32 or else as
     bfloat16; a larger one streams: each epoch gets as many clips as it uses, drawn at random and
     gathered from the (memory-mapped) arrays of the built dataset.
     """
 
-    def __init__(self, config: ConfigDict, samples: Samples, folds: Mapping[Any, Fold]):
-        self.pool_size = 0  # clips in the whole pool
-        self.streams = False
-        self._samples = samples
-        if samples.pool is None:
-            return
-        self._seed = config.seed
-        self.pool_size = len(samples.pool.number)
-        size = sum(x.nbytes for x in samples.pool.features.values())
-        limit = config.semi.device_bytes or devices.memory_bytes() // 2
+    def __init__(self, plan: Plan):
+        self._pool = plan.samples.pool
+        self._shard = 0  # clips of an epoch, where the pool streams
+        self._seed = plan.config.seed
+        if self._pool is not None:
+            self._choose(plan)
+        resident = plan.samples._replace(pool=None if self._shard else self._pool)
+        self._resident = jax.device_put(resident, devices.replicated())
+
+    def _choose(self, plan: Plan) -> None:
+        size = sum(x.nbytes for x in self._pool.features.values())
+        limit = plan.config.semi.device_bytes or devices.memory_bytes() // 2
         described = f"pool of {self.pool_size} clips, {size / 1e6:.0f} MB"
         if size <= limit:
             LOG.info("%s: stays on the device", described)
         elif size // 2 <= limit:
             LOG.info("%s: stays on the device as bfloat16", described)
-            self._samples = samples._replace(
-                pool=samples.pool._replace(
-                    features={m: _as_bfloat16(x) for m, x in samples.pool.features.items()}
-                )
-            )
+            features = {m: _as_bfloat16(x) for m, x in self._pool.features.items()}
+            self._pool = self._pool._replace(features=features)
         else:
-            rows = max(fold.train_weight.shape[0] for fold in folds.values())
-            mu = max(config_lib.as_tuple(config.semi.mu))
+            rows = max(len(fold.train_weight) for fold in plan.folds.values())
+            mu = max(config_lib.as_tuple(plan.config.semi.mu))
             self._shard = min(self.pool_size, rows * mu)
-            self.streams = True
-            LOG.info("%s: streams %d clips an epoch", described, self._shard)
+            LOG.info("%s: streams, %d clips an epoch", described, self._shard)
 
-    def resident(self) -> Samples:
-        """What stays on the device: everything but a pool that streams."""
-        return self._samples._replace(pool=None) if self.streams else self._samples
+    @property
+    def pool_size(self) -> int:
+        """Clips in the whole pool."""
+        return 0 if self._pool is None else len(self._pool.number)
+
+    def spans(self, start: int, stop: int) -> list[tuple[int, int]]:
+        """Epochs start..stop-1 in spans that one `samples` serves."""
+        if not self._shard:
+            return [(start, stop)]
+        return [(epoch, epoch + 1) for epoch in range(start, stop)]
+
+    def samples(self, epoch: int) -> Samples:
+        """The samples of an epoch, on the devices."""
+        if not self._shard:
+            return self._resident
+        return self._resident._replace(pool=jax.device_put(self.shard(epoch), devices.replicated()))
 
     def shard(self, epoch: int) -> Pool:
         """The clips of an epoch of a pool that streams: the same whenever it is asked for."""
         rng = np.random.default_rng((self._seed, epoch))
         rows = np.sort(rng.choice(self.pool_size, self._shard, replace=False))
-        pool = self._samples.pool
         return Pool(
-            {m: np.ascontiguousarray(x[rows]) for m, x in pool.features.items()},
-            pool.number[rows],
-            pool.emotion[rows],
-            pool.emotion_mask[rows],
+            {m: np.ascontiguousarray(x[rows]) for m, x in self._pool.features.items()},
+            self._pool.number[rows],
+            self._pool.emotion[rows],
+            self._pool.emotion_mask[rows],
         )
 
-    def index(self, fold: Fold) -> Fold:
+    def fold(self, fold: Fold) -> Fold:
         """The fold with its rows of the pool as the programs see it."""
-        if not self.streams:
+        if not self._shard:
             return fold
         return fold._replace(pool_index=np.arange(self._shard, dtype=np.int32))
 

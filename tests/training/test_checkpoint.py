@@ -13,10 +13,10 @@ def test_progress_comes_back_bit_for_bit(tmp_path):
     group = Group([(0, 0, 1e-2), (0, 1, 1e-3)])
     like = group.state
     checkpoints = Checkpoints(tmp_path)
-    assert checkpoints.restore_progress(0, 4, like) is None
+    assert checkpoints.restore_progress(0, like) is None
     state = group.advance(0, 2)
-    checkpoints.save_progress(0, 2, 4, state)
-    epoch, restored = Checkpoints(tmp_path).restore_progress(0, 4, state)
+    checkpoints.save_progress(0, 2, state)
+    epoch, restored = Checkpoints(tmp_path).restore_progress(0, state)
     assert epoch == 2
     assert_same_bits(restored, state)
     whole = group.advance(2, 4)
@@ -25,31 +25,48 @@ def test_progress_comes_back_bit_for_bit(tmp_path):
     assert_same_bits(again.advance(2, 4), whole)
 
 
-def test_progress_belongs_to_its_chunk_and_the_latest_counts(tmp_path):
+def test_every_chunk_has_progress_of_its_own_until_it_is_finished(tmp_path):
     group = Group([(0, 0, 1e-2)])
     checkpoints = Checkpoints(tmp_path)
-    checkpoints.save_progress(0, 2, 4, group.state)
-    checkpoints.save_progress(1, 3, 4, group.state)
-    assert checkpoints.restore_progress(0, 4, group.state) is None
-    assert checkpoints.restore_progress(2, 4, group.state) is None
-    assert checkpoints.restore_progress(1, 4, group.state)[0] == 3
+    checkpoints.save_progress(0, 1, group.state)
+    checkpoints.save_progress(0, 2, group.state)
+    checkpoints.save_progress(1, 3, group.state)
+    assert checkpoints.restore_progress(0, group.state)[0] == 2
+    assert checkpoints.restore_progress(1, group.state)[0] == 3
+    assert checkpoints.restore_progress(2, group.state) is None
+    checkpoints.save_chunk(0, {"best_epoch": np.arange(1)})
+    assert checkpoints.restore_progress(0, group.state) is None
+    assert checkpoints.restore_progress(1, group.state)[0] == 3
+
+
+@pytest.mark.parametrize("left", [0, 100, -7])
+def test_damaged_progress_starts_its_chunk_again(tmp_path, left):
+    group = Group([(0, 0, 1e-2)])
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save_progress(0, 2, group.state)
+    path = tmp_path / "checkpoints" / "resume" / "0000.msgpack"
+    path.write_bytes(path.read_bytes()[:left])
+    assert checkpoints.restore_progress(0, group.state) is None
 
 
 def test_trees_come_back_and_are_dropped(tmp_path):
     checkpoints = Checkpoints(tmp_path)
     tree = {
         "params": {"kernel": np.arange(6.0).reshape(2, 3)},
-        "scaler": {},
+        "model_state": {},
+        "scaler": {"audio": [np.zeros(2), np.ones(2)]},
         "repeat": np.arange(2),
     }
-    assert checkpoints.restore_chunk(3) is None
+    assert not checkpoints.has_chunk(3)
     checkpoints.save_chunk(3, tree)
+    assert checkpoints.has_chunk(3)
     found = checkpoints.restore_chunk(3)
     np.testing.assert_array_equal(found["params"]["kernel"], tree["params"]["kernel"])
+    assert jax.tree.structure(found) == jax.tree.structure(tree)
     np.testing.assert_array_equal(found["repeat"], tree["repeat"])
     checkpoints.save_kept(tree)
     checkpoints.drop_progress()
-    assert checkpoints.restore_chunk(3) is None
+    assert not checkpoints.has_chunk(3)
     assert Checkpoints(tmp_path).restore_kept()["params"]["kernel"].shape == (2, 3)
 
 
@@ -60,6 +77,11 @@ def test_without_kept_weights_the_folder_is_named(tmp_path):
 
 def test_damaged_weights_are_told(tmp_path):
     checkpoints = Checkpoints(tmp_path)
+    checkpoints.save_chunk(0, {"params": np.arange(1000.0)})
+    path = tmp_path / "checkpoints" / "chunks" / "0000.msgpack"
+    path.write_bytes(path.read_bytes()[:-1])
+    with pytest.raises(InputError, match=r"0000\.msgpack: a damaged checkpoint: .*; remove it"):
+        checkpoints.restore_chunk(0)
     checkpoints.save_kept({"params": np.arange(1000.0)})
     for path in (tmp_path / "checkpoints" / "kept").rglob("*"):
         if path.is_file():

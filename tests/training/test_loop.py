@@ -178,10 +178,10 @@ def test_a_batch_of_padding_alone_leaves_the_run_as_it_is():
     key = jax.random.key(1)
     args = group.static, False, jax.tree.map(lambda x: x[0], group.hparams)
     state = jax.tree.map(lambda x: x[0], group.state)
-    carry = state.params, state.model_state, state.opt_state
+    carry = state.params, state.model_state, state.opt_state, state.semi
     fold = jax.tree.map(lambda x: x[0], longer)
-    batch = fold.train_index[order[-1]], fold.train_weight[order[-1]], key
-    after, (_, size) = loop._step(*args, fold, group.samples, carry, batch)
+    batch = fold.train_index[order[-1]], fold.train_weight[order[-1]], key, None
+    after, (_, size, _) = loop._step(*args, fold, group.samples, carry, batch)
     assert size == 0
     assert_same_bits(after, carry)
 

@@ -56,13 +56,13 @@ def test_every_run_is_in_one_chunk_and_surplus_copies_are_marked():
     assert sorted(runs) == sorted(run for group in groups.values() for run in group)
     assert [len(chunk.runs) for chunk in chunks] == [4, 4, 4, 4, 2] * 2
     assert all(len(chunk.padded) == chunk.width == 4 for chunk in chunks)
-    assert jax.device_count() == 1
+    assert jax.local_device_count() == 1
 
 
 def test_the_runs_of_a_chunk_do_not_depend_on_the_devices(monkeypatch):
     _, groups = groups_of(config_of())
     on_one = plan.cut(groups, [5, 4])
-    monkeypatch.setattr(jax, "device_count", lambda: 8)
+    monkeypatch.setattr(jax, "local_device_count", lambda: 8)
     on_eight = plan.cut(groups, [5, 4])
     assert [chunk.runs for chunk in on_eight] == [chunk.runs for chunk in on_one]
     assert {chunk.width for chunk in on_eight} == {8}
