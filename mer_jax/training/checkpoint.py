@@ -19,6 +19,7 @@ LOG = logging.getLogger("mer_jax")
 KEPT = "kept"
 _RESUME = "resume"
 _CHUNKS = "chunks"
+_MAX_REASON = 160  # characters: tensorstore's errors hold a page of its settings
 
 
 class Checkpoints:
@@ -65,6 +66,10 @@ class Checkpoints:
         """Saves the best trial's weights; the chunks stay until `drop_progress`."""
         _save(self._folder / KEPT, kept)
 
+    def has_kept(self) -> bool:
+        """Whether there are kept weights, whatever their state."""
+        return (self._folder / KEPT).is_dir()
+
     def restore_kept(self) -> Any:
         """The best trial's weights; InputError where training has not come that far."""
         kept = _restore(self._folder / KEPT)
@@ -89,11 +94,19 @@ def _restore(path: pathlib.Path) -> Any | None:
         return None
     with ocp.PyTreeCheckpointer() as checkpointer:
         try:
-            structure = checkpointer.metadata(path).item_metadata.tree
-            as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), structure)
+            metadata = checkpointer.metadata(path).item_metadata
+            if metadata is None:  # how orbax tells files that are missing or cannot be parsed
+                raise ValueError("what arrays it holds cannot be read")
+            as_numpy = jax.tree.map(
+                lambda _: ocp.RestoreArgs(restore_type=np.ndarray), metadata.tree
+            )
             return checkpointer.restore(path, restore_args=as_numpy)
-        except (OSError, ValueError, KeyError, AttributeError) as error:
-            raise InputError(f"{path}: a damaged checkpoint: {error}") from None
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(
+                f"{path}: a damaged checkpoint ({reason[:_MAX_REASON]}); remove it and train in "
+                "this workdir again"
+            ) from None
 
 
 def _without_key(state: RunState) -> RunState:
