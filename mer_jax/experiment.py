@@ -1,7 +1,6 @@
 """The four modes: build, train, evaluate and predict, each from a checked config and a workdir."""
 
 import importlib.metadata
-import json
 import logging
 import pathlib
 import subprocess
@@ -19,12 +18,14 @@ from mer_jax.data.registry import SYNTHETIC, TRAIN, VALIDATION, corpus_info
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble, report, submission
 from mer_jax.evaluation import results as results_lib
-from mer_jax.training import grid
+from mer_jax.training import grid, loop
 from mer_jax.training.checkpoint import Checkpoints
 
 LOG = logging.getLogger("mer_jax")
 CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.json"
+# What continuing and predicting rely on in config.json.
+_RECORD = {"config": dict, "chunk": [int], "dataset": {str: str}, "sizes": {str: int}}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets")
 
 
@@ -58,10 +59,14 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
     corpus = corpus_lib.load(config)
     groups = grid.group(config, trials, modalities, corpus.task)
     record = _record(config, corpus, groups, workdir)
+    checkpoints = Checkpoints(workdir)
     if (workdir / RESULTS_FILE).is_file():
-        LOG.info("%s: already trained", workdir)
-        _show(_read_json(workdir / RESULTS_FILE), config, workdir)
-        return
+        results = files.read_json(workdir / RESULTS_FILE, results_lib.form(corpus.task))
+        if checkpoints.has_kept():
+            LOG.info("%s: already trained", workdir)
+            _show(results, config, workdir)
+            return
+        LOG.warning("%s: already trained, but its weights are gone: training again", workdir)
     chunks = grid.cut(groups, record["chunk"])
     samples, folds = _divide(config, corpus)
     files.write_json(workdir / CONFIG_FILE, record)
@@ -70,7 +75,6 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
         sum(len(chunk.runs) for chunk in chunks), len(trials), config.repeats,
         max(config.folds, 1), len(chunks),
     )  # fmt: skip
-    checkpoints = Checkpoints(workdir)
     outcomes = grid.train(config, trials, chunks, samples, folds, checkpoints)
     best = results_lib.best_trial(outcomes, len(trials), corpus.task)
     kept = grid.kept_runs(chunks, best, checkpoints)
@@ -97,6 +101,11 @@ def evaluate(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | N
     results, model = _restore(config, workdir)
     corpus = corpus_lib.load(config)
     splits = _test_splits(config, corpus)
+    if not splits:
+        raise InputError(
+            f"the label file of {workdir}'s run lists no test clips, so there is nothing to "
+            "evaluate: --mode=predict takes any folder"
+        )
     if labels is not None:
         splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)
     scored = _test(model, splits, workdir)
@@ -137,8 +146,24 @@ def _divide(config: ConfigDict, corpus: Corpus):
         if corpus.info.group is None:
             raise InputError(f"config.data.group_folds: {corpus.info.name}'s names tell no groups")
         groups = [corpus.info.group(name) for name in split.names.tolist()]
+    for name in [TRAIN] if validation is None else [TRAIN, VALIDATION]:
+        _check_labels(corpus, name)
     samples = grid.training_samples(split, validation)
     return samples, grid.make_folds(config, samples, split.names, groups)
+
+
+def _check_labels(corpus: Corpus, split: str) -> None:
+    """Refuses a split without any label of one kind: no epoch would have a score to choose by."""
+    task, labels = corpus.task, corpus.splits[split].labels
+    for what, known in (
+        ("emotion", labels.emotion_mask.any() or not task.classes),
+        ("valence", labels.valence_mask.any() or not task.valence_range),
+    ):
+        if not known:
+            raise InputError(
+                f"no clip of {split} has a label for its {what}, which {corpus.info.name}'s models "
+                "learn and are chosen by: add them to the label file"
+            )
 
 
 def _test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
@@ -171,31 +196,43 @@ def _restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any],
     for name in (CONFIG_FILE, RESULTS_FILE):
         if not (workdir / name).is_file():
             raise InputError(f"{workdir}: no {name}; train in this workdir first")
-    results, record = _read_json(workdir / RESULTS_FILE), _read_json(workdir / CONFIG_FILE)
     saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
+    sizes = files.read_json(workdir / CONFIG_FILE, _RECORD)["sizes"]
+    task = corpus_info(saved.data.corpus).task
+    results = files.read_json(workdir / RESULTS_FILE, results_lib.form(task))
     trial = next(
-        trial
-        for trial in config_lib.trials(saved)
-        if all(trial.get(key) == value for key, value in results["best"].items())
-    )
-    model = _Model(
-        static=config_lib.static_of(
-            saved,
-            trial,
-            tuple(corpus_lib.modalities(saved)),
-            corpus_info(saved.data.corpus).task,
+        (
+            trial
+            for trial in config_lib.trials(saved)
+            if all(trial.get(key) == value for key, value in results["best"].items())
         ),
-        hparams=config_lib.hparams_of(trial),
-        kept=Checkpoints(workdir).restore_kept(),
-        sizes=record["sizes"],
-        batch_size=config.evaluate.batch_size,
+        None,
     )
-    return results, model
+    if trial is None:
+        raise InputError(
+            f"{workdir / RESULTS_FILE}: best is {results['best']}, which {CONFIG_FILE} did not "
+            "try: the two are of different trainings; use another --workdir"
+        )
+    static = config_lib.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
+    kept = Checkpoints(workdir).restore_kept()
+    if not loop.fits(static, sizes, kept):
+        raise InputError(
+            f"{workdir}: the kept weights are not of the model that {CONFIG_FILE} and "
+            f"{RESULTS_FILE} name: they are of different trainings; use another --workdir"
+        )
+    hparams = config_lib.hparams_of(trial)
+    return results, _Model(static, hparams, kept, sizes, config.evaluate.batch_size)
 
 
 def _check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
     path = workdir / CONFIG_FILE
     if not path.is_file():
+        left = [name for name in (RESULTS_FILE, "checkpoints") if (workdir / name).exists()]
+        if left:
+            raise InputError(
+                f"{workdir} holds {left[0]} without {CONFIG_FILE}, which tells what was trained: "
+                "use another --workdir"
+            )
         return
     theirs = config_lib.flatten(config_lib.check(config_lib.read_saved(path)))
     ours = config_lib.flatten(config)
@@ -212,14 +249,21 @@ def _record(
 ) -> dict[str, Any]:
     """The content of config.json: as it stands there, or made for a workdir that has none."""
     path = workdir / CONFIG_FILE
+    sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
     if path.is_file():
-        record = _read_json(path)
+        record = files.read_json(path, _RECORD)
         if record["dataset"] != corpus.fingerprint:
             raise InputError(
                 f"{workdir} was begun on a dataset that has changed since: use another --workdir"
             )
+        if record["sizes"] != sizes:
+            raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")
+        if len(record["chunk"]) != len(groups) or any(width < 1 for width in record["chunk"]):
+            raise InputError(
+                f"{path}: chunk is {record['chunk']}, not a width of 1 or more for each of the "
+                f"{len(groups)} groups of runs; use another --workdir"
+            )
         return record
-    sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
     return {
         "config": config.to_dict(),
         "chunk": grid.widths(config, groups, sizes),  # of each group of runs, in order
@@ -249,13 +293,7 @@ def _commit() -> str | None:
     return done.stdout.strip()
 
 
-def _read_json(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(f"{path}: not a JSON file: {error}") from None
-
-
 def _show(results: dict[str, Any], config: ConfigDict, workdir: pathlib.Path) -> None:
     print(report.table(results, synthetic=config.data.corpus == SYNTHETIC))
-    print(f"Scores: {workdir / RESULTS_FILE}; predictions: {workdir / 'predictions'}")
+    predictions = f"; predictions: {workdir / 'predictions'}" if results["test"] else ""
+    print(f"Scores: {workdir / RESULTS_FILE}{predictions}")

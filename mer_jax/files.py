@@ -6,6 +6,14 @@ import json
 import os
 import pathlib
 from collections.abc import Iterable
+from typing import Any
+
+from mer_jax.errors import InputError
+
+_WORDS = {
+    dict: "a dictionary", list: "a list", str: "a text", int: "a whole number",
+    float: "a number", type(None): "null",
+}  # fmt: skip
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
@@ -25,6 +33,46 @@ def write_text(path: pathlib.Path, text: str) -> None:
 def write_json(path: pathlib.Path, content) -> None:
     """Writes `content` as JSON in the order of its keys; NaN is refused, not written."""
     write_text(path, json.dumps(content, indent=2, allow_nan=False) + "\n")
+
+
+def read_json(path: pathlib.Path, form) -> Any:
+    """The content of a JSON file that an earlier command wrote.
+
+    `form` says what is relied on: a type, `[form]` for a list, `{"key": form}` for a dictionary
+    with at least these keys, `{str: form}` for one with any, a tuple where one of several fits.
+
+    Raises:
+      InputError: the content is no JSON, or has another form.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise InputError(f"{path}: not a JSON file: {error}") from None
+    fault = _fault(content, form, "")
+    if fault:
+        raise InputError(f"{path}: {fault}; no command here wrote it so: use another --workdir")
+    return content
+
+
+def _fault(content, form, where: str) -> str | None:
+    if isinstance(form, tuple):
+        faults = [_fault(content, each, where) for each in form]
+        return None if None in faults else faults[-1]
+    kind = form if isinstance(form, type) else type(form)
+    kinds = (int, float) if kind is float else kind
+    if not isinstance(content, kinds) or isinstance(content, bool):
+        return f"{where or 'its content'} is not {_WORDS[kind]}"
+    parts = []
+    if isinstance(form, list):
+        parts = [(f"{where}[{i}]", part, form[0]) for i, part in enumerate(content)]
+    elif isinstance(form, dict):
+        dotted = f"{where}." if where else ""
+        wanted = dict.fromkeys(content, form[str]) if str in form else form
+        absent = [key for key in wanted if key not in content]
+        if absent:
+            return f"{dotted}{absent[0]} is missing"
+        parts = [(f"{dotted}{key}", content[key], each) for key, each in wanted.items()]
+    return next(filter(None, (_fault(part, each, at) for at, part, each in parts)), None)
 
 
 def write_csv(path: pathlib.Path, header: Iterable[str], rows: Iterable[Iterable]) -> None:
