@@ -1,11 +1,16 @@
-"""Writing files whole or not at all."""
+"""Writing files and folders whole or not at all, and reading back what was written."""
 
+import contextlib
 import csv
+import glob
 import io
 import json
 import os
 import pathlib
-from collections.abc import Iterable
+import platform
+import shutil
+import tempfile
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 from mer_jax.errors import InputError
@@ -14,6 +19,37 @@ _WORDS = {
     dict: "a dictionary", list: "a list", str: "a text", int: "a whole number",
     float: "a number", type(None): "null",
 }  # fmt: skip
+
+
+@contextlib.contextmanager
+def folder_beside(target: pathlib.Path, doing: str) -> Iterator[pathlib.Path]:
+    """An empty folder `.DOING-...` beside `target`, to be renamed into place when it is whole.
+
+    What is left of it goes in the end, and with it what killed processes left of theirs.
+    """
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # The host stands in the name because a disk may be shared: another's processes are not ours
+    # to see, so its folders stay.
+    ours = f".{doing}-{platform.node()}-"
+    for left in target.parent.glob(f"{glob.escape(ours)}*"):
+        if not _runs(left.name.removeprefix(ours).partition("-")[0]):
+            shutil.rmtree(left, ignore_errors=True)
+    beside = pathlib.Path(tempfile.mkdtemp(prefix=f"{ours}{os.getpid()}-", dir=target.parent))
+    try:
+        yield beside
+    finally:
+        shutil.rmtree(beside, ignore_errors=True)
+
+
+def _runs(process: str) -> bool:
+    """Whether a process of that number runs; what is no number is left alone, as if it did."""
+    try:
+        os.kill(int(process), 0)
+    except ProcessLookupError:
+        return False
+    except (ValueError, OverflowError, PermissionError):  # the last: another user's
+        return True
+    return True
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import pathlib
-import shutil
 import sys
 import tempfile
 from typing import NamedTuple
@@ -136,33 +135,31 @@ def _build(
         "building %s, %s: %d clips, size %d, %s level",
         info.name, features.name, len(features.clips), config.size, config.level,
     )  # fmt: skip
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = pathlib.Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
     try:
-        with _quiet(), _temporary_files_in(beside):
-            builder = builder_class(info)(
-                config=config, data_dir=beside, file_format="array_record"
-            )
-            builder.download_and_prepare(
-                download_config=tfds.download.DownloadConfig(manual_dir=root),
-                file_format="array_record",
-            )
-        built = pathlib.Path(builder.data_dir)
-        digest = hashlib.sha256()
-        for split in sorted(builder.info.splits):
-            columns = _parse(builder, split)
-            folder = built / _ARRAYS / split
-            folder.mkdir(parents=True)
-            for column, array in columns._asdict().items():
-                np.save(folder / f"{column}.npy", array, allow_pickle=False)
-                digest.update(f"{split} {column} {array.dtype} {array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).data)
-        files.write_json(built / _SOURCE, {**source, "fingerprint": digest.hexdigest()})
-        if target.exists():
-            target.rename(beside / "outdated")
-        built.rename(target)
+        with files.folder_beside(target, "building") as beside:
+            with _quiet(), _temporary_files_in(beside):
+                builder = builder_class(info)(
+                    config=config, data_dir=beside, file_format="array_record"
+                )
+                builder.download_and_prepare(
+                    download_config=tfds.download.DownloadConfig(manual_dir=root),
+                    file_format="array_record",
+                )
+            built = pathlib.Path(builder.data_dir)
+            digest = hashlib.sha256()
+            for split in sorted(builder.info.splits):
+                columns = _parse(builder, split)
+                folder = built / _ARRAYS / split
+                folder.mkdir(parents=True)
+                for column, array in columns._asdict().items():
+                    np.save(folder / f"{column}.npy", array, allow_pickle=False)
+                    digest.update(f"{split} {column} {array.dtype} {array.shape}".encode())
+                    digest.update(np.ascontiguousarray(array).data)
+            files.write_json(built / _SOURCE, {**source, "fingerprint": digest.hexdigest()})
+            if target.exists():
+                target.rename(beside / "outdated")
+            built.rename(target)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
         with contextlib.suppress(OSError):  # a failed first build leaves no empty folders
             target.parent.rmdir()
             target.parent.parent.rmdir()
