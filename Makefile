@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python -m mer_jax.main
 
-.PHONY: quickstart test lint clean
+.PHONY: quickstart test fuzz clean
 
 $(VENV)/runtime: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -21,6 +21,10 @@ test: $(VENV)/development
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
 	$(VENV)/bin/python -m pytest
+
+# Two minutes of random files for the readers, of which `make test` takes a few seconds.
+fuzz: $(VENV)/development
+	$(VENV)/bin/python -m pytest tests/fuzz --hypothesis-profile=fuzz --hypothesis-show-statistics
 
 clean:
 	rm -rf runs build *.egg-info .pytest_cache .ruff_cache

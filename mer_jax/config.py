@@ -4,13 +4,13 @@ import dataclasses
 import difflib
 import importlib.util
 import itertools
-import json
 import math
 import pathlib
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
+from mer_jax import files
 from mer_jax.data import views
 from mer_jax.data.registry import CORPORA, Task
 from mer_jax.data.views import Steps
@@ -183,13 +183,13 @@ def read_saved(path) -> ConfigDict:
     """The config out of a config.json, over today's defaults.
 
     Raises:
-      InputError: the file is absent or is no config.json.
+      InputError: the file is absent, is no config.json or holds what `check` refuses.
     """
     try:
-        saved = json.loads(pathlib.Path(path).read_text())["config"]
+        saved = files.read_json(pathlib.Path(path), {"config": dict})["config"]
         leaves = flatten(ConfigDict(saved))
-    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise InputError(f"{path}: not a config.json: {error!r}") from None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise InputError(f"{path}: not a config.json: {error}") from None
     config = load_base()
     known = flatten(config)
     for key, value in leaves.items():
@@ -201,6 +201,10 @@ def read_saved(path) -> ConfigDict:
             )
         except TypeError:
             raise InputError(f"{path}: config.{key}: {value!r} is of the wrong type") from None
+    try:
+        check(config)
+    except InputError as error:
+        raise InputError(f"{path}: {error}") from None
     return config
 
 

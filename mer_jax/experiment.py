@@ -1,7 +1,6 @@
 """The four modes: build, train, evaluate and predict, each from a checked config and a workdir."""
 
 import importlib.metadata
-import json
 import logging
 import pathlib
 import subprocess
@@ -19,7 +18,7 @@ from mer_jax.data.registry import SYNTHETIC, TRAIN, UNLABELLED, VALIDATION, corp
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble, report, submission
 from mer_jax.evaluation import results as results_lib
-from mer_jax.training import devices, grid, measure, pool
+from mer_jax.training import devices, grid, loop, measure, pool
 from mer_jax.training import plan as plan_lib
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.plan import Chunk, Plan
@@ -27,6 +26,8 @@ from mer_jax.training.plan import Chunk, Plan
 LOG = logging.getLogger("mer_jax")
 CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.json"
+# What continuing and predicting rely on in config.json.
+_RECORD = {"config": dict, "chunk": [int], "dataset": {str: str}, "sizes": {str: int}}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets")
 
 
@@ -64,7 +65,7 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
     with devices.first_before_others("prepared"):
         prepared = _prepare(config, workdir)
     checkpoints = Checkpoints(workdir)
-    trained = (workdir / RESULTS_FILE).is_file()
+    trained = _is_trained(prepared, checkpoints, workdir)
     if trained:
         LOG.info("%s: already trained", workdir)
     else:
@@ -79,7 +80,8 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
         if devices.is_first():
             if not trained:
                 _finish(prepared, checkpoints, workdir)
-            _show(_read_json(workdir / RESULTS_FILE), config, workdir)
+            form = results_lib.form(prepared.corpus.task)
+            _show(files.read_json(workdir / RESULTS_FILE, form), config, workdir)
 
 
 def _prepare(config: ConfigDict, workdir: pathlib.Path) -> _Prepared:
@@ -98,6 +100,17 @@ def _prepare(config: ConfigDict, workdir: pathlib.Path) -> _Prepared:
     if not (workdir / CONFIG_FILE).is_file():
         files.write_json(workdir / CONFIG_FILE, record)
     return _Prepared(grid_plan, chunks, corpus, record)
+
+
+def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path) -> bool:
+    """Whether the workdir holds results, which are read, and the weights that they are of."""
+    if not (workdir / RESULTS_FILE).is_file():
+        return False
+    files.read_json(workdir / RESULTS_FILE, results_lib.form(prepared.corpus.task))
+    if checkpoints.has_kept():
+        return True
+    LOG.warning("%s: already trained, but its weights are gone: training again", workdir)
+    return False
 
 
 def _finish(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path) -> None:
@@ -131,6 +144,11 @@ def evaluate(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | N
     results, model = _restore(config, workdir)
     corpus = corpus_lib.load(config)
     splits = _test_splits(config, corpus)
+    if not splits:
+        raise InputError(
+            f"the label file of {workdir}'s run lists no test clips, so there is nothing to "
+            "evaluate: --mode=predict takes any folder"
+        )
     if labels is not None:
         splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)
     scored = _test(model, splits, workdir)
@@ -171,9 +189,25 @@ def _divide(config: ConfigDict, corpus: Corpus):
         if corpus.info.group is None:
             raise InputError(f"config.data.group_folds: {corpus.info.name}'s names tell no groups")
         groups = [corpus.info.group(name) for name in split.names.tolist()]
+    for name in [TRAIN] if validation is None else [TRAIN, VALIDATION]:
+        _check_labels(corpus, name)
     samples = plan_lib.training_samples(split, validation)
     samples = samples._replace(pool=pool.find(config, samples, corpus.splits.get(UNLABELLED)))
     return samples, plan_lib.make_folds(config, samples, split.names, groups)
+
+
+def _check_labels(corpus: Corpus, split: str) -> None:
+    """Refuses a split without any label of one kind: no epoch would have a score to choose by."""
+    task, labels = corpus.task, corpus.splits[split].labels
+    for what, known in (
+        ("emotion", labels.emotion_mask.any() or not task.classes),
+        ("valence", labels.valence_mask.any() or not task.valence_range),
+    ):
+        if not known:
+            raise InputError(
+                f"no clip of {split} has a label for its {what}, which {corpus.info.name}'s models "
+                "learn and are chosen by: add them to the label file"
+            )
 
 
 def _test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
@@ -206,31 +240,43 @@ def _restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any],
     for name in (CONFIG_FILE, RESULTS_FILE):
         if not (workdir / name).is_file():
             raise InputError(f"{workdir}: no {name}; train in this workdir first")
-    results, record = _read_json(workdir / RESULTS_FILE), _read_json(workdir / CONFIG_FILE)
     saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
+    sizes = files.read_json(workdir / CONFIG_FILE, _RECORD)["sizes"]
+    task = corpus_info(saved.data.corpus).task
+    results = files.read_json(workdir / RESULTS_FILE, results_lib.form(task))
     trial = next(
-        trial
-        for trial in config_lib.trials(saved)
-        if all(trial.get(key) == value for key, value in results["best"].items())
-    )
-    model = _Model(
-        static=config_lib.static_of(
-            saved,
-            trial,
-            tuple(corpus_lib.modalities(saved)),
-            corpus_info(saved.data.corpus).task,
+        (
+            trial
+            for trial in config_lib.trials(saved)
+            if all(trial.get(key) == value for key, value in results["best"].items())
         ),
-        hparams=config_lib.hparams_of(trial),
-        kept=Checkpoints(workdir).restore_kept(),
-        sizes=record["sizes"],
-        batch_size=config.evaluate.batch_size,
+        None,
     )
-    return results, model
+    if trial is None:
+        raise InputError(
+            f"{workdir / RESULTS_FILE}: best is {results['best']}, which {CONFIG_FILE} did not "
+            "try: the two are of different trainings; use another --workdir"
+        )
+    static = config_lib.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
+    kept = Checkpoints(workdir).restore_kept()
+    if not loop.fits(static, sizes, kept):
+        raise InputError(
+            f"{workdir}: the kept weights are not of the model that {CONFIG_FILE} and "
+            f"{RESULTS_FILE} name: they are of different trainings; use another --workdir"
+        )
+    hparams = config_lib.hparams_of(trial)
+    return results, _Model(static, hparams, kept, sizes, config.evaluate.batch_size)
 
 
 def _check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
     path = workdir / CONFIG_FILE
     if not path.is_file():
+        left = [name for name in (RESULTS_FILE, "checkpoints") if (workdir / name).exists()]
+        if left:
+            raise InputError(
+                f"{workdir} holds {left[0]} without {CONFIG_FILE}, which tells what was trained: "
+                "use another --workdir"
+            )
         return
     theirs = config_lib.flatten(config_lib.check(config_lib.read_saved(path)))
     ours = config_lib.flatten(config)
@@ -247,14 +293,21 @@ def _record(
 ) -> dict[str, Any]:
     """The content of config.json: as it stands there, or made for a workdir that has none."""
     path = workdir / CONFIG_FILE
+    sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
     if path.is_file():
-        record = _read_json(path)
+        record = files.read_json(path, _RECORD)
         if record["dataset"] != corpus.fingerprint:
             raise InputError(
                 f"{workdir} was begun on a dataset that has changed since: use another --workdir"
             )
+        if record["sizes"] != sizes:
+            raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")
+        if len(record["chunk"]) != len(groups) or any(width < 1 for width in record["chunk"]):
+            raise InputError(
+                f"{path}: chunk is {record['chunk']}, not a width of 1 or more for each of the "
+                f"{len(groups)} groups of runs; use another --workdir"
+            )
         return record
-    sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
     config = grid_plan.config
     widths = plan_lib.widths(config, groups, sizes)
     if config.train.chunk == "measure":
@@ -288,13 +341,7 @@ def _commit() -> str | None:
     return done.stdout.strip()
 
 
-def _read_json(path: pathlib.Path) -> dict[str, Any]:
-    try:
-        return json.loads(path.read_text())
-    except ValueError as error:
-        raise InputError(f"{path}: not a JSON file: {error}") from None
-
-
 def _show(results: dict[str, Any], config: ConfigDict, workdir: pathlib.Path) -> None:
     print(report.table(results, synthetic=config.data.corpus == SYNTHETIC))
-    print(f"Scores: {workdir / RESULTS_FILE}; predictions: {workdir / 'predictions'}")
+    predictions = f"; predictions: {workdir / 'predictions'}" if results["test"] else ""
+    print(f"Scores: {workdir / RESULTS_FILE}{predictions}")

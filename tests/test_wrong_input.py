@@ -1,7 +1,11 @@
 """Wrong input ends in one sentence that says what and where, and leaves nothing half-written."""
 
+import json
+import logging
 import os
 import pickle
+import re
+import shutil
 
 import numpy as np
 import pytest
@@ -230,6 +234,235 @@ def test_a_workdir_in_which_nothing_was_trained(tmp_path, root, mode):
     with pytest.raises(InputError, match=r"work: no config\.json; train in this workdir first"):
         mode(user_folder.config(root, tmp_path / "tfds"), workdir, None)
     assert not workdir.exists()
+
+
+# A workdir that is not as a training leaves it
+
+
+@pytest.fixture(scope="module")
+def finished(tmp_path_factory):
+    """The smallest training: its folder, its config and its workdir, for copies to be spoilt."""
+    place = tmp_path_factory.mktemp("finished")
+    user_folder.write_mer2023(place / "user")
+    small = {"train__epochs": 1, "folds": 2, "repeats": 1, "model__hidden": (2, 3)}
+    config = user_folder.config(
+        place / "user", place / "tfds", **small, train__learning_rate=1e-3, train__chunk=4
+    )
+    experiment.train(config, place / "work")
+    return place / "user", config, place / "work"
+
+
+@pytest.fixture
+def workdir(finished, tmp_path):
+    shutil.copytree(finished[2], tmp_path / "work")
+    return tmp_path / "work"
+
+
+def without(key):
+    """Takes a key away, `a.b` being `b` in `a`."""
+
+    def spoil(content):
+        *path, last = key.split(".")
+        for part in path:
+            content = content[part]
+        del content[last]
+
+    return spoil
+
+
+def holding(key, value):
+    """Puts a value under a key, `a.b` being `b` in `a`."""
+
+    def spoil(content):
+        *path, last = key.split(".")
+        for part in path:
+            content = content[part]
+        content[last] = value
+
+    return spoil
+
+
+WRONG_FILES = {
+    ("config.json", "config is missing"): without("config"),
+    ("config.json", "chunk is missing"): without("chunk"),
+    ("config.json", "dataset is missing"): without("dataset"),
+    ("config.json", "sizes is missing"): without("sizes"),
+    ("config.json", "config is not a dictionary"): holding("config", []),
+    ("config.json", "chunk is not a list"): holding("chunk", 4),
+    ("config.json", "chunk[0] is not a whole number"): holding("chunk", ["4", 4]),
+    ("config.json", "chunk[1] is not a whole number"): holding("chunk", [4, True]),
+    ("config.json", "dataset.tones_UTT is not a text"): holding("dataset.tones_UTT", None),
+    ("config.json", "sizes is not a dictionary"): holding("sizes", [3]),
+    ("config.json", "sizes.audio is not a whole number"): holding("sizes.audio", 3.0),
+    ("config.json", "unknown key config.sead; did you mean config.seed?"): holding(
+        "config.sead", 1
+    ),
+    ("config.json", "config.folds: 'two' is of the wrong type"): holding("config.folds", "two"),
+    ("config.json", "config.folds: 1 must be 2 or more, or 0 to use the val split"): holding(
+        "config.folds", 1
+    ),
+    ("results.json", "best is missing"): without("best"),
+    ("results.json", "test is missing"): without("test"),
+    ("results.json", "ensemble is missing"): without("ensemble"),
+    ("results.json", "runs is missing"): without("runs"),
+    ("results.json", "cross_validation is missing"): without("cross_validation"),
+    ("results.json", "best is not a dictionary"): holding("best", None),
+    ("results.json", "test is not a dictionary"): holding("test", []),
+    ("results.json", "test.mer_multi.com is missing"): without("test.mer_multi.com"),
+    ("results.json", "test.mer_multi.dis is not a dictionary"): holding("test.mer_multi.dis", 0.5),
+    ("results.json", "cross_validation.dis.std is missing"): without("cross_validation.dis.std"),
+    ("results.json", "cross_validation.dis.mean is not a number"): holding(
+        "cross_validation.dis.mean", "0.5"
+    ),
+    ("results.json", "ensemble.mer_semi.acc is not a number"): holding("ensemble.mer_semi.acc", []),
+    ("results.json", "runs is not a list"): holding("runs", {}),
+    ("results.json", "runs[1].status is missing"): lambda content: content["runs"][1].pop("status"),
+}
+
+
+def every_mode(config, workdir, out):
+    """Each command that reads a workdir."""
+    return (
+        lambda: experiment.train(config, workdir),
+        lambda: experiment.evaluate(config, workdir, None),
+        lambda: experiment.predict(config, workdir, out),
+    )
+
+
+@pytest.mark.parametrize(("where", "spoil"), WRONG_FILES.items(), ids=map(" ".join, WRONG_FILES))
+def test_a_json_file_of_another_form(finished, workdir, tmp_path, where, spoil):
+    _, config, _ = finished
+    file, sentence = where
+    content = json.loads((workdir / file).read_text())
+    spoil(content)
+    files.write_json(workdir / file, content)
+    before = (workdir / file).read_bytes()
+    for mode in every_mode(config, workdir, tmp_path / "out.csv"):
+        with pytest.raises(InputError) as refusal:
+            mode()
+        assert str(refusal.value).startswith(f"{workdir / file}: {sentence}")
+    assert (workdir / file).read_bytes() == before
+    assert not (tmp_path / "out.csv").exists()
+
+
+@pytest.mark.parametrize("file", ["config.json", "results.json"])
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[" * 100_000, b"3", b"[]", b"null"])
+def test_a_json_file_that_is_none(finished, workdir, tmp_path, file, content):
+    (workdir / file).write_bytes(content)
+    for mode in every_mode(finished[1], workdir, tmp_path / "out.csv"):
+        with pytest.raises(
+            InputError, match=rf"{file}: (not a JSON file|its content is not a dic)"
+        ):
+            mode()
+
+
+@pytest.mark.parametrize(
+    ("spoil", "sentence"),
+    [
+        (holding("chunk", [4]), r"config\.json: chunk is \[4\], not a width of 1 or more for each"),
+        (holding("chunk", [4, 0]), r"config\.json: chunk is \[4, 0\], not a width of 1 or more"),
+        (holding("sizes", {"audio": 5}), r"config\.json: sizes is {'audio': 5}, the features have"),
+        (holding("dataset.tones_UTT", "x"), "was begun on a dataset that has changed since"),
+    ],
+)
+def test_a_config_json_of_another_run_is_not_continued(finished, workdir, spoil, sentence):
+    content = json.loads((workdir / "config.json").read_text())
+    spoil(content)
+    files.write_json(workdir / "config.json", content)
+    with pytest.raises(InputError, match=sentence):
+        experiment.train(finished[1], workdir)
+
+
+@pytest.mark.parametrize(
+    ("file", "spoil", "sentence"),
+    [
+        ("results.json", holding("best", {"model.hidden": 9}), "which config.json did not try"),
+        ("results.json", holding("best", {"model.hidden": [2]}), "which config.json did not try"),
+        ("results.json", holding("best", {"hidden": 2}), "which config.json did not try"),
+        ("config.json", holding("sizes", {"audio": 4}), "are not of the model that config.json"),
+        ("config.json", holding("sizes", {"text": 3}), "are not of the model that config.json"),
+    ],
+)
+def test_a_workdirs_files_of_two_trainings(finished, workdir, tmp_path, file, spoil, sentence):
+    content = json.loads((workdir / file).read_text())
+    spoil(content)
+    files.write_json(workdir / file, content)
+    for mode in every_mode(finished[1], workdir, tmp_path / "out.csv")[1:]:
+        with pytest.raises(InputError, match=re.escape(sentence)):
+            mode()
+
+
+@pytest.mark.parametrize("left", ["results.json", "checkpoints"])
+def test_what_lies_in_a_workdir_without_its_config_is_not_believed(finished, workdir, left):
+    for path in ("config.json", {"results.json": "checkpoints"}.get(left, "results.json")):
+        (workdir / path).rename(workdir.with_name(path))
+    with pytest.raises(InputError, match=rf"work holds {left} without config\.json, which tells"):
+        experiment.train(finished[1], workdir)
+
+
+def test_weights_that_are_gone_are_trained_again(finished, workdir, caplog):
+    caplog.set_level(logging.INFO, logger="mer_jax")
+    shutil.rmtree(workdir / "checkpoints")
+    experiment.train(finished[1], workdir)
+    assert f"{workdir}: already trained, but its weights are gone: training again" in caplog.text
+    assert (workdir / "results.json").read_bytes() == (finished[2] / "results.json").read_bytes()
+    caplog.clear()
+    experiment.train(finished[1], workdir)
+    assert caplog.messages == [f"{workdir}: already trained"]
+
+
+# Labels that training cannot do without
+
+
+@pytest.mark.parametrize(
+    ("corpus", "label", "what"),
+    [
+        ("mer2023", {"emo": "sad", "val": -10}, "valence"),
+        ("mer2023", {"emo": "", "val": 1.0}, "emotion"),
+        ("mer2023", {"emo": None, "val": None}, "emotion"),
+        ("cmumosi", {"emo": 0, "val": -10}, "emotion"),
+        ("meld", {"emo": "", "val": 1.0}, "emotion"),
+    ],
+)
+def test_a_kind_of_label_that_train_lacks_altogether(tmp_path, root, corpus, label, what):
+    clips = {f"train_{i:02d}": label for i in range(12)}
+    user_folder.write_labels(root, {"train_corpus": clips})
+    config = user_folder.config(root, tmp_path / "tfds", data__corpus=corpus)
+    with pytest.raises(InputError) as refusal:
+        experiment.train(config, tmp_path / "work")
+    assert str(refusal.value) == (
+        f"no clip of train has a label for its {what}, which {corpus}'s models learn and are "
+        "chosen by: add them to the label file"
+    )
+    assert not (tmp_path / "work").exists()
+
+
+def test_a_validation_split_without_labels(tmp_path, root):
+    train = {f"train_{i:02d}": {"emo": i % 7} for i in range(12)}
+    corpora = {"train_corpus": train, "val_corpus": user_folder.placeholders(["multi_0"])}
+    user_folder.write_labels(root, corpora)
+    config = user_folder.config(root, tmp_path / "tfds", data__corpus="meld", folds=0)
+    with pytest.raises(InputError, match="no clip of val has a label for its emotion"):
+        experiment.train(config, tmp_path / "work")
+    assert not (tmp_path / "work").exists()
+
+
+def test_nothing_to_evaluate(tmp_path, root, capsys):
+    user_folder.write_labels(
+        root, {"train_corpus": user_folder.labelled([f"train_{i:02d}" for i in range(12)])}
+    )
+    for name in ("pool_0", "multi_0"):
+        (root / "features" / AUDIO / f"{name}.npy").unlink()
+    config = user_folder.config(
+        root, tmp_path / "tfds", train__epochs=1, folds=2, repeats=1, model__hidden=2,
+        train__learning_rate=1e-3,
+    )  # fmt: skip
+    experiment.train(config, tmp_path / "work")
+    assert capsys.readouterr().out.endswith(f"\nScores: {tmp_path / 'work' / 'results.json'}\n")
+    (tmp_path / "later.csv").write_text("name,discrete,valence\ntrain_00,sad,1\n")
+    for labels in (None, tmp_path / "later.csv"):
+        with pytest.raises(InputError, match=r"work's run lists no test clips, so there is nothin"):
+            experiment.evaluate(config, tmp_path / "work", labels)
 
 
 # On the command line

@@ -128,7 +128,7 @@ def load(config: ConfigDict) -> Corpus:
     for feature_set, target in directories.items():
         columns[feature_set] = dataset.read(target)
         if any((split.lengths > 1).any() for split in columns[feature_set].values()):
-            LOG.info("%s is frame level: its frames are averaged over time", feature_set)
+            _say_averaged(feature_set)
     splits = {}
     for name in info.splits:
         by_modality = {m: columns[s][name] for m, s in chosen.items() if name in columns[s]}
@@ -198,13 +198,22 @@ def from_folder(
     vectors = {}
     for modality, features in sets.items():
         rows = []
+        averaged = False
         for files in features.clips.values():
-            row = features_lib.mean_over_frames(features_lib.read_clip(files))
+            frames = features_lib.read_clip(files)
+            averaged |= len(frames) > 1
+            row = features_lib.mean_over_frames(frames)
             rows.append(row)
             first_file = next(iter(features.clips.values()))[0]
             features_lib.check_size(row.shape[0], files[0], rows[0].shape[0], first_file)
         vectors[modality] = np.stack(rows)
+        if averaged and features_lib.level(features) == features_lib.FRAME:
+            _say_averaged(features.name)
     return list(first.clips), vectors
+
+
+def _say_averaged(feature_set: str) -> None:
+    LOG.info("%s is frame level: its frames are averaged over time", feature_set)
 
 
 def _check_joined(split: str, chosen: dict[str, str], columns: dict[str, dataset.Columns]) -> None:

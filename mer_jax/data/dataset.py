@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import pathlib
-import shutil
 import sys
 import tempfile
 from typing import NamedTuple
@@ -93,7 +92,7 @@ def read(target: pathlib.Path) -> dict[str, Columns]:
     """The splits of a built dataset as arrays, memory-mapped where they are large."""
     arrays = target / _ARRAYS
     try:
-        return {
+        splits = {
             folder.name: Columns(
                 **{
                     column: np.load(
@@ -106,17 +105,44 @@ def read(target: pathlib.Path) -> dict[str, Columns]:
             )
             for folder in sorted(arrays.iterdir())
         }
-    except (OSError, ValueError, EOFError) as error:
+        for split, columns in splits.items():
+            _check_columns(split, columns)
+    except Exception as error:  # a header is parsed as Python: a damaged one raises anything
+        reason = str(error).partition("\n")[0]
         raise InputError(
-            f"{arrays}: damaged ({error}); remove {target} to build it again"
+            f"{arrays}: damaged ({reason}); remove {target} to build it again"
         ) from None
+    if not splits:
+        raise InputError(f"{arrays}: damaged (empty); remove {target} to build it again")
+    return splits
+
+
+def _check_columns(split: str, columns: Columns) -> None:
+    """Raises ValueError for columns that `_parse` would not give."""
+    clips = (len(np.atleast_1d(columns.names)),)
+    for column, kind, shape in (
+        ("names", "U", clips),
+        ("emotion", np.int32, clips),
+        ("valence", np.float32, clips),
+        ("lengths", np.int64, clips),
+        ("feature", np.float32, (int(columns.lengths.sum()), columns.feature.shape[-1])),
+    ):
+        array = getattr(columns, column)
+        is_kind = array.dtype.kind == kind if kind == "U" else array.dtype == kind
+        if not is_kind or array.shape != shape:
+            raise ValueError(f"{column} of {split} is {array.dtype} {array.shape}")
+    if (columns.lengths < 1).any() or (columns.emotion < labels_lib.MISSING_EMOTION).any():
+        raise ValueError(f"lengths or emotion of {split} is out of range")
 
 
 def _read_source(target: pathlib.Path) -> dict | None:
+    """What a dataset was built from, or None where there is no whole one."""
     try:
-        return json.loads((target / _SOURCE).read_text())
-    except (OSError, ValueError):
+        source = json.loads((target / _SOURCE).read_text())
+    except (OSError, ValueError, RecursionError):
         return None
+    is_whole = isinstance(source, dict) and isinstance(source.get("fingerprint"), str)
+    return source if is_whole else None
 
 
 def _build(
@@ -136,33 +162,31 @@ def _build(
         "building %s, %s: %d clips, size %d, %s level",
         info.name, features.name, len(features.clips), config.size, config.level,
     )  # fmt: skip
-    target.parent.mkdir(parents=True, exist_ok=True)
-    beside = pathlib.Path(tempfile.mkdtemp(prefix=".building-", dir=target.parent))
     try:
-        with _quiet(), _temporary_files_in(beside):
-            builder = builder_class(info)(
-                config=config, data_dir=beside, file_format="array_record"
-            )
-            builder.download_and_prepare(
-                download_config=tfds.download.DownloadConfig(manual_dir=root),
-                file_format="array_record",
-            )
-        built = pathlib.Path(builder.data_dir)
-        digest = hashlib.sha256()
-        for split in sorted(builder.info.splits):
-            columns = _parse(builder, split)
-            folder = built / _ARRAYS / split
-            folder.mkdir(parents=True)
-            for column, array in columns._asdict().items():
-                np.save(folder / f"{column}.npy", array, allow_pickle=False)
-                digest.update(f"{split} {column} {array.dtype} {array.shape}".encode())
-                digest.update(np.ascontiguousarray(array).data)
-        files.write_json(built / _SOURCE, {**source, "fingerprint": digest.hexdigest()})
-        if target.exists():
-            target.rename(beside / "outdated")
-        built.rename(target)
+        with files.folder_beside(target, "building") as beside:
+            with _quiet(), _temporary_files_in(beside):
+                builder = builder_class(info)(
+                    config=config, data_dir=beside, file_format="array_record"
+                )
+                builder.download_and_prepare(
+                    download_config=tfds.download.DownloadConfig(manual_dir=root),
+                    file_format="array_record",
+                )
+            built = pathlib.Path(builder.data_dir)
+            digest = hashlib.sha256()
+            for split in sorted(builder.info.splits):
+                columns = _parse(builder, split)
+                folder = built / _ARRAYS / split
+                folder.mkdir(parents=True)
+                for column, array in columns._asdict().items():
+                    np.save(folder / f"{column}.npy", array, allow_pickle=False)
+                    digest.update(f"{split} {column} {array.dtype} {array.shape}".encode())
+                    digest.update(np.ascontiguousarray(array).data)
+            files.write_json(built / _SOURCE, {**source, "fingerprint": digest.hexdigest()})
+            if target.exists():
+                target.rename(beside / "outdated")
+            built.rename(target)
     finally:
-        shutil.rmtree(beside, ignore_errors=True)
         with contextlib.suppress(OSError):  # a failed first build leaves no empty folders
             target.parent.rmdir()
             target.parent.parent.rmdir()

@@ -5,6 +5,7 @@ import io
 import math
 import pathlib
 import pickle
+import re
 import zipfile
 import zlib
 from collections.abc import Iterator, Mapping
@@ -26,6 +27,10 @@ _MAX_MEMBER_BYTES = 1 << 30
 _UNREADABLE_NPZ = (
     OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError
 )  # fmt: skip
+# What a spreadsheet would compute on opening a submission. A scorer needs names as they are, and
+# quotes do not stop a spreadsheet, so such names are refused before anything is trained on them.
+# A sign at the start alone is harmless and common: many a video's identity begins with "-".
+_FORMULA = re.compile(r"[=+@-].*[^\w\s.-]")
 CSV_COLUMNS = ("name", "discrete", "valence")
 
 
@@ -188,6 +193,11 @@ def check_name(name, where: str, what: str = "clip") -> None:
         raise InputError(f"{where}: {name!r} is no name of a {what}")
     if not name.isprintable() or "/" in name or "\\" in name:
         raise InputError(f"{where}: the name {name!r} holds a separator or a control character")
+    if _FORMULA.match(name):
+        raise InputError(
+            f"{where}: the name {name!r} is a formula to a spreadsheet that opens the predictions: "
+            f"rename the {what}"
+        )
 
 
 def _parse_label(emotion, valence, where: str, info: CorpusInfo) -> Label:
@@ -329,15 +339,20 @@ def _unpickle(file: io.BytesIO, where: str):
     try:
         return _plain(_Unpickler(file).load())
     except Exception as error:  # whatever a damaged or hostile stream provokes, it is refused
-        reason = str(error).partition("\n")[0]
+        reason = str(error).partition("\n")[0] or "it ends too early"
         raise InputError(f"{where}: refused, not a plain label file: {reason}") from None
 
 
-def _plain(value):
+def _plain(value, depth: int = 0):
+    """The value without stand-ins: clips by name, labels by key, and nothing deeper.
+
+    A few bytes can put one dictionary into the next twice, and so on: to follow that to its end
+    would take for ever.
+    """
     if isinstance(value, _Array):
-        return _plain(value.item())
-    if isinstance(value, dict):
-        return {key: _plain(entry) for key, entry in value.items()}
+        return _plain(value.item(), depth)
+    if isinstance(value, dict) and depth < 2:
+        return {key: _plain(entry, depth + 1) for key, entry in value.items()}
     if value is None or isinstance(value, str | int | float):
         return value
     raise pickle.UnpicklingError(f"holds a {type(value).__name__.strip('_')}")

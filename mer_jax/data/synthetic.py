@@ -8,11 +8,10 @@ more than video, video more than text. It says nothing about the real challenge.
 import io
 import logging
 import pathlib
-import shutil
-import tempfile
 
 import numpy as np
 
+from mer_jax import files
 from mer_jax.data.registry import MER2023
 
 LOG = logging.getLogger("mer_jax")
@@ -42,14 +41,10 @@ def ensure(root: pathlib.Path, seed: int, pool: int, counts: dict[str, int] | No
     if root.is_dir():
         return
     LOG.info("writing the synthetic corpus to %s", root)
-    root.parent.mkdir(parents=True, exist_ok=True)
-    beside = pathlib.Path(tempfile.mkdtemp(prefix=".writing-", dir=root.parent))
-    try:
+    with files.folder_beside(root, "writing") as beside:
         _write(beside, np.random.default_rng(seed), {**(counts or COUNTS), "unlabelled": pool})
         beside.chmod(0o755)
         beside.rename(root)
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
 
 
 def _write(root: pathlib.Path, rng: np.random.Generator, counts: dict[str, int]) -> None:

@@ -16,6 +16,20 @@ from mer_jax.training.grid import Outcome
 OK, FAILED = "ok", "failed"
 
 
+def form(task: Task) -> dict[str, Any]:
+    """What reading results.json back relies on; see `files.read_json`."""
+    nothing, number = type(None), float
+    score = (nothing, {"mean": number, "std": (nothing, number)})
+    scores = dict.fromkeys(metrics.names(task), score)
+    return {
+        "cross_validation": scores,
+        "test": {str: scores},
+        "ensemble": {str: dict.fromkeys(scores, (nothing, number))},
+        "best": dict,
+        "runs": [{"status": str}],
+    }
+
+
 def over_repeats(values: Sequence[float | None]) -> dict[str, Any] | None:
     """`{"mean", "std", "values"}`; std has ddof 1, and is None for one repeat.
 

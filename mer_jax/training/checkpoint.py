@@ -27,6 +27,7 @@ _CHUNKS = "chunks"
 # The first process saves alone: the others have nothing to wait for.
 _ALONE = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
+_MAX_REASON = 160  # characters: tensorstore's errors hold a page of its settings
 
 
 class Checkpoints:
@@ -78,6 +79,10 @@ class Checkpoints:
         with ocp.StandardCheckpointer(multiprocessing_options=_ALONE) as checkpointer:
             checkpointer.save(self._folder / KEPT, jax.device_get(kept), force=True)
 
+    def has_kept(self) -> bool:
+        """Whether there are kept weights, whatever their state."""
+        return (self._folder / KEPT).is_dir()
+
     def restore_kept(self) -> Any:
         """The best trial's weights; InputError where training has not come that far."""
         path = self._folder / KEPT
@@ -85,11 +90,19 @@ class Checkpoints:
             raise InputError(f"{self._folder}: no kept weights; train in this workdir first")
         with ocp.PyTreeCheckpointer() as checkpointer:
             try:
-                tree = checkpointer.metadata(path).item_metadata.tree
-                as_numpy = jax.tree.map(lambda _: ocp.RestoreArgs(restore_type=np.ndarray), tree)
+                metadata = checkpointer.metadata(path).item_metadata
+                if metadata is None:  # how orbax tells files that are missing or cannot be parsed
+                    raise ValueError("what arrays it holds cannot be read")
+                as_numpy = jax.tree.map(
+                    lambda _: ocp.RestoreArgs(restore_type=np.ndarray), metadata.tree
+                )
                 return checkpointer.restore(path, restore_args=as_numpy)
             except (OSError, *_DAMAGED) as error:
-                raise InputError(f"{path}: a damaged checkpoint: {error}") from None
+                reason = (str(error).splitlines() or [type(error).__name__])[0]
+                raise InputError(
+                    f"{path}: a damaged checkpoint ({reason[:_MAX_REASON]}); remove it and train "
+                    "in this workdir again"
+                ) from None
 
     def drop_progress(self) -> None:
         """Removes the chunks, which the kept weights and the results have made superfluous."""

@@ -130,6 +130,14 @@ def count_parameters(static: Static, sizes: dict[str, int]) -> int:
     return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
 
 
+def fits(static: Static, sizes: dict[str, int], kept: dict[str, Any]) -> bool:
+    """Whether a checkpoint's parameters are as many as this model has, for each of its runs."""
+    if not {"params", "repeat"} <= kept.keys() or sizes.keys() != set(static.modalities):
+        return False
+    held = sum(leaf.size for leaf in jax.tree.leaves(kept["params"]))
+    return held == kept["repeat"].size * count_parameters(static, sizes)
+
+
 def init_run(
     static: Static, pool_size: int, hparams: HParams, samples: Samples, key: Key[Array, ""]
 ) -> RunState:

@@ -400,6 +400,24 @@ def test_every_clip_of_a_folder_without_labels(root):
     assert all(x.dtype == np.float32 for x in features.values())
 
 
+def test_a_folders_frames_are_averaged_and_said_so(root, log):
+    user_folder.write_features(
+        root, "faces_FRA", {"a": [[5.0, 5.0], [1.0, 2.0]], "b": [[1.0, 1.0]]}
+    )
+    user_folder.write_features(root, "plain", {"a": [1.0], "b": [[2.0], [4.0]]})
+    user_folder.write_features(root, "x-UTT", {"a": [1.0], "b": [[2.0], [4.0]]})
+    sets = {"audio": "x-UTT", "text": "plain", "video": "faces_FRA"}
+    corpus_lib.from_folder(root, sets)
+    assert log.messages == [
+        "plain is frame level: its frames are averaged over time",
+        "faces_FRA is frame level: its frames are averaged over time",
+    ]
+    log.clear()
+    user_folder.write_features(root, "one_FRA", {"a": [[5.0, 5.0]]})
+    corpus_lib.from_folder(root, {"audio": "one_FRA"})
+    assert log.messages == []
+
+
 @pytest.mark.parametrize(("lacking", "there"), [("x-UTT", "y-UTT"), ("y-UTT", "x-UTT")])
 def test_a_name_that_one_set_of_a_folder_lacks(root, lacking, there):
     write_set(root, lacking, ["a"])

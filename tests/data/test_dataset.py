@@ -4,6 +4,7 @@ import logging
 import math
 import os
 import pathlib
+import shutil
 import tempfile
 
 import numpy as np
@@ -456,6 +457,88 @@ def test_damaged_arrays_say_what_to_remove(root, tfds_dir, column, length):
     path.write_bytes(path.read_bytes()[:length])
     with pytest.raises(InputError, match=r"damaged \(.*\); remove .* to build it again"):
         dataset.read(target)
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory):
+    """A built dataset, for copies to be spoilt."""
+    place = tmp_path_factory.mktemp("built")
+    user_folder.write_mer2023(place / "user")
+    return dataset.ensure(MER2023, place / "user", place / "tfds", AUDIO)
+
+
+def array(column, content):
+    """Replaces a column of train: by an array, or by bytes."""
+
+    def spoil(target):
+        path = target / "arrays" / "train" / f"{column}.npy"
+        path.write_bytes(user_folder.npy(content))
+
+    return spoil
+
+
+DAMAGED = {
+    "no arrays": lambda target: shutil.rmtree(target / "arrays"),
+    "no splits": lambda target: [shutil.rmtree(target / "arrays"), (target / "arrays").mkdir()],
+    "a split without columns": lambda target: (target / "arrays" / "mer_more").mkdir(),
+    "a file among the splits": lambda target: (target / "arrays" / "notes").write_text("mine"),
+    "a column is missing": lambda target: (target / "arrays" / "train" / "valence.npy").unlink(),
+    "a column is a folder": lambda target: [
+        (target / "arrays" / "train" / "valence.npy").unlink(),
+        (target / "arrays" / "train" / "valence.npy").mkdir(),
+    ],
+    "a column is text": array("emotion", b"angry"),
+    "a header without end": array("emotion", b"\x93NUMPY\x01\x00v\x00{'descr': ('"),
+    "a header of parentheses": array("names", b"\x93NUMPY\x01\x00\x10\x00" + b"(" * 16),
+    "names are numbers": array("names", np.arange(12)),
+    "names are one": array("names", np.array("a")),
+    "names are fewer": array("names", np.array(["a"] * 11)),
+    "names are objects": array("names", np.array(["a"] * 12, object)),
+    "emotions are wide": array("emotion", np.zeros(12, np.int64)),
+    "emotions are in rows": array("emotion", np.zeros((12, 1), np.int32)),
+    "emotions below -1": array("emotion", np.full(12, -2, np.int32)),
+    "valences are whole": array("valence", np.zeros(12, np.int32)),
+    "lengths are too long": array("lengths", np.full(12, 2)),
+    "lengths are zero": array("lengths", np.array([0, 2] + [1] * 10)),
+    "features are flat": array("feature", np.zeros(36, np.float32)),
+    "features are wide": array("feature", np.zeros((12, 3))),
+    "features are fewer": array("feature", np.zeros((11, 3), np.float32)),
+}
+
+
+@pytest.mark.parametrize("spoil", DAMAGED.values(), ids=DAMAGED)
+def test_a_damaged_dataset_says_what_to_remove(built, tmp_path, spoil):
+    target = tmp_path / "copy"
+    shutil.copytree(built, target)
+    spoil(target)
+    with pytest.raises(InputError, match=r"arrays: damaged \(.*\); remove .* to build") as refusal:
+        dataset.read(target)
+    assert "\n" not in str(refusal.value)
+
+
+def test_damaged_records_harm_nobody(built, tmp_path):
+    """They are for other users of TFDS: what trains are the arrays beside them."""
+    target = tmp_path / "copy"
+    shutil.copytree(built, target)
+    for path in target.glob("*.array_record*"):
+        path.write_bytes(b"")
+    for split, columns in dataset.read(built).items():
+        for ours, theirs in zip(dataset.read(target)[split], columns, strict=True):
+            np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [b"", b"{", b"[]", b"3", b"null", b"\xff", b"{}", b'{"fingerprint": 3}', b"[" * 100_000],
+)
+def test_a_damaged_source_is_no_dataset(built, tmp_path, content):
+    target = dataset.directory(MER2023, tmp_path, AUDIO)
+    shutil.copytree(built, target)
+    (target / "source.json").write_bytes(content)
+    with pytest.raises(InputError, match="holds no built dataset"):
+        dataset.ensure(MER2023, None, tmp_path, AUDIO)
+    with pytest.raises(InputError, match="no built dataset"):
+        dataset.fingerprint(target)
 
 
 def test_a_fingerprint_of_nothing(tmp_path):

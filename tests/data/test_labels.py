@@ -294,6 +294,90 @@ def test_what_no_label_file_needs_is_refused(tmp_path, pickled, reason):
     assert "\n" not in str(refusal.value)
 
 
+def _laughs():
+    """Forty dictionaries, each holding the one before twice: 2**40 entries in 700 bytes."""
+    pickled = b"\x80\x02}q\x00"
+    for i in range(1, 41):
+        before = b"h" + bytes([i - 1]) + b"s"
+        pickled += b"}q" + bytes([i]) + b"X\1\0\0\0a" + before + b"X\1\0\0\0b" + before
+    return pickled + b"."
+
+
+def _array_in_array(inner):
+    """An object array of shape () that holds what `inner` pushes."""
+    array = b"cnumpy.core.multiarray\n_reconstruct\n(cnumpy\nndarray\n(K\0tC\1btR"
+    return array + b"(K\1)cnumpy\ndtype\n(X\2\0\0\0O8tR\x89]" + inner + b"atb"
+
+
+TRICKS = {
+    "nested name": (b"\x80\x02cnumpy.core.multiarray\nfoo.bar\n.", "asks for .*multiarray.foo.bar"),
+    "attribute of an allowed one": (
+        b"\x80\x04\x8c\x05numpy\x8c\x0edtype.__init__\x93.", "asks for numpy.dtype.__init__",
+    ),
+    "getattr": (b"cbuiltins\ngetattr\n(cnumpy\ndtype\nS'_call'\ntR.", "asks for builtins.getattr"),
+    "copyreg": (b"ccopyreg\n_reconstructor\n(NNNtR.", "asks for copyreg._reconstructor"),
+    "Python 2's names": (b"c__builtin__\neval\n(S'1'\ntR.", "asks for __builtin__.eval"),
+    "OBJ": (b"(cos\nsystem\nS'true'\no.", "asks for os.system"),
+    "NEWOBJ": (b"\x80\x02cnumpy\ndtype\n)\x81.", "is not a type object"),
+    "NEWOBJ_EX": (b"\x80\x04cnumpy\ndtype\n)}\x92.", "is not a type object"),
+    "class in the arguments": (
+        b"cnumpy.core.multiarray\n_reconstruct\n(cos\nsystem\nK\0tR.", "asks for os.system",
+    ),
+    "call of a dictionary": (b"\x80\x02})R.", "not callable"),
+    "memo never put": (b"\x80\x02h\x09.", "Memo value not found"),
+    "memo that is no number": (b"\x80\x02gx\n.", "invalid literal"),
+    "memo overwritten by a function": (b"}q\x00cnumpy\ndtype\nq\x00h\x00.", "holds a Stub"),
+    "dictionary in itself": (b"}q\x00X\1\0\0\0ah\x00s.", "holds a dict"),
+    "dictionary as its own key": (b"}q\x00h\x00h\x00s.", "unhashable"),
+    "list in itself": (b"]q\x00h\x00a.", "holds a list"),
+    "array in itself": (
+        _array_in_array(b"h\x00").replace(b"tR(K\1", b"tRq\x00(K\1", 1) + b".", "recursion",
+    ),
+    "list in an array in an array": (_array_in_array(_array_in_array(b"]")) + b".", "holds a list"),
+    "function in an array in an array": (
+        _array_in_array(_array_in_array(b"cnumpy\ndtype\n")) + b".", "holds a Stub",
+    ),
+    "dictionaries of dictionaries": (_laughs(), "holds a dict"),
+    "a hundred thousand dictionaries": (b"}N" * 100_000 + b"N" + b"s" * 100_000 + b".", "."),
+    "a hundred thousand tuples": (b")" + b"\x85" * 100_000 + b".", "holds a tuple"),
+    "number of a hundred thousand digits": (b"I" + b"9" * 100_000 + b"\n.", "Exceeds the limit"),
+    "state of a dictionary": (b"}}X\1\0\0\0aK\1sb.", "has no attribute '__dict__'"),
+    "state of an array that is no state": (
+        b"cnumpy\nndarray\n)R}b.", "expected 5",
+    ),
+    "state of a dtype that is no state": (b"cnumpy\ndtype\n(X\2\0\0\0f8tRNb.", "subscriptable"),
+    "array that holds too little": (
+        _array_in_array(b"N").replace(b"K\1)", b"K\1K\x09\x85", 1) + b".", "size is not its",
+    ),
+    "persistent identity from the stack": (b"\x80\x02K\x01Q.", "persistent"),
+    "extension of two bytes": (b"\x80\x02\x83\x01\x00.", "unregistered extension code 1"),
+    "extension below zero": (b"\x80\x02\x84\xff\xff\xff\xff.", "EXT specifies code <= 0"),
+    "STACK_GLOBAL of numbers": (b"\x80\x04K\x01K\x02\x93.", "STACK_GLOBAL requires str"),
+    "STACK_GLOBAL of functions": (
+        b"\x80\x04cnumpy\ndtype\ncnumpy\ndtype\n\x93.", "STACK_GLOBAL requires str",
+    ),
+    "STACK_GLOBAL of nothing": (b"\x80\x04\x93.", "pop from empty list"),
+    "exabytes": (b"\x80\x05\x96\xff\xff\xff\xff\xff\xff\xff\x7f.", "ends too early"),
+    "exabytes of text": (b"\x80\x04\x8d\xff\xff\xff\xff\xff\xff\xff\x7f.", "ends too early"),
+    "buffer from outside": (b"\x80\x05\x97.", "out-of-band"),
+    "protocol of the future": (b"\x80\xff}.", "unsupported pickle protocol: 255"),
+    "codec that is none": (
+        b"c_codecs\nencode\n(X\1\0\0\0aX\5\0\0\0rot13tR.", "encodes as 'rot13'",
+    ),
+    "set": (b"\x80\x04\x8f.", "holds a set"),
+    "no end": (b"}", "ends too early"),
+    "nothing": (b"", "ends too early"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("pickled", "reason"), TRICKS.values(), ids=TRICKS)
+def test_a_pickles_tricks_come_to_nothing(tmp_path, pickled, reason):
+    path = user_folder.write_pickles(tmp_path, {"train_corpus": pickled})
+    with pytest.raises(InputError, match=f"refused, not a plain label file: .*{reason}") as refusal:
+        labels.read_npz(path)
+    assert "\n" not in str(refusal.value)
+
+
 # Files that are damaged or something else
 
 
@@ -396,10 +480,22 @@ def test_the_range_is_the_corpuss_own(tmp_path):
         read(tmp_path, {"test_corpus": {"clip": {"emo": 0, "val": 3.5}}}, CMUMOSI)
 
 
-@pytest.mark.parametrize("valence", ["low", {"x": 1}, True])
+@pytest.mark.parametrize("valence", ["low", True])
 def test_a_valence_that_is_no_number(tmp_path, valence):
     with pytest.raises(InputError, match=r"clip: valence .* is not a number"):
         read(tmp_path, {"train_corpus": {"clip": {"emo": "sad", "val": valence}}})
+
+
+@pytest.mark.parametrize("name", ["=1+1", "@SUM(A1)", "+cmd|' C'!A0", "-2+3", "=HYPERLINK(x)"])
+def test_a_name_that_a_spreadsheet_would_compute(tmp_path, name):
+    with pytest.raises(InputError, match=r"train_corpus: the name .* is a formula to a spreadshee"):
+        read(tmp_path, {"train_corpus": {name: {"emo": "sad", "val": 0.0}}})
+
+
+@pytest.mark.parametrize("name", ["-3g5yACwYnA_10", "-a b.1", "+1", "=", "@home", "a=b(c)", "-été"])
+def test_a_name_with_a_sign_alone_is_a_name(tmp_path, name):
+    found = read(tmp_path, {"train_corpus": {name: {"emo": "sad", "val": 0.0}}})
+    assert list(found["train"]) == [name]
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../a", "a/b", "a\\b", "a\nb", "a\0b", 7, None])

@@ -1,5 +1,7 @@
 """Checkpoints give back what was saved, for the chunk that asks."""
 
+import shutil
+
 import jax
 import numpy as np
 import pytest
@@ -86,5 +88,53 @@ def test_damaged_weights_are_told(tmp_path):
     for path in (tmp_path / "checkpoints" / "kept").rglob("*"):
         if path.is_file():
             path.write_bytes(b"")
-    with pytest.raises(InputError, match="kept: a damaged checkpoint"):
+    with pytest.raises(InputError) as refusal:
         Checkpoints(tmp_path).restore_kept()
+    assert str(refusal.value) == (
+        f"{tmp_path / 'checkpoints' / 'kept'}: a damaged checkpoint (what arrays it holds cannot "
+        "be read); remove it and train in this workdir again"
+    )
+
+
+def damaged(name, content):
+    def spoil(folder):
+        (path,) = folder.glob(name)
+        path.write_bytes(content)
+
+    return spoil
+
+
+def largest_removed(folder):
+    """Removes the arrays themselves and leaves what describes them."""
+    files = [path for path in folder.rglob("d/*") if path.is_file()]
+    for path in files:
+        path.unlink()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        damaged("_METADATA", b""),
+        damaged("_METADATA", b"{}"),
+        damaged("_METADATA", b"[]"),
+        damaged("_METADATA", b'{"tree_metadata": 3}'),
+        damaged("manifest.ocdbt", b""),
+        damaged("manifest.ocdbt", b"\0" * 113),
+        largest_removed,
+        lambda folder: (folder / "_METADATA").unlink(),
+        lambda folder: (folder / "manifest.ocdbt").unlink(),
+        lambda folder: [shutil.rmtree(folder), folder.mkdir()],
+    ],
+)
+def test_a_damaged_checkpoint_is_told_in_a_sentence(tmp_path, spoil):
+    checkpoints = Checkpoints(tmp_path)
+    checkpoints.save_kept({"params": {"a": np.arange(1000.0)}, "repeat": np.arange(3)})
+    assert checkpoints.has_kept()
+    folder = tmp_path / "checkpoints" / "kept"
+    spoil(folder)
+    with pytest.raises(InputError, match="kept: a damaged checkpoint") as refusal:
+        Checkpoints(tmp_path).restore_kept()
+    assert "\n" not in str(refusal.value)
+    assert "NoneType" not in str(refusal.value)
+    assert len(str(refusal.value)) < 300 + len(str(tmp_path))
+    assert not Checkpoints(tmp_path / "elsewhere").has_kept()
