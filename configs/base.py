@@ -56,6 +56,9 @@ def get_config() -> config_dict.ConfigDict:
 
     config.semi = semi()
 
+    config.select = config_dict.ConfigDict()
+    config.select.eta = 0.8  # --mode=select: quantile of the correct ones' confidence, by class
+
     config.evaluate = config_dict.ConfigDict()
     config.evaluate.batch_size = 4096  # clips predicted at once
     return config

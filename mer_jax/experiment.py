@@ -1,4 +1,4 @@
-"""The four modes: build, train, evaluate and predict, each from a checked config and a workdir."""
+"""The modes (build, train, evaluate, predict, select), each from a checked config and a workdir."""
 
 import importlib.metadata
 import logging
@@ -16,7 +16,7 @@ from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.corpus import Corpus, Split
 from mer_jax.data.registry import SYNTHETIC, TRAIN, UNLABELLED, VALIDATION, corpus_info
 from mer_jax.errors import InputError
-from mer_jax.evaluation import ensemble, report, submission
+from mer_jax.evaluation import ensemble, report, selection, submission
 from mer_jax.evaluation import results as results_lib
 from mer_jax.training import devices, grid, loop, measure, pool
 from mer_jax.training import plan as plan_lib
@@ -172,6 +172,44 @@ def predict(config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path) -> Non
     together = ensemble.average(_predict(model, features))
     submission.write(out, names, together, model.static.task)
     print(f"{len(names)} predictions: {out}")
+
+
+def select(config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path) -> None:
+    """Algorithm 1: writes the unlabelled clips that pass the threshold of their class."""
+    _, model = _restore(config, workdir)
+    saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
+    corpus = corpus_lib.load(saved)
+    task = corpus.task
+    if UNLABELLED not in corpus.splits or not task.classes or not saved.folds:
+        raise InputError(
+            "--mode=select needs a corpus with emotions and unlabelled clips, trained with folds"
+        )
+    samples, folds = _divide(saved, corpus)
+    pool_split = corpus.splits[UNLABELLED]
+    labelled, known = selection.out_of_fold(
+        selection.probabilities(_predict(model, samples.features)),
+        model.kept["repeat"],
+        model.kept["fold"],
+        folds,
+    )
+    found = selection.select(
+        task,
+        labelled,
+        samples.labels.emotion,
+        known & samples.labels.emotion_mask,
+        selection.probabilities(_predict(model, pool_split.features)).mean(0),
+        config.select.eta,
+    )
+    names = pool_split.names[found.row].tolist()
+    rows = zip(
+        names,
+        (task.classes[i] for i in found.emotion),
+        map(str, found.confidence),
+        (str(found.threshold[i]) for i in found.emotion),
+        strict=True,
+    )
+    files.write_csv(out, selection.COLUMNS, rows)
+    print(f"{len(names)} of {len(pool_split.names)} unlabelled clips selected: {out}")
 
 
 def _divide(config: ConfigDict, corpus: Corpus):

@@ -20,6 +20,8 @@ def main(arguments: command_line.Arguments) -> None:
             experiment.evaluate(arguments.config, arguments.workdir, arguments.labels)
         case "predict":
             experiment.predict(arguments.config, arguments.workdir, arguments.out)
+        case "select":
+            experiment.select(arguments.config, arguments.workdir, arguments.out)
 
 
 if __name__ == "__main__":

@@ -147,13 +147,14 @@ def _outcomes(chunk: Chunk, finished: dict[str, Any]) -> Iterator[Outcome]:
 
 
 def kept_runs(chunks: Sequence[Chunk], trial: int, checkpoints: Checkpoints) -> dict[str, Any]:
-    """What the chunks left of a trial's runs, those that failed left out, with their repeats."""
+    """What the chunks left of a trial's runs, those that failed left out, with repeat and fold."""
     trees = []
     for number, chunk in enumerate(chunks):
         rows = [i for i, run in enumerate(chunk.runs) if run.trial == trial]
         if rows:
             finished = checkpoints.restore_chunk(number)
             finished["repeat"] = np.array([run.repeat for run in chunk.padded])
+            finished["fold"] = np.array([run.fold for run in chunk.padded])
             rows = [i for i in rows if finished["best_epoch"][i] >= 0]
             trees.append(jax.tree.map(lambda x, rows=rows: np.asarray(x)[rows], finished))
     return jax.tree.map(lambda *leaves: np.concatenate(leaves), *trees)
