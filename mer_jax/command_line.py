@@ -94,6 +94,8 @@ def run(main) -> NoReturn:
 
 def _log_to_stderr() -> None:
     absl_logging.set_verbosity(absl_logging.ERROR)  # orbax and TFDS narrate all they do
+    # A damaged checkpoint's arrays fail one by one, a page each, before the one sentence about it.
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     log = logging.getLogger("mer_jax")
     handler = logging.StreamHandler()
     handler.setFormatter(logging.Formatter("%(message)s"))
