@@ -16,7 +16,7 @@ from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.corpus import Corpus, Split
 from mer_jax.data.registry import SYNTHETIC, TRAIN, UNLABELLED, VALIDATION, corpus_info
 from mer_jax.errors import InputError
-from mer_jax.evaluation import ensemble, report, selection, submission
+from mer_jax.evaluation import ensemble, history, report, selection, submission
 from mer_jax.evaluation import results as results_lib
 from mer_jax.training import devices, grid, loop, measure, pool
 from mer_jax.training import plan as plan_lib
@@ -130,6 +130,8 @@ def _finish(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path
         sizes=prepared.record["sizes"],
         batch_size=config.evaluate.batch_size,
     )
+    history.write(workdir / "history.csv", kept, corpus.task)
+    history.draw_pool(workdir / "figures" / "pool.png", kept, corpus.task)
     test = _test(model, _test_splits(config, corpus), workdir)
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
     files.write_json(workdir / RESULTS_FILE, results)
