@@ -22,6 +22,7 @@ from mer_jax import config as config_lib
 from mer_jax.data.corpus import Labels, Split
 from mer_jax.data.registry import MER2023
 from mer_jax.training import grid, plan
+from mer_jax.training.loop import Pool
 from mer_jax.training.plan import Chunk, Plan
 from mer_jax.training.pool import Feed
 
@@ -33,11 +34,23 @@ class Timing(NamedTuple):
     epoch_s: float  # of the whole chunk
 
 
+class PoolOptions(NamedTuple):
+    """A pool of unlabelled clips, for FixMatch."""
+
+    folder: str  # with audio.npy, text.npy, video.npy: float32 [P, D]
+    mu: int
+    device_bytes: int
+
+
 def prepare(
-    clips: int, size: int, hidden: Sequence[int], runs: int, chunk: str
+    clips: int, size: int, hidden: Sequence[int], runs: int, chunk: str, of_pool: PoolOptions | None
 ) -> tuple[Plan, list[Chunk]]:
     """The paper's grid over `hidden`, as many repeats as `runs` need, cut down to `runs`."""
     config = config_lib.load_base()
+    if of_pool is not None:
+        config.semi.method = "fixmatch"
+        config.semi.mu = of_pool.mu
+        config.semi.device_bytes = of_pool.device_bytes
     config.model.hidden = tuple(hidden)
     config.train.chunk = chunk
     trials = config_lib.trials(config_lib.check(config))
@@ -48,8 +61,21 @@ def prepare(
     groups = {static: found[: runs // len(groups)] for static, found in groups.items()}
     widths = plan.widths(config, groups, dict.fromkeys(corpus.SETS, size))
     samples = plan.training_samples(split, None)
+    if of_pool is not None:
+        samples = samples._replace(pool=_pool(of_pool.folder))
     folds = plan.make_folds(config, samples, split.names, None)
     return Plan(config, trials, samples, folds), plan.cut(groups, widths)
+
+
+def _pool(folder: str) -> Pool:
+    features = {m: np.load(f"{folder}/{m}.npy", mmap_mode="r") for m in corpus.SETS}
+    count = len(features["audio"])
+    return Pool(
+        features,
+        np.arange(count, dtype=np.int32),
+        emotion=np.zeros(count, np.int32),
+        emotion_mask=np.zeros(count, bool),
+    )
 
 
 def _split(clips: int, size: int) -> Split:
@@ -108,10 +134,16 @@ def main():
     parser.add_argument("--chunk", default="auto")
     parser.add_argument("--epochs", type=int, default=2, help="in one measurement")
     parser.add_argument("--rounds", type=int, default=3, help="measurements; their median counts")
+    parser.add_argument("--pool", help="a folder with audio.npy, text.npy, video.npy")
+    parser.add_argument("--mu", type=int, default=7)
+    parser.add_argument("--device_bytes", type=int, default=0, help="a larger pool streams")
     arguments = parser.parse_args()
+    of_pool = None
+    if arguments.pool:
+        of_pool = PoolOptions(arguments.pool, arguments.mu, arguments.device_bytes)
     hidden = [int(h) for h in arguments.hidden.split(",")]
     prepared, chunks = prepare(
-        arguments.clips, arguments.size, hidden, arguments.runs, arguments.chunk
+        arguments.clips, arguments.size, hidden, arguments.runs, arguments.chunk, of_pool
     )
     measured = measure(prepared, chunks, arguments.epochs, arguments.rounds)
     runs = sum(len(chunk.runs) for chunk in chunks)
