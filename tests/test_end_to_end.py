@@ -190,6 +190,76 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(
     assert_same_files(trained, workdir)
 
 
+@pytest.fixture(scope="module")
+def semi_config(root, tfds_dir):
+    return config_of(
+        root, tfds_dir, model__hidden=8, train__learning_rate=1e-2, repeats=1,
+        data__labelled_fraction=0.6, semi__method=("", "flexmatch"), semi__mu=2, semi__warmup=0,
+        semi__threshold=0.3, semi__device_bytes=1, train__checkpoint_seconds=0,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def semi_trained(semi_config, tmp_path_factory):
+    workdir = tmp_path_factory.mktemp("semi") / "run"
+    experiment.train(semi_config, workdir)
+    return workdir
+
+
+def test_semi_supervised_runs_stand_beside_supervised_ones(semi_trained):
+    results = results_of(semi_trained)
+    assert results["best"].keys() == {
+        f"semi.{name}"
+        for name in (
+            "method", "mu", "weight", "valence_weight", "warmup", "threshold", "weak", "strong",
+            "ema",
+        )
+    }  # fmt: skip
+    assert len(results["runs"]) == 2 * 3
+    with (semi_trained / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["fold"], row["epoch"]) for row in rows] == [
+        (str(fold), str(epoch)) for fold in range(3) for epoch in range(4)
+    ]
+    best = {row["fold"]: float(row["com"]) for row in rows if row["epoch"] == "0"}
+    for row in rows:
+        best[row["fold"]] = max(best[row["fold"]], float(row["com"]))
+    np.testing.assert_allclose(
+        results["cross_validation"]["com"]["mean"], np.mean(list(best.values())), rtol=1e-5
+    )
+
+
+def test_a_semi_supervised_run_that_was_cut_off_ends_with_the_same_bits(
+    semi_trained, semi_config, tmp_path, monkeypatch
+):
+    with monkeypatch.context() as patch:
+        second = killing(Checkpoints.save_progress, lambda _, chunk, *__: chunk == 1)
+        patch.setattr(Checkpoints, "save_progress", second)
+        with pytest.raises(Killed):
+            experiment.train(semi_config, tmp_path / "run")
+    experiment.train(semi_config, tmp_path / "run")
+    assert_same_files(semi_trained, tmp_path / "run")
+
+
+def test_select_writes_those_that_pass(trained, config, tmp_path):
+    everything = config.copy_and_resolve_references()
+    everything.select.eta = 0.0
+    experiment.select(everything, trained, tmp_path / "select.csv")
+    rows = rows_of(tmp_path / "select.csv")
+    with (trained / "predictions" / "mer_semi.csv").open() as file:
+        assert not rows.keys() & {row["name"] for row in csv.DictReader(file)}
+    assert rows
+    thresholds = {}
+    for row in rows.values():
+        assert float(row["confidence"]) > float(row["threshold"])
+        assert row["discrete"] in MER2023.task.classes
+        thresholds.setdefault(row["discrete"], row["threshold"])
+        assert thresholds[row["discrete"]] == row["threshold"]
+    everything.select.eta = 1.0
+    experiment.select(everything, trained, tmp_path / "fewer.csv")
+    assert rows_of(tmp_path / "fewer.csv").keys() <= rows.keys()
+
+
 def test_two_processes_train_what_one_does(trained, config, tmp_path, command_line):
     workdir = tmp_path / "run"
     with socket.socket() as free:
