@@ -39,18 +39,23 @@ class PoolOptions(NamedTuple):
 
     folder: str  # with audio.npy, text.npy, video.npy: float32 [P, D]
     mu: int
-    device_bytes: int
 
 
 def prepare(
-    clips: int, size: int, hidden: Sequence[int], runs: int, chunk: str, of_pool: PoolOptions | None
+    clips: int,
+    size: int,
+    hidden: Sequence[int],
+    runs: int,
+    chunk: str,
+    device_bytes: int,
+    of_pool: PoolOptions | None,
 ) -> tuple[Plan, list[Chunk]]:
     """The paper's grid over `hidden`, as many repeats as `runs` need, cut down to `runs`."""
     config = config_lib.load_base()
+    config.data.device_bytes = device_bytes
     if of_pool is not None:
         config.semi.method = "fixmatch"
         config.semi.mu = of_pool.mu
-        config.semi.device_bytes = of_pool.device_bytes
     config.model.hidden = tuple(hidden)
     config.train.chunk = chunk
     trials = config_lib.trials(config_lib.check(config))
@@ -136,14 +141,20 @@ def main():
     parser.add_argument("--rounds", type=int, default=3, help="measurements; their median counts")
     parser.add_argument("--pool", help="a folder with audio.npy, text.npy, video.npy")
     parser.add_argument("--mu", type=int, default=7)
-    parser.add_argument("--device_bytes", type=int, default=0, help="a larger pool streams")
+    parser.add_argument("--device_bytes", type=int, default=0, help="what is larger streams")
     arguments = parser.parse_args()
     of_pool = None
     if arguments.pool:
-        of_pool = PoolOptions(arguments.pool, arguments.mu, arguments.device_bytes)
+        of_pool = PoolOptions(arguments.pool, arguments.mu)
     hidden = [int(h) for h in arguments.hidden.split(",")]
     prepared, chunks = prepare(
-        arguments.clips, arguments.size, hidden, arguments.runs, arguments.chunk, of_pool
+        arguments.clips,
+        arguments.size,
+        hidden,
+        arguments.runs,
+        arguments.chunk,
+        arguments.device_bytes,
+        of_pool,
     )
     measured = measure(prepared, chunks, arguments.epochs, arguments.rounds)
     runs = sum(len(chunk.runs) for chunk in chunks)

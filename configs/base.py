@@ -23,6 +23,7 @@ def get_config() -> config_dict.ConfigDict:
     config.data.root = ""  # the folder with the label file and features/
     config.data.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
     config.data.standardise = False  # by column, with each training fold's own mean and deviation
+    config.data.device_bytes = 0  # features beyond it stream from the host; 0: half the memory
     config.data.labelled_fraction = 1.0  # of train, by class; the rest's labels are hidden
     config.data.group_folds = False  # whole videos or dialogues in one fold, where names tell them
     config.data.zero_valence = "positive"  # cmumosi: the class of valence 0; positive, drop
@@ -81,5 +82,4 @@ def semi() -> config_dict.ConfigDict:
     config.weak = grid("noise 0.1")  # the view that gives the target
     config.strong = grid("noise 0.5, feature_dropout 0.3, modality_dropout 0.3")
     config.ema = grid(0.999)  # largest decay of the averaged weights, which are evaluated
-    config.device_bytes = 0  # a pool larger than this is streamed; 0: half of the memory
     return config

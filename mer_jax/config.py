@@ -82,7 +82,7 @@ _RANGES = {
     "semi.eta": _SHARE,
     "semi.top_k": _AT_LEAST_0,
     "semi.ema": (lambda value: 0 <= value < 1, "in [0, 1)"),
-    "semi.device_bytes": _AT_LEAST_0,
+    "data.device_bytes": _AT_LEAST_0,
     "select.eta": _SHARE,
     "evaluate.batch_size": _AT_LEAST_1,
 }

@@ -117,7 +117,9 @@ def cut(groups: Groups, chosen: Sequence[int]) -> list[Chunk]:
 
 def training_samples(train: Split, validation: Split | None) -> Samples:
     """The rows that runs index: train's, then those of a validation split of its own."""
-    splits = [train] if validation is None else [train, validation]
+    if validation is None:
+        return Samples(train.features, train.labels)  # memory-mapped arrays stay so
+    splits = [train, validation]
     return Samples(
         features={
             m: np.concatenate([split.features[m] for split in splits]) for m in train.features
@@ -150,6 +152,7 @@ def make_folds(
     longest = max(len(train) for train, _ in divided.values())
     longest += -longest % config.train.batch_size
     longest_validation = max(len(validation) for _, validation in divided.values())
+    longest_validation += -longest_validation % config.train.batch_size
     folds = {}
     for (repeat, fold), (train, validation) in divided.items():
         scaler = _scaler(samples, train) if config.data.standardise else {}

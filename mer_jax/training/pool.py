@@ -14,6 +14,7 @@ from mer_jax.errors import InputError
 from mer_jax.training import devices
 from mer_jax.training.loop import Fold, Pool, Samples
 from mer_jax.training.plan import Plan
+from mer_jax.training.stream import HostRows
 
 LOG = logging.getLogger("mer_jax")
 
@@ -45,7 +46,8 @@ def find(config: ConfigDict, samples: Samples, unlabelled: Split | None) -> Pool
 class Feed:
     """A plan's samples on this process's devices, with the pool of each epoch.
 
-    A pool that fits `config.semi.device_bytes` stays on the device, as float32 or else as
+    Features larger than `config.data.device_bytes` stay on the host (`stream.HostRows`). A pool
+    that fits it stays on the device, as float32 or else as
     bfloat16; a larger one streams: each epoch gets as many clips as it uses, drawn at random and
     gathered from the (memory-mapped) arrays of the built dataset.
     """
@@ -54,14 +56,23 @@ class Feed:
         self._pool = plan.samples.pool
         self._shard = 0  # clips of an epoch, where the pool streams
         self._seed = plan.config.seed
-        if self._pool is not None:
-            self._choose(plan)
+        limit = plan.config.data.device_bytes or devices.memory_bytes() // 2
+        # Clips whose labels are hidden are rows of train: a shard of it would hold labelled ones.
+        of_train = self._pool is not None and self._pool.features is plan.samples.features
+        if self._pool is not None and not of_train:
+            self._choose(plan, limit)
         resident = plan.samples._replace(pool=None if self._shard else self._pool)
+        size = _bytes(resident.features)
+        if size > limit:
+            LOG.info("features of %.0f MB: every step fetches its rows from the host", size / 1e6)
+            on_host = {m: HostRows(x) for m, x in resident.features.items()}
+            resident = resident._replace(features=on_host)
+            if of_train:
+                resident = resident._replace(pool=resident.pool._replace(features=on_host))
         self._resident = jax.device_put(resident, devices.replicated())
 
-    def _choose(self, plan: Plan) -> None:
-        size = sum(x.nbytes for x in self._pool.features.values())
-        limit = plan.config.semi.device_bytes or devices.memory_bytes() // 2
+    def _choose(self, plan: Plan, limit: int) -> None:
+        size = _bytes(self._pool.features)
         described = f"pool of {self.pool_size} clips, {size / 1e6:.0f} MB"
         if size <= limit:
             LOG.info("%s: stays on the device", described)
@@ -108,6 +119,10 @@ class Feed:
         if not self._shard:
             return fold
         return fold._replace(pool_index=np.arange(self._shard, dtype=np.int32))
+
+
+def _bytes(features: dict[str, np.ndarray]) -> int:
+    return sum(x.nbytes for x in features.values())
 
 
 def _as_bfloat16(x: np.ndarray) -> np.ndarray:

@@ -125,7 +125,7 @@ def of_own_pool(count, **changes):
 
 def test_a_pool_too_large_for_the_device_streams():
     bytes_of_pool = 400 * (6 + 4) * 4
-    grid_plan = of_own_pool(400, semi__device_bytes=bytes_of_pool // 3)
+    grid_plan = of_own_pool(400, data__device_bytes=bytes_of_pool // 3)
     feed = pool.Feed(grid_plan)
     first, second = feed.shard(0), feed.shard(1)
     wanted = 2 * 40  # mu times the padded rows of a fold
@@ -147,7 +147,7 @@ def test_a_pool_too_large_for_the_device_streams():
 def test_a_pool_that_fits_as_bfloat16_stays():
     bytes_of_pool = 400 * (6 + 4) * 4
     whole = of_own_pool(400)
-    halved = of_own_pool(400, semi__device_bytes=bytes_of_pool - 1)
+    halved = of_own_pool(400, data__device_bytes=bytes_of_pool - 1)
     samples = pool.Feed(halved).samples(0)
     assert samples.pool.features["audio"].dtype == jnp.bfloat16
     assert samples.features["audio"].dtype == jnp.float32

@@ -1,0 +1,38 @@
+"""Features that stay on the host: a step fetches the rows of its batch from the built dataset."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jaxtyping import Array, Float, Int
+
+
+@jax.tree_util.register_pytree_node_class
+class HostRows:
+    """An array [N, D] on the host, memory-mapped or not, indexed as one on the device is.
+
+    `rows[index]` inside a compiled program calls back for those rows alone, once for all runs of
+    a chunk. It has no leaves: programs take it as part of their structure, so nothing of it is
+    copied to a device, and one program belongs to one array.
+    """
+
+    def __init__(self, array: np.ndarray):
+        self._array = array
+
+    def tree_flatten(self):
+        """No leaves; itself as structure."""
+        return (), self
+
+    @classmethod
+    def tree_unflatten(cls, rows, _):
+        """The structure is the array."""
+        return rows
+
+    def __getitem__(self, index: Int[Array, "*batch"] | slice) -> Float[Array, "*batch D"]:
+        """The rows as float32; a slice is read at once."""
+        if isinstance(index, slice):
+            return jnp.asarray(self._array[index])
+        shape = jax.ShapeDtypeStruct((*index.shape, self._array.shape[1]), jnp.float32)
+        return jax.pure_callback(self._read, shape, index, vmap_method="broadcast_all")
+
+    def _read(self, index) -> np.ndarray:
+        return np.asarray(self._array[np.asarray(index)], np.float32)
