@@ -75,7 +75,9 @@ def semi() -> config_dict.ConfigDict:
     config.valence_weight = grid(1.0)  # of the valence's part in it; 0: none
     config.warmup = grid(10)  # epochs over which both weights rise from 0; the papers: 0
     config.threshold = grid(0.95)  # tau: fixmatch, flexmatch
-    config.momentum = grid(0.999)  # of the running averages: freematch, softmatch
+    # Of the running averages of freematch and softmatch. The papers: 0.999, over a million steps;
+    # runs here have a few thousand.
+    config.momentum = grid(0.99)
     config.fairness_weight = grid(0.001)  # freematch
     config.eta = grid(0.8)  # pseudo_label: quantile of the correct ones' confidence, by class
     config.top_k = grid(0)  # pseudo_label: as many by class in an epoch instead; 0: quantile
