@@ -412,3 +412,17 @@ def test_a_validation_split_can_be_the_one_fold(tmp_path, root, tfds_dir):
     rows = rows_of(tmp_path / "folds" / "predictions" / "val.csv")
     assert all(row["valence"] == "" for row in rows.values())
     assert results["cross_validation"]["dis"]["mean"] > 0.3
+
+
+def test_a_trial_whose_numbers_go_wrong_is_marked_and_left_out(root, tfds_dir, tmp_path, capsys):
+    changes = {"model__hidden": 8, "train__learning_rate": (1e-2, 1e38), "repeats": 1}
+    experiment.train(config_of(root, tfds_dir, **changes), tmp_path / "run")
+    results = results_of(tmp_path / "run")
+    assert results["best"] == {"train.learning_rate": 1e-2}
+    for run in results["runs"]:
+        wrong = run["hparams"]["train.learning_rate"] == 1e38
+        assert run["status"] == ("failed" if wrong else "ok")
+        assert run["failed_epoch"] == (0 if wrong else None)
+        assert (run["best_epoch"] is None) == wrong
+        assert all((value is None) == wrong for value in run["validation"].values())
+    assert "3 of 6 runs failed and are left out." in capsys.readouterr().out

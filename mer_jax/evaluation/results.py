@@ -113,6 +113,7 @@ def assemble(
                 "fold": outcome.run.fold,
                 "best_epoch": outcome.best_epoch if outcome.best_epoch >= 0 else None,
                 "validation": {n: ensemble.number(v) for n, v in outcome.validation.items()},
+                "failed_epoch": outcome.failed_epoch if outcome.failed_epoch >= 0 else None,
                 "status": OK if outcome.best_epoch >= 0 else FAILED,
             }
             for outcome in outcomes

@@ -55,7 +55,8 @@ def test_without_classes_the_smaller_error_is_better():
 
 def test_a_failed_run_is_left_out_and_marked():
     failed = [
-        outcome(0, 0, 1, np.nan, best_epoch=-1) if i == 1 else o for i, o in enumerate(OUTCOMES)
+        outcome(0, 0, 1, np.nan, best_epoch=-1)._replace(failed_epoch=7) if i == 1 else o
+        for i, o in enumerate(OUTCOMES)
     ]
     found = results_lib.cross_validation(failed, 0, MELD.task)
     np.testing.assert_allclose(found["dis"]["values"], [0.4, 0.4])
@@ -64,6 +65,7 @@ def test_a_failed_run_is_left_out_and_marked():
     results = results_lib.assemble(failed, trials, 1, MELD.task, test)
     assert [run["status"] for run in results["runs"]] == ["ok", "failed"] + ["ok"] * 6
     assert results["runs"][1]["best_epoch"] is None
+    assert [run["failed_epoch"] for run in results["runs"]] == [None, 7] + [None] * 6
     assert results["runs"][1]["validation"] == {"dis": None, "acc": None}
     assert results["best"] == {"train.learning_rate": 0.1}
     assert "1 of 8 runs failed" in report.table(results, synthetic=False)
