@@ -12,7 +12,7 @@ from ml_collections import config_flags
 from mer_jax import config as config_lib
 from mer_jax.errors import InputError
 
-MODES = ("build", "train", "evaluate", "predict", "select")
+MODES = ("build", "train", "evaluate", "compare", "predict", "select")
 _WRONG_INPUT = 2
 _SAVED = config_lib.CONFIGS / "saved.py"
 
@@ -21,7 +21,10 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "DIR: where a run's files lie.")
 _MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
-_LABELS = flags.DEFINE_string("labels", None, "evaluate: labels of test clips, a CSV or an npz.")
+_LABELS = flags.DEFINE_string(
+    "labels", None, "evaluate, compare: labels of test clips, a CSV or an npz."
+)
+_AGAINST = flags.DEFINE_string("against", None, "compare: the DIR of the other run.")
 _OUT = flags.DEFINE_string("out", None, "predict, select: the CSV to write; default in DIR.")
 _COORDINATOR = flags.DEFINE_string(
     "coordinator", None, "train in several processes: HOST:PORT of the first, or auto (clusters)."
@@ -50,13 +53,16 @@ class Arguments:
         self.mode = _MODE.value
         if not _WORKDIR.value and self.mode != "build":
             raise InputError(f"--mode={self.mode} needs --workdir=DIR")
-        if _LABELS.value and self.mode != "evaluate":
-            raise InputError("--labels goes with --mode=evaluate")
+        if _LABELS.value and self.mode not in ("evaluate", "compare"):
+            raise InputError("--labels goes with --mode=evaluate or --mode=compare")
+        if bool(_AGAINST.value) != (self.mode == "compare"):
+            raise InputError("--mode=compare and --against=DIR go together")
         if _OUT.value and self.mode not in ("predict", "select"):
             raise InputError("--out goes with --mode=predict or --mode=select")
         self.processes = _processes(self.mode)
         self.workdir = pathlib.Path(_WORKDIR.value or ".")
         self.labels = pathlib.Path(_LABELS.value) if _LABELS.value else None
+        self.against = pathlib.Path(_AGAINST.value) if _AGAINST.value else None
         self.out = pathlib.Path(_OUT.value) if _OUT.value else self.workdir / f"{self.mode}.csv"
 
 

@@ -1,4 +1,4 @@
-"""The modes (build, train, evaluate, predict, select), each from a checked config and a workdir."""
+"""The modes of the command line, each from a checked config and a workdir."""
 
 import importlib.metadata
 import logging
@@ -16,7 +16,7 @@ from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.corpus import Corpus, Split
 from mer_jax.data.registry import SYNTHETIC, TRAIN, UNLABELLED, VALIDATION, corpus_info
 from mer_jax.errors import InputError
-from mer_jax.evaluation import ensemble, report, selection, submission
+from mer_jax.evaluation import bootstrap, ensemble, report, selection, submission
 from mer_jax.evaluation import results as results_lib
 from mer_jax.training import devices, grid, loop, measure, pool
 from mer_jax.training import plan as plan_lib
@@ -26,6 +26,7 @@ from mer_jax.training.plan import Chunk, Plan
 LOG = logging.getLogger("mer_jax")
 CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.json"
+COMPARISON_FILE = "compare.json"
 # What continuing and predicting rely on in config.json.
 _RECORD = {"config": dict, "chunk": [int], "dataset": {str: str}, "sizes": {str: int}}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets")
@@ -130,7 +131,7 @@ def _finish(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path
         sizes=prepared.record["sizes"],
         batch_size=config.evaluate.batch_size,
     )
-    test = _test(model, _test_splits(config, corpus), workdir)
+    test = _test(model, _test_splits(config, corpus), config, workdir)
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
     files.write_json(workdir / RESULTS_FILE, results)
     checkpoints.drop_progress()
@@ -139,9 +140,24 @@ def _finish(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path
 def evaluate(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None) -> None:
     """Predicts and scores the test splits anew, with the labels of a file where one is given.
 
-    Rewrites the predictions and the parts `test` and `ensemble` of results.json.
+    Rewrites the predictions and the parts `test`, `ensemble` and `interval` of results.json.
     """
     results, model = _restore(config, workdir)
+    _, splits = _labelled_splits(config, workdir, labels)
+    scored = _test(model, splits, config, workdir)
+    for part, blocks in scored.items():  # what an earlier file's labels gave stays
+        for name, scores in blocks.items():
+            if all(value is None for value in scores.values()):
+                blocks[name] = results.get(part, {}).get(name, scores)
+    results = {**results, **scored}
+    files.write_json(workdir / RESULTS_FILE, results)
+    _show(results, config, workdir)
+
+
+def _labelled_splits(
+    config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None
+) -> tuple[Corpus, dict[str, Split]]:
+    """The corpus and its test splits, with the labels of a file where one is given."""
     corpus = corpus_lib.load(config)
     splits = _test_splits(config, corpus)
     if not splits:
@@ -151,14 +167,35 @@ def evaluate(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | N
         )
     if labels is not None:
         splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)
-    scored = _test(model, splits, workdir)
-    for part, blocks in scored.items():  # what an earlier file's labels gave stays
-        for name, scores in blocks.items():
-            if all(value is None for value in scores.values()):
-                blocks[name] = results[part].get(name, scores)
-    results = {**results, **scored}
-    files.write_json(workdir / RESULTS_FILE, results)
-    _show(results, config, workdir)
+    return corpus, splits
+
+
+def compare(
+    config: ConfigDict, workdir: pathlib.Path, against: pathlib.Path, labels: pathlib.Path | None
+) -> None:
+    """The paired bootstrap of two runs' written predictions: a table, and compare.json."""
+    resamples = config.evaluate.bootstrap
+    if not resamples:
+        raise InputError("--mode=compare needs config.evaluate.bootstrap above 0")
+    corpus, splits = _labelled_splits(config, workdir, labels)
+    found = {}
+    for name, split in splits.items():
+        if split.labels.emotion_mask.any() or split.labels.valence_mask.any():
+            pair = [
+                submission.read(
+                    folder / "predictions" / f"{name}.csv", split.names.tolist(), corpus.task
+                )
+                for folder in (workdir, against)
+            ]
+            found[name] = bootstrap.compare(
+                corpus.task, *pair, split.labels, resamples, config.seed
+            )
+    if not found:
+        raise InputError("no test clip has a label to compare by: give them with --labels=FILE")
+    content = {"against": str(against), "resamples": resamples, "splits": found}
+    files.write_json(workdir / COMPARISON_FILE, content)
+    print(report.comparison(content))
+    print(f"Comparison: {workdir / COMPARISON_FILE}")
 
 
 def predict(config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path) -> None:
@@ -252,7 +289,9 @@ def _test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
     return corpus.test_splits(without=None if config.folds else VALIDATION)
 
 
-def _test(model: _Model, splits: dict[str, Split], workdir: pathlib.Path) -> dict[str, Any]:
+def _test(
+    model: _Model, splits: dict[str, Split], config: ConfigDict, workdir: pathlib.Path
+) -> dict[str, Any]:
     """Predicts `splits`, writes their CSV files, and gives their scores."""
     task = model.static.task
     predictions = {}
@@ -260,7 +299,9 @@ def _test(model: _Model, splits: dict[str, Split], workdir: pathlib.Path) -> dic
         predictions[name] = _predict(model, split.features)
         together = ensemble.average(predictions[name])
         submission.write(workdir / "predictions" / f"{name}.csv", split.names, together, task)
-    return results_lib.test_scores(task, predictions, splits, model.kept["repeat"])
+    return results_lib.test_scores(
+        task, predictions, splits, model.kept["repeat"], config.evaluate.bootstrap, config.seed
+    )
 
 
 def _predict(model: _Model, features: dict[str, np.ndarray]) -> ensemble.Predictions:

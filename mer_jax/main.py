@@ -18,6 +18,10 @@ def main(arguments: command_line.Arguments) -> None:
             experiment.train(arguments.config, arguments.workdir)
         case "evaluate":
             experiment.evaluate(arguments.config, arguments.workdir, arguments.labels)
+        case "compare":
+            experiment.compare(
+                arguments.config, arguments.workdir, arguments.against, arguments.labels
+            )
         case "predict":
             experiment.predict(arguments.config, arguments.workdir, arguments.out)
         case "select":

@@ -16,6 +16,7 @@ from mer_jax import config as config_lib
 from mer_jax import experiment
 from mer_jax.data import synthetic
 from mer_jax.data.registry import MER2023
+from mer_jax.errors import InputError
 from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
 from tests.configs import changed
@@ -426,3 +427,42 @@ def test_a_trial_whose_numbers_go_wrong_is_marked_and_left_out(root, tfds_dir, t
         assert (run["best_epoch"] is None) == wrong
         assert all((value is None) == wrong for value in run["validation"].values())
     assert "3 of 6 runs failed and are left out." in capsys.readouterr().out
+
+
+def test_scores_have_intervals_and_runs_are_compared(
+    trained, config, root, tfds_dir, tmp_path, capsys
+):
+    for split in SPLITS:
+        score = results_of(trained)["ensemble"][split]["dis"]
+        low, high = results_of(trained)["interval"][split]["dis"]
+        assert low < score < high
+    workdir, other = tmp_path / "copy", tmp_path / "other"
+    shutil.copytree(trained, workdir)
+    shutil.copytree(trained, other)
+    without = config_of(root, tfds_dir, evaluate__bootstrap=0)
+    experiment.evaluate(without, workdir, None)
+    assert results_of(workdir)["interval"] == {}
+    with pytest.raises(InputError, match="bootstrap above 0"):
+        experiment.compare(without, workdir, other, None)
+
+    path = other / "predictions" / "mer_multi.csv"
+    path.write_text(re.sub(",[a-z]+,", ",happy,", path.read_text().replace("discrete", "DISCRETE"))
+                    .replace("DISCRETE", "discrete"))  # fmt: skip
+    capsys.readouterr()
+    experiment.compare(config, workdir, other, None)
+    found = json.loads((workdir / "compare.json").read_text())["splits"]
+    labels = true_labels(root)["mer_multi"]
+    ours = scores_of(rows_of(workdir / "predictions" / "mer_multi.csv"), labels)
+    theirs = scores_of(rows_of(path), labels)
+    assert found["mer_multi"]["dis"]["difference"] == pytest.approx(
+        ours["dis"] - theirs["dis"], abs=1e-6
+    )
+    assert found["mer_noise"]["com"] == {
+        "difference": 0, "interval": [0, 0], "not_better": 1
+    }  # fmt: skip
+    assert found["mer_semi"]["dim"] is None
+    assert "not better" in capsys.readouterr().out
+
+    path.write_text(path.read_text().rpartition("\n")[0].rpartition("\n")[0] + "\n")
+    with pytest.raises(InputError, match="only the same clips can be compared"):
+        experiment.compare(config, workdir, other, None)

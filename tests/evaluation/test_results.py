@@ -91,6 +91,7 @@ def test_test_scores_are_of_each_repeats_ensemble_and_of_all():
     assert found == {
         "test": {"test": {"dis": None, "acc": None}},
         "ensemble": {"test": {"dis": None, "acc": None}},
+        "interval": {},
     }
 
 
@@ -116,6 +117,11 @@ def test_the_table_has_the_papers_form():
     assert lines[3] == ["mer_multi", "77.57±0.40", "0.88±0.01", "0.56±0.00", "78.00±1.00"]
     assert lines[4] == ["mer_semi", "86.40", "-", "-", "-"]
     assert "model.hidden 256" in text
+    results["interval"] = {"mer_multi": {**dict.fromkeys(("acc", "dim", "com")),
+                                         "dis": [0.75, 0.801]}}  # fmt: skip
+    with_intervals = report.table(results, synthetic=True).splitlines()
+    assert with_intervals[4].split() == ["95", "%", "[75.00,", "80.10]", "-", "-", "-"]
+    assert with_intervals[5].split()[0] == "mer_semi"
     assert report.SYNTHETIC_NOTICE in text
     assert report.SYNTHETIC_NOTICE not in report.table(results, synthetic=False)
     assert MER2023.task.selection == "com"
