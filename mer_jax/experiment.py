@@ -1,6 +1,8 @@
 """The modes of the command line, each from a checked config and a workdir."""
 
+import contextlib
 import importlib.metadata
+import json
 import logging
 import pathlib
 import subprocess
@@ -10,7 +12,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax import files
+from mer_jax import files, lock, termination
 from mer_jax.config import HParams, Static
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.corpus import Corpus, Split
@@ -57,14 +59,21 @@ class _Prepared(NamedTuple):
     record: dict[str, Any]  # the content of config.json
 
 
-def train(config: ConfigDict, workdir: pathlib.Path) -> None:
+def train(config: ConfigDict, workdir: pathlib.Path, repeated: pathlib.Path | None = None) -> None:
     """Cross-validates the grid, keeps the best trial, predicts and scores the test splits.
 
     Started again in its workdir it continues where it was, or says that it is done. Of several
-    processes each trains its share of the chunks; the first writes all else.
+    processes each trains its share of the chunks; the first writes all else. `repeated` is the
+    config.json of an earlier run, whose chunk widths a new workdir takes over: they decide bits.
+    Raises Terminated where SIGTERM came, with what was trained saved.
     """
+    with contextlib.ExitStack() as until_trained:
+        _train(config, workdir, repeated, until_trained)
+
+
+def _train(config, workdir, repeated, until_trained) -> None:
     with devices.first_before_others("prepared"):
-        prepared = _prepare(config, workdir)
+        prepared = _prepare(config, workdir, repeated, until_trained)
     checkpoints = Checkpoints(workdir)
     trained = _is_trained(prepared, checkpoints, workdir)
     if trained:
@@ -75,7 +84,8 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
             sum(len(chunk.runs) for chunk in prepared.chunks), len(prepared.plan.trials),
             config.repeats, max(config.folds, 1), len(prepared.chunks),
         )  # fmt: skip
-        grid.train(prepared.plan, prepared.chunks, checkpoints)
+        with termination.asked_for() as ending:
+            grid.train(prepared.plan, prepared.chunks, checkpoints, ending)
     devices.wait_for_all("trained")
     with devices.first_before_others("finished"):
         if devices.is_first():
@@ -85,8 +95,13 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
             _show(files.read_json(workdir / RESULTS_FILE, form), config, workdir)
 
 
-def _prepare(config: ConfigDict, workdir: pathlib.Path) -> _Prepared:
-    """The grid and its data; writes config.json where the workdir has none."""
+def _prepare(
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    repeated: pathlib.Path | None,
+    until_trained: contextlib.ExitStack,
+) -> _Prepared:
+    """The grid and its data; locks the workdir and writes config.json where it has none."""
     info = corpus_info(config.data.corpus)
     modalities = tuple(corpus_lib.modalities(config))
     trials = config_lib.trials(config)
@@ -96,7 +111,11 @@ def _prepare(config: ConfigDict, workdir: pathlib.Path) -> _Prepared:
     corpus = corpus_lib.load(config)
     grid_plan = Plan(config, trials, *_divide(config, corpus))
     groups = plan_lib.group(config, trials, modalities, corpus.task)
-    record = _record(grid_plan, corpus, groups, workdir)
+    if devices.is_first():  # one lock for all processes of a training: they share the workdir
+        # Not sooner: wrong input leaves no workdir behind. What stood there may have changed since.
+        until_trained.enter_context(lock.held(workdir))
+        _check_same_config(config, workdir)
+    record = _record(grid_plan, corpus, groups, workdir, repeated)
     chunks = plan_lib.cut(groups, record["chunk"])
     if not (workdir / CONFIG_FILE).is_file():
         files.write_json(workdir / CONFIG_FILE, record)
@@ -368,7 +387,11 @@ def _check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
 
 
 def _record(
-    grid_plan: Plan, corpus: Corpus, groups: plan_lib.Groups, workdir: pathlib.Path
+    grid_plan: Plan,
+    corpus: Corpus,
+    groups: plan_lib.Groups,
+    workdir: pathlib.Path,
+    repeated: pathlib.Path | None,
 ) -> dict[str, Any]:
     """The content of config.json: as it stands there, or made for a workdir that has none."""
     path = workdir / CONFIG_FILE
@@ -381,24 +404,54 @@ def _record(
             )
         if record["sizes"] != sizes:
             raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")
-        if len(record["chunk"]) != len(groups) or any(width < 1 for width in record["chunk"]):
-            raise InputError(
-                f"{path}: chunk is {record['chunk']}, not a width of 1 or more for each of the "
-                f"{len(groups)} groups of runs; use another --workdir"
-            )
+        _check_widths(record["chunk"], groups, path, "use another --workdir")
         return record
-    config = grid_plan.config
-    widths = plan_lib.widths(config, groups, sizes)
-    if config.train.chunk == "measure":
-        widths = measure.widths(grid_plan, groups, widths)
-    return {
-        "config": config.to_dict(),
-        "chunk": widths,  # of each group of runs, in order
+    record = {
+        "config": grid_plan.config.to_dict(),
+        "chunk": [],  # of each group of runs, in order
         "dataset": corpus.fingerprint,
         "sizes": sizes,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "commit": _commit(),
+        "device": devices.description(),
     }
+    if repeated is None:
+        record["chunk"] = _widths(grid_plan, groups, sizes)
+    else:
+        record["chunk"] = _repeated_widths(record, groups, repeated)
+    return record
+
+
+def _widths(grid_plan: Plan, groups: plan_lib.Groups, sizes: dict[str, int]) -> list[int]:
+    widths = plan_lib.widths(grid_plan.config, groups, sizes)
+    if grid_plan.config.train.chunk == "measure":
+        return measure.widths(grid_plan, groups, widths)
+    return widths
+
+
+def _repeated_widths(
+    record: dict[str, Any], groups: plan_lib.Groups, repeated: pathlib.Path
+) -> list[int]:
+    """The widths that an earlier run recorded. Says what else differs and may change bits."""
+    theirs = files.read_json(repeated, _RECORD)
+    _check_widths(theirs["chunk"], groups, repeated, "this configuration is not a repetition of it")
+    for key in ("config", "dataset", "sizes", "versions", "commit", "device"):
+        # As it would be read back: JSON has no tuples.
+        if theirs.get(key) != json.loads(json.dumps(record[key])):
+            LOG.warning(
+                "%s: its %s is not this run's, so the results may differ from its", repeated, key
+            )
+    return theirs["chunk"]
+
+
+def _check_widths(
+    widths: list[int], groups: plan_lib.Groups, path: pathlib.Path, advice: str
+) -> None:
+    if len(widths) != len(groups) or any(width < 1 for width in widths):
+        raise InputError(
+            f"{path}: chunk is {widths}, not a width of 1 or more for each of the "
+            f"{len(groups)} groups of runs; {advice}"
+        )
 
 
 def _commit() -> str | None:

@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,7 +14,7 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import config as config_lib
-from mer_jax import experiment
+from mer_jax import experiment, lock
 from mer_jax.data import synthetic
 from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
@@ -466,3 +467,59 @@ def test_scores_have_intervals_and_runs_are_compared(
     path.write_text(path.read_text().rpartition("\n")[0].rpartition("\n")[0] + "\n")
     with pytest.raises(InputError, match="only the same clips can be compared"):
         experiment.compare(config, workdir, other, None)
+
+
+def test_a_run_is_repeated_from_its_config_json(trained, tmp_path, command_line):
+    """At the recorded widths: the rule would take others here."""
+    record = json.loads((trained / "config.json").read_text())
+    assert record["device"] == {"kind": "cpu", "backend": "cpu", "count": 1}
+    record["config"]["train"]["chunk"] = "auto"
+    (tmp_path / "old.json").write_text(json.dumps(record))
+    workdir = tmp_path / "new"
+    done = command_line(f"--config_json={tmp_path / 'old.json'}", f"--workdir={workdir}")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((workdir / "config.json").read_text()) == record
+    assert "may differ" not in done.stderr
+    assert_same_files(trained, workdir)
+
+
+def test_a_repetition_says_what_differs(trained, root, tfds_dir, tmp_path, caplog):
+    record = json.loads((trained / "config.json").read_text())
+    record["versions"]["jax"] = "0.0.1"
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps(record))
+    with pytest.raises(InputError, match="for each of the 1 groups"):
+        experiment.train(config_of(root, tfds_dir, model__hidden=8), tmp_path / "a", old)
+    small = {"model__hidden": 8, "train__learning_rate": 1e-2, "repeats": 1}
+    record["chunk"] = [2]
+    old.write_text(json.dumps(record))
+    experiment.train(config_of(root, tfds_dir, **small), tmp_path / "b", old)
+    assert json.loads((tmp_path / "b" / "config.json").read_text())["chunk"] == [2]
+    told = [word for word in ("config", "dataset", "versions") if f"its {word} is" in caplog.text]
+    assert told == ["config", "versions"]
+
+
+def test_two_trainings_do_not_share_a_workdir(config, tmp_path):
+    with lock.held(tmp_path / "run"), pytest.raises(InputError, match="trains in it"):
+        experiment.train(config, tmp_path / "run")
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_sigterm_saves_and_the_run_ends_with_the_same_bits(
+    trained, config, tmp_path, start_command_line, command_line
+):
+    workdir = tmp_path / "run"
+    base = f"--config={config_lib.CONFIGS / 'base.py'}"
+    arguments = (base, f"--workdir={workdir}", *flags_of(config))
+    with start_command_line(*arguments) as process:
+        log = next(line for line in process.stderr if "chunk 1/" in line)
+        process.send_signal(signal.SIGTERM)
+        log += process.stderr.read()
+    assert process.returncode == 128 + signal.SIGTERM, log
+    assert "mer_jax: terminated; " in log
+    left = [path.name for path in (workdir / "checkpoints").rglob("*.msgpack")]
+    assert left, "something is saved, though no checkpoint was due"
+    assert not (workdir / "results.json").exists()
+    again = command_line(f"--workdir={workdir}")
+    assert again.returncode == 0, again.stderr
+    assert_same_files(trained, workdir)

@@ -13,6 +13,7 @@ import numpy as np
 from mer_jax import metrics
 from mer_jax.config import HParams, hparams_of
 from mer_jax.errors import InputError
+from mer_jax.termination import Terminated
 from mer_jax.training import devices, loop
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.loop import RunState
@@ -34,19 +35,27 @@ class Outcome(NamedTuple):
     failed_epoch: int = -1  # whose loss or gradient was not finite; -1: none
 
 
-def train(plan: Plan, chunks: Sequence[Chunk], checkpoints: Checkpoints) -> None:
+def train(
+    plan: Plan,
+    chunks: Sequence[Chunk],
+    checkpoints: Checkpoints,
+    ending: Callable[[], bool] = lambda: False,
+) -> None:
     """Trains this process's share of the chunks, those that are finished left out.
 
-    Every process takes each n-th chunk, trains it on devices of its own, and saves it.
+    Every process takes each n-th chunk, trains it on devices of its own, and saves it. Raises
+    Terminated after a segment in which `ending` has become True, with what was done saved.
     """
     feed = Feed(plan)
     for number, chunk in enumerate(chunks):
         mine = number % jax.process_count() == jax.process_index()
         if mine and not checkpoints.has_chunk(number):
             title = f"chunk {number + 1}/{len(chunks)} ({len(chunk.runs)} runs)"
-            state = _train_chunk(plan, feed, chunk, number, title, checkpoints)
+            state = _train_chunk(plan, feed, chunk, number, title, checkpoints, ending)
             scalers = [plan.folds[run.repeat, run.fold].scaler for run in chunk.padded]
             checkpoints.save_chunk(number, _finished(state, scalers))
+        if ending():
+            raise Terminated(f"terminated; {number + 1} of {len(chunks)} chunks are done")
 
 
 def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
@@ -73,7 +82,7 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
     return advance, program.init(hparams, feed.samples(0), keys)
 
 
-def _train_chunk(plan, feed, chunk, number, title, checkpoints) -> RunState:
+def _train_chunk(plan, feed, chunk, number, title, checkpoints, ending) -> RunState:
     advance, state = start(plan, feed, chunk)
     epochs, epoch = plan.config.train.epochs, 0
     own = np.arange(len(chunk.runs))  # copies are not saved: other devices need another number
@@ -94,9 +103,14 @@ def _train_chunk(plan, feed, chunk, number, title, checkpoints) -> RunState:
         stopped = np.asarray(state.failed)[own]
         if (stopped >= first).any():
             LOG.warning("%s: numbers of %d runs went wrong", title, (stopped >= 0).sum())
-        if epoch < epochs and time.monotonic() - saved >= plan.config.train.checkpoint_seconds:
+        if epoch == epochs:
+            break
+        asked = ending()
+        if asked or time.monotonic() - saved >= plan.config.train.checkpoint_seconds:
             checkpoints.save_progress(number, epoch, _rows(state, own))
             saved = time.monotonic()
+        if asked:
+            raise Terminated(f"terminated; {title} is saved after epoch {epoch}")
     return state
 
 
