@@ -62,6 +62,7 @@ def get_config() -> config_dict.ConfigDict:
 
     config.evaluate = config_dict.ConfigDict()
     config.evaluate.batch_size = 4096  # clips predicted at once
+    config.evaluate.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
     return config
 
 

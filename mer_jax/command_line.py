@@ -10,9 +10,10 @@ from absl import logging as absl_logging
 from ml_collections import config_flags
 
 from mer_jax import config as config_lib
+from mer_jax import termination
 from mer_jax.errors import InputError
 
-MODES = ("build", "train", "evaluate", "predict", "select")
+MODES = ("build", "train", "evaluate", "compare", "predict", "select")
 _WRONG_INPUT = 2
 _SAVED = config_lib.CONFIGS / "saved.py"
 
@@ -21,7 +22,13 @@ _CONFIG = config_flags.DEFINE_config_file(
 )
 _WORKDIR = flags.DEFINE_string("workdir", None, "DIR: where a run's files lie.")
 _MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
-_LABELS = flags.DEFINE_string("labels", None, "evaluate: labels of test clips, a CSV or an npz.")
+_LABELS = flags.DEFINE_string(
+    "labels", None, "evaluate, compare: labels of test clips, a CSV or an npz."
+)
+_AGAINST = flags.DEFINE_string("against", None, "compare: the DIR of the other run.")
+_CONFIG_JSON = flags.DEFINE_string(
+    "config_json", None, "train: a run's config.json, to be repeated in another --workdir."
+)
 _OUT = flags.DEFINE_string("out", None, "predict, select: the CSV to write; default in DIR.")
 _COORDINATOR = flags.DEFINE_string(
     "coordinator", None, "train in several processes: HOST:PORT of the first, or auto (clusters)."
@@ -50,13 +57,19 @@ class Arguments:
         self.mode = _MODE.value
         if not _WORKDIR.value and self.mode != "build":
             raise InputError(f"--mode={self.mode} needs --workdir=DIR")
-        if _LABELS.value and self.mode != "evaluate":
-            raise InputError("--labels goes with --mode=evaluate")
+        if _LABELS.value and self.mode not in ("evaluate", "compare"):
+            raise InputError("--labels goes with --mode=evaluate or --mode=compare")
+        if bool(_AGAINST.value) != (self.mode == "compare"):
+            raise InputError("--mode=compare and --against=DIR go together")
+        if _CONFIG_JSON.value and self.mode != "train":
+            raise InputError("--config_json goes with --mode=train")
         if _OUT.value and self.mode not in ("predict", "select"):
             raise InputError("--out goes with --mode=predict or --mode=select")
         self.processes = _processes(self.mode)
         self.workdir = pathlib.Path(_WORKDIR.value or ".")
+        self.repeated = pathlib.Path(_CONFIG_JSON.value) if _CONFIG_JSON.value else None
         self.labels = pathlib.Path(_LABELS.value) if _LABELS.value else None
+        self.against = pathlib.Path(_AGAINST.value) if _AGAINST.value else None
         self.out = pathlib.Path(_OUT.value) if _OUT.value else self.workdir / f"{self.mode}.csv"
 
 
@@ -109,6 +122,9 @@ def _guarded(call):
         return call()
     except InputError as error:
         _refuse(str(error))
+    except termination.Terminated as ended:
+        print(f"mer_jax: {ended}", file=sys.stderr)
+        sys.exit(termination.STATUS)
     except OSError as error:  # a path that is a file, a folder without permission, a full disk
         _refuse(f"{error.filename or 'input or output'}: {error.strerror or error}")
 
@@ -146,7 +162,12 @@ def _parse_or_raise(argv: list[str]) -> list[str]:
 
 
 def _with_saved_config(argv: list[str]) -> list[str]:
-    """Lets DIR/config.json be the base where no --config is given."""
+    """Lets --config_json, or else DIR/config.json, be the base where no --config is given."""
+    repeated = _value_of(argv, "config_json")
+    if repeated is not None:
+        if _value_of(argv, "config") is not None:
+            raise InputError("--config_json takes no --config: it repeats a run's own")
+        return [argv[0], f"--config={_SAVED}:{repeated}", *argv[1:]]
     workdir = _value_of(argv, "workdir")
     if _value_of(argv, "config") is not None or workdir is None:
         return argv

@@ -85,6 +85,7 @@ _RANGES = {
     "data.device_bytes": _AT_LEAST_0,
     "select.eta": _SHARE,
     "evaluate.batch_size": _AT_LEAST_1,
+    "evaluate.bootstrap": _AT_LEAST_0,
 }
 _CHOICES = {
     "data.corpus": tuple(CORPORA),

@@ -1,6 +1,8 @@
-"""The modes (build, train, evaluate, predict, select), each from a checked config and a workdir."""
+"""The modes of the command line, each from a checked config and a workdir."""
 
+import contextlib
 import importlib.metadata
+import json
 import logging
 import pathlib
 import subprocess
@@ -10,13 +12,13 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax import files
+from mer_jax import files, lock, termination
 from mer_jax.config import HParams, Static
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.corpus import Corpus, Split
 from mer_jax.data.registry import SYNTHETIC, TRAIN, UNLABELLED, VALIDATION, corpus_info
 from mer_jax.errors import InputError
-from mer_jax.evaluation import ensemble, history, report, selection, submission
+from mer_jax.evaluation import bootstrap, ensemble, history, report, selection, submission
 from mer_jax.evaluation import results as results_lib
 from mer_jax.training import devices, grid, loop, measure, pool
 from mer_jax.training import plan as plan_lib
@@ -26,6 +28,7 @@ from mer_jax.training.plan import Chunk, Plan
 LOG = logging.getLogger("mer_jax")
 CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.json"
+COMPARISON_FILE = "compare.json"
 # What continuing and predicting rely on in config.json.
 _RECORD = {"config": dict, "chunk": [int], "dataset": {str: str}, "sizes": {str: int}}
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets")
@@ -56,14 +59,21 @@ class _Prepared(NamedTuple):
     record: dict[str, Any]  # the content of config.json
 
 
-def train(config: ConfigDict, workdir: pathlib.Path) -> None:
+def train(config: ConfigDict, workdir: pathlib.Path, repeated: pathlib.Path | None = None) -> None:
     """Cross-validates the grid, keeps the best trial, predicts and scores the test splits.
 
     Started again in its workdir it continues where it was, or says that it is done. Of several
-    processes each trains its share of the chunks; the first writes all else.
+    processes each trains its share of the chunks; the first writes all else. `repeated` is the
+    config.json of an earlier run, whose chunk widths a new workdir takes over: they decide bits.
+    Raises Terminated where SIGTERM came, with what was trained saved.
     """
+    with contextlib.ExitStack() as until_trained:
+        _train(config, workdir, repeated, until_trained)
+
+
+def _train(config, workdir, repeated, until_trained) -> None:
     with devices.first_before_others("prepared"):
-        prepared = _prepare(config, workdir)
+        prepared = _prepare(config, workdir, repeated, until_trained)
     checkpoints = Checkpoints(workdir)
     trained = _is_trained(prepared, checkpoints, workdir)
     if trained:
@@ -74,7 +84,8 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
             sum(len(chunk.runs) for chunk in prepared.chunks), len(prepared.plan.trials),
             config.repeats, max(config.folds, 1), len(prepared.chunks),
         )  # fmt: skip
-        grid.train(prepared.plan, prepared.chunks, checkpoints)
+        with termination.asked_for() as ending:
+            grid.train(prepared.plan, prepared.chunks, checkpoints, ending)
     devices.wait_for_all("trained")
     with devices.first_before_others("finished"):
         if devices.is_first():
@@ -84,8 +95,13 @@ def train(config: ConfigDict, workdir: pathlib.Path) -> None:
             _show(files.read_json(workdir / RESULTS_FILE, form), config, workdir)
 
 
-def _prepare(config: ConfigDict, workdir: pathlib.Path) -> _Prepared:
-    """The grid and its data; writes config.json where the workdir has none."""
+def _prepare(
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    repeated: pathlib.Path | None,
+    until_trained: contextlib.ExitStack,
+) -> _Prepared:
+    """The grid and its data; locks the workdir and writes config.json where it has none."""
     info = corpus_info(config.data.corpus)
     modalities = tuple(corpus_lib.modalities(config))
     trials = config_lib.trials(config)
@@ -95,7 +111,11 @@ def _prepare(config: ConfigDict, workdir: pathlib.Path) -> _Prepared:
     corpus = corpus_lib.load(config)
     grid_plan = Plan(config, trials, *_divide(config, corpus))
     groups = plan_lib.group(config, trials, modalities, corpus.task)
-    record = _record(grid_plan, corpus, groups, workdir)
+    if devices.is_first():  # one lock for all processes of a training: they share the workdir
+        # Not sooner: wrong input leaves no workdir behind. What stood there may have changed since.
+        until_trained.enter_context(lock.held(workdir))
+        _check_same_config(config, workdir)
+    record = _record(grid_plan, corpus, groups, workdir, repeated)
     chunks = plan_lib.cut(groups, record["chunk"])
     if not (workdir / CONFIG_FILE).is_file():
         files.write_json(workdir / CONFIG_FILE, record)
@@ -132,7 +152,7 @@ def _finish(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path
     )
     history.write(workdir / "history.csv", kept, corpus.task)
     history.draw_pool(workdir / "figures" / "pool.png", kept, corpus.task)
-    test = _test(model, _test_splits(config, corpus), workdir)
+    test = _test(model, _test_splits(config, corpus), config, workdir)
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
     files.write_json(workdir / RESULTS_FILE, results)
     checkpoints.drop_progress()
@@ -141,9 +161,24 @@ def _finish(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path
 def evaluate(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None) -> None:
     """Predicts and scores the test splits anew, with the labels of a file where one is given.
 
-    Rewrites the predictions and the parts `test` and `ensemble` of results.json.
+    Rewrites the predictions and the parts `test`, `ensemble` and `interval` of results.json.
     """
     results, model = _restore(config, workdir)
+    _, splits = _labelled_splits(config, workdir, labels)
+    scored = _test(model, splits, config, workdir)
+    for part, blocks in scored.items():  # what an earlier file's labels gave stays
+        for name, scores in blocks.items():
+            if all(value is None for value in scores.values()):
+                blocks[name] = results.get(part, {}).get(name, scores)
+    results = {**results, **scored}
+    files.write_json(workdir / RESULTS_FILE, results)
+    _show(results, config, workdir)
+
+
+def _labelled_splits(
+    config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None
+) -> tuple[Corpus, dict[str, Split]]:
+    """The corpus and its test splits, with the labels of a file where one is given."""
     corpus = corpus_lib.load(config)
     splits = _test_splits(config, corpus)
     if not splits:
@@ -153,14 +188,35 @@ def evaluate(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | N
         )
     if labels is not None:
         splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)
-    scored = _test(model, splits, workdir)
-    for part, blocks in scored.items():  # what an earlier file's labels gave stays
-        for name, scores in blocks.items():
-            if all(value is None for value in scores.values()):
-                blocks[name] = results[part].get(name, scores)
-    results = {**results, **scored}
-    files.write_json(workdir / RESULTS_FILE, results)
-    _show(results, config, workdir)
+    return corpus, splits
+
+
+def compare(
+    config: ConfigDict, workdir: pathlib.Path, against: pathlib.Path, labels: pathlib.Path | None
+) -> None:
+    """The paired bootstrap of two runs' written predictions: a table, and compare.json."""
+    resamples = config.evaluate.bootstrap
+    if not resamples:
+        raise InputError("--mode=compare needs config.evaluate.bootstrap above 0")
+    corpus, splits = _labelled_splits(config, workdir, labels)
+    found = {}
+    for name, split in splits.items():
+        if split.labels.emotion_mask.any() or split.labels.valence_mask.any():
+            pair = [
+                submission.read(
+                    folder / "predictions" / f"{name}.csv", split.names.tolist(), corpus.task
+                )
+                for folder in (workdir, against)
+            ]
+            found[name] = bootstrap.compare(
+                corpus.task, *pair, split.labels, resamples, config.seed
+            )
+    if not found:
+        raise InputError("no test clip has a label to compare by: give them with --labels=FILE")
+    content = {"against": str(against), "resamples": resamples, "splits": found}
+    files.write_json(workdir / COMPARISON_FILE, content)
+    print(report.comparison(content))
+    print(f"Comparison: {workdir / COMPARISON_FILE}")
 
 
 def predict(config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path) -> None:
@@ -254,7 +310,9 @@ def _test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
     return corpus.test_splits(without=None if config.folds else VALIDATION)
 
 
-def _test(model: _Model, splits: dict[str, Split], workdir: pathlib.Path) -> dict[str, Any]:
+def _test(
+    model: _Model, splits: dict[str, Split], config: ConfigDict, workdir: pathlib.Path
+) -> dict[str, Any]:
     """Predicts `splits`, writes their CSV files, and gives their scores."""
     task = model.static.task
     predictions = {}
@@ -262,7 +320,9 @@ def _test(model: _Model, splits: dict[str, Split], workdir: pathlib.Path) -> dic
         predictions[name] = _predict(model, split.features)
         together = ensemble.average(predictions[name])
         submission.write(workdir / "predictions" / f"{name}.csv", split.names, together, task)
-    return results_lib.test_scores(task, predictions, splits, model.kept["repeat"])
+    return results_lib.test_scores(
+        task, predictions, splits, model.kept["repeat"], config.evaluate.bootstrap, config.seed
+    )
 
 
 def _predict(model: _Model, features: dict[str, np.ndarray]) -> ensemble.Predictions:
@@ -329,7 +389,11 @@ def _check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
 
 
 def _record(
-    grid_plan: Plan, corpus: Corpus, groups: plan_lib.Groups, workdir: pathlib.Path
+    grid_plan: Plan,
+    corpus: Corpus,
+    groups: plan_lib.Groups,
+    workdir: pathlib.Path,
+    repeated: pathlib.Path | None,
 ) -> dict[str, Any]:
     """The content of config.json: as it stands there, or made for a workdir that has none."""
     path = workdir / CONFIG_FILE
@@ -342,24 +406,54 @@ def _record(
             )
         if record["sizes"] != sizes:
             raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")
-        if len(record["chunk"]) != len(groups) or any(width < 1 for width in record["chunk"]):
-            raise InputError(
-                f"{path}: chunk is {record['chunk']}, not a width of 1 or more for each of the "
-                f"{len(groups)} groups of runs; use another --workdir"
-            )
+        _check_widths(record["chunk"], groups, path, "use another --workdir")
         return record
-    config = grid_plan.config
-    widths = plan_lib.widths(config, groups, sizes)
-    if config.train.chunk == "measure":
-        widths = measure.widths(grid_plan, groups, widths)
-    return {
-        "config": config.to_dict(),
-        "chunk": widths,  # of each group of runs, in order
+    record = {
+        "config": grid_plan.config.to_dict(),
+        "chunk": [],  # of each group of runs, in order
         "dataset": corpus.fingerprint,
         "sizes": sizes,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "commit": _commit(),
+        "device": devices.description(),
     }
+    if repeated is None:
+        record["chunk"] = _widths(grid_plan, groups, sizes)
+    else:
+        record["chunk"] = _repeated_widths(record, groups, repeated)
+    return record
+
+
+def _widths(grid_plan: Plan, groups: plan_lib.Groups, sizes: dict[str, int]) -> list[int]:
+    widths = plan_lib.widths(grid_plan.config, groups, sizes)
+    if grid_plan.config.train.chunk == "measure":
+        return measure.widths(grid_plan, groups, widths)
+    return widths
+
+
+def _repeated_widths(
+    record: dict[str, Any], groups: plan_lib.Groups, repeated: pathlib.Path
+) -> list[int]:
+    """The widths that an earlier run recorded. Says what else differs and may change bits."""
+    theirs = files.read_json(repeated, _RECORD)
+    _check_widths(theirs["chunk"], groups, repeated, "this configuration is not a repetition of it")
+    for key in ("config", "dataset", "sizes", "versions", "commit", "device"):
+        # As it would be read back: JSON has no tuples.
+        if theirs.get(key) != json.loads(json.dumps(record[key])):
+            LOG.warning(
+                "%s: its %s is not this run's, so the results may differ from its", repeated, key
+            )
+    return theirs["chunk"]
+
+
+def _check_widths(
+    widths: list[int], groups: plan_lib.Groups, path: pathlib.Path, advice: str
+) -> None:
+    if len(widths) != len(groups) or any(width < 1 for width in widths):
+        raise InputError(
+            f"{path}: chunk is {widths}, not a width of 1 or more for each of the "
+            f"{len(groups)} groups of runs; {advice}"
+        )
 
 
 def _commit() -> str | None:

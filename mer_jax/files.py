@@ -20,6 +20,8 @@ _WORDS = {
     float: "a number", type(None): "null",
 }  # fmt: skip
 
+ABSENT = object()  # among the forms of a key that earlier versions did not write
+
 
 @contextlib.contextmanager
 def folder_beside(target: pathlib.Path, doing: str) -> Iterator[pathlib.Path]:
@@ -80,7 +82,8 @@ def read_json(path: pathlib.Path, form) -> Any:
     """The content of a JSON file that an earlier command wrote.
 
     `form` says what is relied on: a type, `[form]` for a list, `{"key": form}` for a dictionary
-    with at least these keys, `{str: form}` for one with any, a tuple where one of several fits.
+    with at least these keys, `{str: form}` for one with any, a tuple where one of several fits;
+    with ABSENT in it the key may be missing.
 
     Raises:
       InputError: the content is no JSON, or has another form.
@@ -97,7 +100,7 @@ def read_json(path: pathlib.Path, form) -> Any:
 
 def _fault(content, form, where: str) -> str | None:
     if isinstance(form, tuple):
-        faults = [_fault(content, each, where) for each in form]
+        faults = [_fault(content, each, where) for each in form if each is not ABSENT]
         return None if None in faults else faults[-1]
     kind = form if isinstance(form, type) else type(form)
     kinds = (int, float) if kind is float else kind
@@ -110,9 +113,12 @@ def _fault(content, form, where: str) -> str | None:
         dotted = f"{where}." if where else ""
         wanted = dict.fromkeys(content, form[str]) if str in form else form
         absent = [key for key in wanted if key not in content]
-        if absent:
-            return f"{dotted}{absent[0]} is missing"
-        parts = [(f"{dotted}{key}", content[key], each) for key, each in wanted.items()]
+        for key in absent:
+            if not (isinstance(wanted[key], tuple) and ABSENT in wanted[key]):
+                return f"{dotted}{key} is missing"
+        parts = [
+            (f"{dotted}{key}", content[key], each) for key, each in wanted.items() if key in content
+        ]
     return next(filter(None, (_fault(part, each, at) for at, part, each in parts)), None)
 
 

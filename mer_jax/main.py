@@ -15,9 +15,13 @@ def main(arguments: command_line.Arguments) -> None:
         case "build":
             experiment.build(arguments.config)
         case "train":
-            experiment.train(arguments.config, arguments.workdir)
+            experiment.train(arguments.config, arguments.workdir, arguments.repeated)
         case "evaluate":
             experiment.evaluate(arguments.config, arguments.workdir, arguments.labels)
+        case "compare":
+            experiment.compare(
+                arguments.config, arguments.workdir, arguments.against, arguments.labels
+            )
         case "predict":
             experiment.predict(arguments.config, arguments.workdir, arguments.out)
         case "select":

@@ -1,7 +1,7 @@
 """The metrics of section 3.7 and the field's further ones, masked and in JAX.
 
 Each takes a weight of 1 for the samples that count and 0 for the others, so that padding and
-missing labels leave no trace; without any sample it is NaN.
+missing labels leave no trace; a sample of weight 2 counts as two. Without any sample it is NaN.
 """
 
 import jax.numpy as jnp
@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int
 from mer_jax.data.registry import Task
 
 COM_DIM_WEIGHT = 0.25  # Eq. 12
+LOWER_IS_BETTER = ("dim", "mae")
 
 
 def weighted_f1(
@@ -59,8 +60,9 @@ def correlation(
     true: Float[Array, "B"], predicted: Float[Array, "B"], weight: Float[Array, "B"]
 ) -> Float[Array, ""]:
     """Pearson's correlation; NaN where either side is constant, as SciPy gives."""
-    a = weight * (true - mean(true, weight))
-    b = weight * (predicted - mean(predicted, weight))
+    root = jnp.sqrt(weight)  # of both sides' product each clip counts by its weight
+    a = root * (true - mean(true, weight))
+    b = root * (predicted - mean(predicted, weight))
     # Normalised one by one: the product of two small sums of squares would underflow.
     return ((a / jnp.sqrt((a**2).sum())) * (b / jnp.sqrt((b**2).sum()))).sum()
 

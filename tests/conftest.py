@@ -24,10 +24,10 @@ def compilation_cache(tmp_path_factory):
 
 
 @pytest.fixture
-def command_line(compilation_cache):
-    """Runs `python -m mer_jax.main` with some arguments and gives the finished process."""
+def start_command_line(compilation_cache):
+    """Starts `python -m mer_jax.main` with some arguments; its output is text."""
 
-    def run(*arguments, devices=1):
+    def start(*arguments, devices=1):
         environment = {
             **os.environ,
             "JAX_COMPILATION_CACHE_DIR": str(compilation_cache),
@@ -35,8 +35,24 @@ def command_line(compilation_cache):
             "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
         }
         command = [sys.executable, "-m", "mer_jax.main", *map(str, arguments)]
-        return subprocess.run(
-            command, capture_output=True, text=True, env=environment, check=False, timeout=300
+        return subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
         )
+
+    return start
+
+
+@pytest.fixture
+def command_line(start_command_line):
+    """Runs `python -m mer_jax.main` with some arguments and gives the finished process."""
+
+    def run(*arguments, devices=1):
+        with start_command_line(*arguments, devices=devices) as process:
+            try:
+                stdout, stderr = process.communicate(timeout=300)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                raise
+        return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     return run

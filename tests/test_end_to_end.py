@@ -4,6 +4,7 @@ import csv
 import json
 import re
 import shutil
+import signal
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -13,9 +14,10 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import config as config_lib
-from mer_jax import experiment
+from mer_jax import experiment, lock
 from mer_jax.data import synthetic
 from mer_jax.data.registry import MER2023
+from mer_jax.errors import InputError
 from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
 from tests.configs import changed
@@ -482,3 +484,112 @@ def test_a_validation_split_can_be_the_one_fold(tmp_path, root, tfds_dir):
     rows = rows_of(tmp_path / "folds" / "predictions" / "val.csv")
     assert all(row["valence"] == "" for row in rows.values())
     assert results["cross_validation"]["dis"]["mean"] > 0.3
+
+
+def test_a_trial_whose_numbers_go_wrong_is_marked_and_left_out(root, tfds_dir, tmp_path, capsys):
+    changes = {"model__hidden": 8, "train__learning_rate": (1e-2, 1e38), "repeats": 1}
+    experiment.train(config_of(root, tfds_dir, **changes), tmp_path / "run")
+    results = results_of(tmp_path / "run")
+    assert results["best"] == {"train.learning_rate": 1e-2}
+    for run in results["runs"]:
+        wrong = run["hparams"]["train.learning_rate"] == 1e38
+        assert run["status"] == ("failed" if wrong else "ok")
+        assert run["failed_epoch"] == (0 if wrong else None)
+        assert (run["best_epoch"] is None) == wrong
+        assert all((value is None) == wrong for value in run["validation"].values())
+    assert "3 of 6 runs failed and are left out." in capsys.readouterr().out
+
+
+def test_scores_have_intervals_and_runs_are_compared(
+    trained, config, root, tfds_dir, tmp_path, capsys
+):
+    for split in SPLITS:
+        score = results_of(trained)["ensemble"][split]["dis"]
+        low, high = results_of(trained)["interval"][split]["dis"]
+        assert low < score < high
+    workdir, other = tmp_path / "copy", tmp_path / "other"
+    shutil.copytree(trained, workdir)
+    shutil.copytree(trained, other)
+    without = config_of(root, tfds_dir, evaluate__bootstrap=0)
+    experiment.evaluate(without, workdir, None)
+    assert results_of(workdir)["interval"] == {}
+    with pytest.raises(InputError, match="bootstrap above 0"):
+        experiment.compare(without, workdir, other, None)
+
+    path = other / "predictions" / "mer_multi.csv"
+    path.write_text(re.sub(",[a-z]+,", ",happy,", path.read_text().replace("discrete", "DISCRETE"))
+                    .replace("DISCRETE", "discrete"))  # fmt: skip
+    capsys.readouterr()
+    experiment.compare(config, workdir, other, None)
+    found = json.loads((workdir / "compare.json").read_text())["splits"]
+    labels = true_labels(root)["mer_multi"]
+    ours = scores_of(rows_of(workdir / "predictions" / "mer_multi.csv"), labels)
+    theirs = scores_of(rows_of(path), labels)
+    assert found["mer_multi"]["dis"]["difference"] == pytest.approx(
+        ours["dis"] - theirs["dis"], abs=1e-6
+    )
+    assert found["mer_noise"]["com"] == {
+        "difference": 0, "interval": [0, 0], "not_better": 1
+    }  # fmt: skip
+    assert found["mer_semi"]["dim"] is None
+    assert "not better" in capsys.readouterr().out
+
+    path.write_text(path.read_text().rpartition("\n")[0].rpartition("\n")[0] + "\n")
+    with pytest.raises(InputError, match="only the same clips can be compared"):
+        experiment.compare(config, workdir, other, None)
+
+
+def test_a_run_is_repeated_from_its_config_json(trained, tmp_path, command_line):
+    """At the recorded widths: the rule would take others here."""
+    record = json.loads((trained / "config.json").read_text())
+    assert record["device"] == {"kind": "cpu", "backend": "cpu", "count": 1}
+    record["config"]["train"]["chunk"] = "auto"
+    (tmp_path / "old.json").write_text(json.dumps(record))
+    workdir = tmp_path / "new"
+    done = command_line(f"--config_json={tmp_path / 'old.json'}", f"--workdir={workdir}")
+    assert done.returncode == 0, done.stderr
+    assert json.loads((workdir / "config.json").read_text()) == record
+    assert "may differ" not in done.stderr
+    assert_same_files(trained, workdir)
+
+
+def test_a_repetition_says_what_differs(trained, root, tfds_dir, tmp_path, caplog):
+    record = json.loads((trained / "config.json").read_text())
+    record["versions"]["jax"] = "0.0.1"
+    old = tmp_path / "old.json"
+    old.write_text(json.dumps(record))
+    with pytest.raises(InputError, match="for each of the 1 groups"):
+        experiment.train(config_of(root, tfds_dir, model__hidden=8), tmp_path / "a", old)
+    small = {"model__hidden": 8, "train__learning_rate": 1e-2, "repeats": 1}
+    record["chunk"] = [2]
+    old.write_text(json.dumps(record))
+    experiment.train(config_of(root, tfds_dir, **small), tmp_path / "b", old)
+    assert json.loads((tmp_path / "b" / "config.json").read_text())["chunk"] == [2]
+    told = [word for word in ("config", "dataset", "versions") if f"its {word} is" in caplog.text]
+    assert told == ["config", "versions"]
+
+
+def test_two_trainings_do_not_share_a_workdir(config, tmp_path):
+    with lock.held(tmp_path / "run"), pytest.raises(InputError, match="trains in it"):
+        experiment.train(config, tmp_path / "run")
+    assert not (tmp_path / "run" / "config.json").exists()
+
+
+def test_sigterm_saves_and_the_run_ends_with_the_same_bits(
+    trained, config, tmp_path, start_command_line, command_line
+):
+    workdir = tmp_path / "run"
+    base = f"--config={config_lib.CONFIGS / 'base.py'}"
+    arguments = (base, f"--workdir={workdir}", *flags_of(config))
+    with start_command_line(*arguments) as process:
+        log = next(line for line in process.stderr if "chunk 1/" in line)
+        process.send_signal(signal.SIGTERM)
+        log += process.stderr.read()
+    assert process.returncode == 128 + signal.SIGTERM, log
+    assert "mer_jax: terminated; " in log
+    left = [path.name for path in (workdir / "checkpoints").rglob("*.msgpack")]
+    assert left, "something is saved, though no checkpoint was due"
+    assert not (workdir / "results.json").exists()
+    again = command_line(f"--workdir={workdir}")
+    assert again.returncode == 0, again.stderr
+    assert_same_files(trained, workdir)

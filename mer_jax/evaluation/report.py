@@ -19,21 +19,22 @@ SYNTHETIC_NOTICE = (
 
 
 def table(results: dict[str, Any], synthetic: bool) -> str:
-    """Mean ± deviation over repeats, F1 and accuracy in %, one line for each split."""
+    """Mean ± deviation over repeats, F1 and accuracy in %, one line for each split.
+
+    Below a split's line stand the bootstrap's intervals, where there are any.
+    """
+    intervals = results.get("interval", {})
     rows = {CROSS_VALIDATION: results["cross_validation"], **results["test"]}
     columns = [metric for metric in _COLUMNS if metric in results["cross_validation"]]
     lines = [["", *(_COLUMNS[metric][0] for metric in columns)]]
     for name, scores in rows.items():
         lines.append([name, *(_cell(metric, scores[metric]) for metric in columns)])
-    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
-    text = [
-        "  ".join(
-            cell.rjust(width) if i else cell.ljust(width)
-            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
-        )
-        for line in lines
-    ]
-    text.insert(1, "-" * len(text[0]))
+        bounds = intervals.get(name, {})
+        if any(bounds.values()):
+            lines.append(["  95 %", *(_bounds(metric, bounds[metric]) for metric in columns)])
+    text = _aligned(lines)
+    if any(any(bounds.values()) for bounds in intervals.values()):
+        text.append("95 %: interval of the ensemble of all repeats, by a bootstrap over the clips.")
     failed = sum(run["status"] != "ok" for run in results["runs"])
     if failed:
         text.append(f"{failed} of {len(results['runs'])} runs failed and are left out.")
@@ -43,6 +44,59 @@ def table(results: dict[str, Any], synthetic: bool) -> str:
     if synthetic:
         text.append(SYNTHETIC_NOTICE)
     return "\n".join(text)
+
+
+def comparison(found: dict[str, Any]) -> str:
+    """The table of a paired bootstrap: a split's differences, their intervals, and the share."""
+    columns = [
+        metric
+        for metric in _COLUMNS
+        if any(metric in by_metric for by_metric in found["splits"].values())
+    ]
+    lines = [["", *(_COLUMNS[metric][0] for metric in columns)]]
+    for name, by_metric in found["splits"].items():
+        parts = {"difference": _difference, "interval": _bounds, "not_better": _share}
+        for part, heading in (
+            ("difference", name), ("interval", "  95 %"), ("not_better", "  not better")
+        ):  # fmt: skip
+            cells = [
+                "-" if by_metric[m] is None else parts[part](m, by_metric[m][part]) for m in columns
+            ]
+            lines.append([heading, *cells])
+    text = _aligned(lines)
+    text.append(
+        f"This run minus {found['against']}; {found['resamples']} resamples of the same clips; "
+        "not better: in that share of them."
+    )
+    return "\n".join(text)
+
+
+def _aligned(lines: list[list[str]]) -> list[str]:
+    widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
+    text = [
+        "  ".join(
+            cell.rjust(width) if i else cell.ljust(width)
+            for i, (cell, width) in enumerate(zip(line, widths, strict=True))
+        )
+        for line in lines
+    ]
+    return [text[0], "-" * len(text[0]), *text[1:]]
+
+
+def _difference(metric: str, value: float) -> str:
+    _, factor, decimals = _COLUMNS[metric]
+    return f"{factor * value:+.{decimals}f}"
+
+
+def _share(_: str, value: float) -> str:
+    return f"{value:.3f}"
+
+
+def _bounds(metric: str, bounds: list[float] | None) -> str:
+    if bounds is None:
+        return "-"
+    _, factor, decimals = _COLUMNS[metric]
+    return "[" + ", ".join(f"{factor * bound:.{decimals}f}" for bound in bounds) + "]"
 
 
 def _cell(metric: str, score: dict[str, Any] | None) -> str:

@@ -6,10 +6,10 @@ from typing import Any
 import numpy as np
 
 from mer_jax import config as config_lib
-from mer_jax import metrics
+from mer_jax import files, metrics
 from mer_jax.data.corpus import Split
 from mer_jax.data.registry import Task
-from mer_jax.evaluation import ensemble
+from mer_jax.evaluation import bootstrap, ensemble
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.training.grid import Outcome
 
@@ -25,6 +25,7 @@ def form(task: Task) -> dict[str, Any]:
         "cross_validation": scores,
         "test": {str: scores},
         "ensemble": {str: dict.fromkeys(scores, (nothing, number))},
+        "interval": (files.ABSENT, {str: dict.fromkeys(scores, (nothing, [number]))}),
         "best": dict,
         "runs": [{"status": str}],
     }
@@ -79,9 +80,14 @@ def test_scores(
     predictions: Mapping[str, Predictions],
     splits: Mapping[str, Split],
     repeat_of_run: np.ndarray,
+    resamples: int = 0,
+    seed: int = 0,
 ) -> dict[str, Any]:
-    """`test` (each repeat's fold ensemble) and `ensemble` (all repeats together) by split."""
-    test, together = {}, {}
+    """`test` (each repeat's fold ensemble) and `ensemble` (all repeats together) by split.
+
+    With `resamples` also `interval`, the bootstrap's 95 % for `ensemble`.
+    """
+    test, together, intervals = {}, {}, {}
     for name, split in splits.items():
         scores = [
             ensemble.score(
@@ -90,8 +96,11 @@ def test_scores(
             for repeat in np.unique(repeat_of_run)
         ]
         test[name] = {m: over_repeats([s[m] for s in scores]) for m in metrics.names(task)}
-        together[name] = ensemble.score(task, ensemble.average(predictions[name]), split.labels)
-    return {"test": test, "ensemble": together}
+        of_all = ensemble.average(predictions[name])
+        together[name] = ensemble.score(task, of_all, split.labels)
+        if resamples:
+            intervals[name] = bootstrap.intervals(task, of_all, split.labels, resamples, seed)
+    return {"test": test, "ensemble": together, "interval": intervals}
 
 
 def assemble(
@@ -113,6 +122,7 @@ def assemble(
                 "fold": outcome.run.fold,
                 "best_epoch": outcome.best_epoch if outcome.best_epoch >= 0 else None,
                 "validation": {n: ensemble.number(v) for n, v in outcome.validation.items()},
+                "failed_epoch": outcome.failed_epoch if outcome.failed_epoch >= 0 else None,
                 "status": OK if outcome.best_epoch >= 0 else FAILED,
             }
             for outcome in outcomes

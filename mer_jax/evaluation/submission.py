@@ -1,11 +1,15 @@
 """The submission file: one row a clip, its emotion as a word, its valence as a number."""
 
+import math
 import pathlib
 from collections.abc import Sequence
 
+import numpy as np
+
 from mer_jax import files
-from mer_jax.data.labels import CSV_COLUMNS
+from mer_jax.data.labels import CSV_COLUMNS, read_csv
 from mer_jax.data.registry import Task
+from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation.ensemble import Predictions
 
 
@@ -21,3 +25,42 @@ def write(path: pathlib.Path, names: Sequence[str], predictions: Predictions, ta
     if predictions.valence is not None:
         valence = [str(value) for value in predictions.valence]
     files.write_csv(path, CSV_COLUMNS, zip(names, discrete, valence, strict=True))
+
+
+def read(path: pathlib.Path, names: Sequence[str], task: Task) -> Predictions:
+    """The predictions of `names` in a file that `write` wrote: a class as logits 1 and 0.
+
+    Raises:
+      InputError: there is no such file, it holds other names, or a cell is no prediction.
+    """
+    if not path.is_file():
+        raise InputError(f"{path}: no such predictions; --mode=evaluate writes a run's")
+    cells = read_csv(path)
+    different = sorted(set(names) ^ set(cells))
+    if different:
+        raise InputError(
+            f"{path}: {len(different)} names are here or in the corpus alone, and only the same "
+            f"clips can be compared: {first_few(different)}"
+        )
+    emotion = valence = None
+    if task.classes:
+        emotion = np.stack([_one_hot(cells[name][0], f"{path}, {name}", task) for name in names])
+    if task.valence_range:
+        valence = np.array([_number(cells[name][1], f"{path}, {name}") for name in names])
+    return Predictions(emotion, valence)
+
+
+def _one_hot(word: str, where: str, task: Task) -> np.ndarray:
+    if word not in task.classes:
+        raise InputError(f"{where}: emotion {word!r} is none of {', '.join(task.classes)}")
+    return np.eye(len(task.classes), dtype=np.float32)[task.classes.index(word)]
+
+
+def _number(text: str, where: str) -> np.float32:
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
+    if not math.isfinite(value):
+        raise InputError(f"{where}: valence {text!r} is not a finite number")
+    return np.float32(value)

@@ -99,6 +99,16 @@ def _mesh() -> Mesh:
     return jax.make_mesh((len(devices),), ("run",), (AxisType.Auto,), devices=devices)
 
 
+def description() -> dict[str, str | int]:
+    """What a run's bits depend on beside its config: this process's kind of device."""
+    local = jax.local_devices()
+    return {
+        "kind": local[0].device_kind,
+        "backend": jax.default_backend(),
+        "count": jax.device_count(),
+    }
+
+
 def memory_bytes() -> int:
     """The memory of a device: its own where it tells, else the machine's."""
     statistics = jax.local_devices()[0].memory_stats() or {}

@@ -13,6 +13,7 @@ import numpy as np
 from mer_jax import metrics
 from mer_jax.config import HParams, hparams_of
 from mer_jax.errors import InputError
+from mer_jax.termination import Terminated
 from mer_jax.training import devices, loop
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.loop import RunState
@@ -25,27 +26,36 @@ _program = functools.cache(loop.make_train)  # chunks of one Static share what i
 
 
 class Outcome(NamedTuple):
-    """What a run leaves: its best epoch (-1: none was finite) and its curves."""
+    """What a run leaves: its best epoch (-1: it failed) and its curves."""
 
     run: Run
     best_epoch: int
     validation: dict[str, float]  # every metric at the best epoch; NaN throughout where it failed
     history: dict[str, np.ndarray]  # float32 [E]
+    failed_epoch: int = -1  # whose loss or gradient was not finite; -1: none
 
 
-def train(plan: Plan, chunks: Sequence[Chunk], checkpoints: Checkpoints) -> None:
+def train(
+    plan: Plan,
+    chunks: Sequence[Chunk],
+    checkpoints: Checkpoints,
+    ending: Callable[[], bool] = lambda: False,
+) -> None:
     """Trains this process's share of the chunks, those that are finished left out.
 
-    Every process takes each n-th chunk, trains it on devices of its own, and saves it.
+    Every process takes each n-th chunk, trains it on devices of its own, and saves it. Raises
+    Terminated after a segment in which `ending` has become True, with what was done saved.
     """
     feed = Feed(plan)
     for number, chunk in enumerate(chunks):
         mine = number % jax.process_count() == jax.process_index()
         if mine and not checkpoints.has_chunk(number):
             title = f"chunk {number + 1}/{len(chunks)} ({len(chunk.runs)} runs)"
-            state = _train_chunk(plan, feed, chunk, number, title, checkpoints)
+            state = _train_chunk(plan, feed, chunk, number, title, checkpoints, ending)
             scalers = [plan.folds[run.repeat, run.fold].scaler for run in chunk.padded]
             checkpoints.save_chunk(number, _finished(state, scalers))
+        if ending():
+            raise Terminated(f"terminated; {number + 1} of {len(chunks)} chunks are done")
 
 
 def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
@@ -72,7 +82,7 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
     return advance, program.init(hparams, feed.samples(0), keys)
 
 
-def _train_chunk(plan, feed, chunk, number, title, checkpoints) -> RunState:
+def _train_chunk(plan, feed, chunk, number, title, checkpoints, ending) -> RunState:
     advance, state = start(plan, feed, chunk)
     epochs, epoch = plan.config.train.epochs, 0
     own = np.arange(len(chunk.runs))  # copies are not saved: other devices need another number
@@ -86,13 +96,21 @@ def _train_chunk(plan, feed, chunk, number, title, checkpoints) -> RunState:
     while epoch < epochs:
         stop = min(epoch + plan.config.train.segment, epochs)
         state = advance(state, epoch, stop)
-        epoch = stop
+        first, epoch = epoch, stop
         selection = chunk.static.task.selection
         best = chunk.static.task.selection_sign * np.asarray(state.best.score)
         LOG.info("%s: epoch %d/%d, best %s %.3f", title, epoch, epochs, selection, best.mean())
-        if epoch < epochs and time.monotonic() - saved >= plan.config.train.checkpoint_seconds:
+        stopped = np.asarray(state.failed)[own]
+        if (stopped >= first).any():
+            LOG.warning("%s: numbers of %d runs went wrong", title, (stopped >= 0).sum())
+        if epoch == epochs:
+            break
+        asked = ending()
+        if asked or time.monotonic() - saved >= plan.config.train.checkpoint_seconds:
             checkpoints.save_progress(number, epoch, _rows(state, own))
             saved = time.monotonic()
+        if asked:
+            raise Terminated(f"terminated; {title} is saved after epoch {epoch}")
     return state
 
 
@@ -109,12 +127,17 @@ def _stack(trees: Sequence[Any]) -> Any:
 
 
 def _finished(state: RunState, scalers: Sequence[dict[str, Any]]) -> dict[str, Any]:
-    """What is left of a chunk: the kept weights, how to scale their input, and the curves."""
+    """What is left of a chunk: the kept weights, how to scale their input, and the curves.
+
+    A run whose numbers went wrong has no best epoch, whatever it had reached before: an epoch
+    chosen from a training that was cut short is no result of that trial.
+    """
     return {
         "params": state.best.params,
         "model_state": state.best.model_state,
         "scaler": {m: list(pair) for m, pair in _stack(scalers).items()},
-        "best_epoch": state.best.epoch,
+        "best_epoch": jnp.where(state.failed < 0, state.best.epoch, -1),
+        "failed": state.failed,
         "history": state.history,
     }
 
@@ -131,8 +154,8 @@ def outcomes(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> list[Outcome]
     ]
     if all(outcome.best_epoch < 0 for outcome in found):
         raise InputError(
-            "every run failed: no epoch of any had a finite validation score; lower the learning "
-            "rate or standardise the features (config.data.standardise=True)"
+            "every run failed: its loss, its gradient or every validation score was not finite; "
+            "lower the learning rate or standardise the features (config.data.standardise=True)"
         )
     return found
 
@@ -143,7 +166,7 @@ def _outcomes(chunk: Chunk, finished: dict[str, Any]) -> Iterator[Outcome]:
         epoch = int(finished["best_epoch"][i])
         history = {name: np.asarray(values[i]) for name, values in finished["history"].items()}
         at_best = {name: float(history[name][epoch]) if epoch >= 0 else np.nan for name in names}
-        yield Outcome(run, epoch, at_best, history)
+        yield Outcome(run, epoch, at_best, history, int(finished["failed"][i]))
 
 
 def kept_runs(chunks: Sequence[Chunk], trial: int, checkpoints: Checkpoints) -> dict[str, Any]:

@@ -71,6 +71,7 @@ class RunState(NamedTuple):
     opt_state: Any
     key: Key[Array, ""]
     best: Best
+    failed: Array  # int32: the epoch whose loss or gradient was not finite; -1: none
     history: dict[str, Array]  # LOSS, validation metrics, the pool's log: [E, ...], NaN until then
     semi: Any = None  # unlabelled.SemiState; None: supervised
 
@@ -160,6 +161,7 @@ def init_run(
         opt_state=_optimizer(hparams).init(params),
         key=key,
         best=Best(params, model_state, jnp.float32(-jnp.inf), jnp.int32(-1)),
+        failed=jnp.int32(-1),
         history=history,
         semi=semi_state,
     )
@@ -220,14 +222,22 @@ def _epoch(static, whole_batches, hparams, fold, samples, epoch, state: RunState
         _pool_order(static, fold, jax.random.fold_in(order_key, 1), steps),
     )
     carry = state.params, state.model_state, state.opt_state, state.semi
+    alive = state.failed < 0
     if static.semi is not None:
         if static.semi.method == "pseudo_label":
             thresholds = _thresholds(static, hparams, fold, samples, state, batches[-1])
             carry = (*carry[:3], state.semi._replace(method=thresholds))
         hparams = hparams._replace(semi=unlabelled.ramped(hparams.semi, epoch))
     step = functools.partial(_step, static, whole_batches, hparams, fold, samples)
-    carry, (loss_S, size_S, diagnostics) = lax.scan(step, carry, batches)
-    state = state._replace(params=carry[0], model_state=carry[1], opt_state=carry[2], semi=carry[3])
+    (carry, still_alive), (loss_S, size_S, diagnostics) = lax.scan(step, (carry, alive), batches)
+    still_alive &= _is_finite(carry[0])
+    state = state._replace(
+        params=carry[0],
+        model_state=carry[1],
+        opt_state=carry[2],
+        semi=carry[3],
+        failed=jnp.where(alive & ~still_alive, epoch, state.failed),
+    )
     scores = validate(static, state.evaluated, state.model_state, hparams, fold, samples)
     seen = {**scores, LOSS: metrics.mean(loss_S, size_S)}
     if static.semi is not None:
@@ -292,7 +302,8 @@ def _pool_clips(samples: Samples, fold: Fold, rows_U: Int[Array, "U"]) -> unlabe
     )
 
 
-def _step(static, whole_batches, hparams, fold, samples, carry, batch_of):
+def _step(static, whole_batches, hparams, fold, samples, carry_and_alive, batch_of):
+    carry, alive = carry_and_alive
     index_B, weight_B, key, rows_U = batch_of
     params, model_state, opt_state, semi_state = carry
     batch, labels = gather(samples, fold, index_B, weight_B)
@@ -311,7 +322,16 @@ def _step(static, whole_batches, hparams, fold, samples, carry, batch_of):
         semi_state = unlabelled.after_step(semi_state, params_after, method, hparams.semi)
     new = params_after, model_state_after, opt_state_after, semi_state
     size = weight_B.sum()
-    return (new if whole_batches else _select(size > 0, new, carry)), (loss, size, diagnostics)
+    counts = True if whole_batches else size > 0
+    # A gradient that is not finite shows in the next loss, or in the epoch's last parameters:
+    # looking through every gradient would take a tenth of a step.
+    alive &= jnp.isfinite(loss) | ~jnp.asarray(counts)
+    return (_select(alive & counts, new, carry), alive), (loss, size, diagnostics)
+
+
+def _is_finite(tree) -> Array:
+    """Whether every number of a tree is finite."""
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
 
 
 def _loss(

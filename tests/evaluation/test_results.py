@@ -55,7 +55,8 @@ def test_without_classes_the_smaller_error_is_better():
 
 def test_a_failed_run_is_left_out_and_marked():
     failed = [
-        outcome(0, 0, 1, np.nan, best_epoch=-1) if i == 1 else o for i, o in enumerate(OUTCOMES)
+        outcome(0, 0, 1, np.nan, best_epoch=-1)._replace(failed_epoch=7) if i == 1 else o
+        for i, o in enumerate(OUTCOMES)
     ]
     found = results_lib.cross_validation(failed, 0, MELD.task)
     np.testing.assert_allclose(found["dis"]["values"], [0.4, 0.4])
@@ -64,6 +65,7 @@ def test_a_failed_run_is_left_out_and_marked():
     results = results_lib.assemble(failed, trials, 1, MELD.task, test)
     assert [run["status"] for run in results["runs"]] == ["ok", "failed"] + ["ok"] * 6
     assert results["runs"][1]["best_epoch"] is None
+    assert [run["failed_epoch"] for run in results["runs"]] == [None, 7] + [None] * 6
     assert results["runs"][1]["validation"] == {"dis": None, "acc": None}
     assert results["best"] == {"train.learning_rate": 0.1}
     assert "1 of 8 runs failed" in report.table(results, synthetic=False)
@@ -89,6 +91,7 @@ def test_test_scores_are_of_each_repeats_ensemble_and_of_all():
     assert found == {
         "test": {"test": {"dis": None, "acc": None}},
         "ensemble": {"test": {"dis": None, "acc": None}},
+        "interval": {},
     }
 
 
@@ -114,6 +117,11 @@ def test_the_table_has_the_papers_form():
     assert lines[3] == ["mer_multi", "77.57±0.40", "0.88±0.01", "0.56±0.00", "78.00±1.00"]
     assert lines[4] == ["mer_semi", "86.40", "-", "-", "-"]
     assert "model.hidden 256" in text
+    results["interval"] = {"mer_multi": {**dict.fromkeys(("acc", "dim", "com")),
+                                         "dis": [0.75, 0.801]}}  # fmt: skip
+    with_intervals = report.table(results, synthetic=True).splitlines()
+    assert with_intervals[4].split() == ["95", "%", "[75.00,", "80.10]", "-", "-", "-"]
+    assert with_intervals[5].split()[0] == "mer_semi"
     assert report.SYNTHETIC_NOTICE in text
     assert report.SYNTHETIC_NOTICE not in report.table(results, synthetic=False)
     assert MER2023.task.selection == "com"

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from mer_jax.training import loop
+from mer_jax.training import grid, loop
 from tests.runs import Group, assert_same_bits, folds_of, samples_of, static_of
 
 RATE, DECAY = 1e-2, 0.05
@@ -178,7 +178,7 @@ def test_a_batch_of_padding_alone_leaves_the_run_as_it_is():
     key = jax.random.key(1)
     args = group.static, False, jax.tree.map(lambda x: x[0], group.hparams)
     state = jax.tree.map(lambda x: x[0], group.state)
-    carry = state.params, state.model_state, state.opt_state, state.semi
+    carry = (state.params, state.model_state, state.opt_state, state.semi), jnp.bool_(True)
     fold = jax.tree.map(lambda x: x[0], longer)
     batch = fold.train_index[order[-1]], fold.train_weight[order[-1]], key, None
     after, (_, size, _) = loop._step(*args, fold, group.samples, carry, batch)
@@ -233,3 +233,54 @@ def test_a_run_without_a_finite_score_keeps_no_epoch():
     best = np.asarray(state.best.epoch)
     assert np.isfinite(state.history["com"][1]).all(), "a failed neighbour must not spread"
     assert best[1] >= 0
+
+
+def row(tree, i):
+    return jax.tree.map(lambda x: x[i], tree)
+
+
+def with_dropout(group, rates):
+    """The group with a dropout rate a run: NaN drops all, of which the gradient alone is NaN."""
+    group.hparams = group.hparams._replace(model={"dropout": jnp.asarray(rates, jnp.float32)})
+    return group
+
+
+@pytest.mark.parametrize("whole_batches", [True, False])
+def test_a_run_whose_gradient_is_not_finite_is_updated_no_more(whole_batches):
+    group = with_dropout(Group([(0, 0, 1e-2), (0, 1, 1e-2)]), [0.3, np.nan])
+    group.train = loop.make_train(group.static, whole_batches)
+    start = jax.tree.map(jnp.copy, group.state)
+    state = group.advance(0, 3)
+    np.testing.assert_array_equal(state.failed, [-1, 0])
+    for part in ("params", "model_state", "opt_state"):
+        assert_same_bits(row(getattr(state, part), 1), row(getattr(start, part), 1))
+    assert np.isfinite(state.history[loop.LOSS][:, :3]).all(), "the case is of the gradient alone"
+
+
+def test_numbers_that_are_not_finite_are_seen_wherever_they_stand():
+    fine = {"a": jnp.ones((2, 3)), "b": jnp.zeros(())}
+    assert loop._is_finite((jnp.float32(1), fine))
+    for wrong in (jnp.nan, jnp.inf, -jnp.inf):
+        assert not loop._is_finite((jnp.float32(wrong), fine))
+        assert not loop._is_finite((jnp.float32(1), {**fine, "a": fine["a"].at[1, 2].set(wrong)}))
+
+
+def test_a_failed_neighbour_changes_no_bit():
+    """The same width, the same place: beside a run that fails, and beside one that does not."""
+    beside = {}
+    for rate in (1e-2, 1e38):
+        beside[rate] = Group([(0, 0, 1e-2), (0, 1, rate)]).advance(0, 4)
+    assert beside[1e38].failed[1] == 0
+    assert (beside[1e-2].failed == -1).all()
+    assert_same_bits(row(beside[1e38], 0), row(beside[1e-2], 0))
+
+
+def test_a_run_that_fails_late_keeps_none_of_its_weights():
+    group = Group([(0, 0, 1e-2), (0, 1, 1e-2)])
+    good = jax.tree.map(jnp.copy, group.advance(0, 2))
+    state = with_dropout(group, [0.3, np.nan]).advance(2, 4)
+    assert good.best.epoch[1] >= 0, "the case must have had a best epoch"
+    np.testing.assert_array_equal(state.failed, [-1, 2])
+    assert_same_bits(row(state.params, 1), row(good.params, 1))
+    best = grid._finished(state, [{}, {}])["best_epoch"]
+    np.testing.assert_array_equal(best, [state.best.epoch[0], -1])

@@ -187,3 +187,22 @@ def test_no_unlabelled_clip_is_told():
     with pytest.raises(InputError, match=r"semi\.method='fixmatch' needs unlabelled clips"):
         pool.find(config, samples_of(20), None)
     assert pool.find(config_of(), samples_of(20), None) is None
+
+
+def test_a_run_that_fails_keeps_its_average():
+    """The pool's weight is NaN in one run: the loss is, and neither weights nor average move."""
+    config = config_of(**{**SMALL, "semi__method": "fixmatch"})
+    samples = samples_of(len(NAMES))
+    samples = samples._replace(pool=pool.find(config, samples, None))
+    folds = plan.make_folds(config, samples, NAMES, None)
+    trials = config_lib.trials(config)
+    grid_plan = plan.Plan(config, [trials[0], {**trials[0], "semi.weight": np.nan}], samples, folds)
+    static = config_lib.static_of(config, trials[0], ("audio", "video"), MER2023.task)
+    chunk = plan.Chunk(static, (plan.Run(0, 0, 0), plan.Run(1, 0, 0)), 2)
+    advance, state = grid.start(grid_plan, pool.Feed(grid_plan), chunk)
+    start = jax.tree.map(jnp.copy, state)
+    state = advance(state, 0, 2)
+    np.testing.assert_array_equal(state.failed, [-1, 0])
+    of_run = lambda tree: jax.tree.map(lambda x: x[1], tree)  # noqa: E731
+    for part in ("params", "opt_state", "semi"):
+        assert_same_bits(of_run(getattr(state, part)), of_run(getattr(start, part)))

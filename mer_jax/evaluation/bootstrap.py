@@ -1,0 +1,98 @@
+"""The bootstrap: how far scores and differences would move, had other clips been drawn.
+
+Clips are drawn with replacement (Efron 1979), intervals are between percentiles. A drawing is the
+number of times that each clip is in it, which is what the metrics take as its weight.
+"""
+
+import functools
+from typing import Any
+
+import jax
+import numpy as np
+
+from mer_jax import metrics
+from mer_jax.data.corpus import Labels
+from mer_jax.data.registry import Task
+from mer_jax.evaluation.ensemble import Predictions, number
+
+_PERCENTILES = (2.5, 97.5)
+_AT_ONCE = 100  # drawings on the device: a large split's would not fit all together
+
+
+def drawings(clips: int, resamples: int, seed: int) -> np.ndarray:
+    """How often each clip is drawn: float32 [R, N], each row's sum N."""
+    rng = np.random.default_rng(seed)
+    return rng.multinomial(clips, np.full(clips, 1 / clips), resamples).astype(np.float32)
+
+
+def scores(
+    task: Task, predictions: Predictions, labels: Labels, resamples: int, seed: int
+) -> dict[str, np.ndarray]:
+    """Every metric of R resamples of the clips that have a label: float64 [R], NaN where undefined.
+
+    `predictions` are of one ensemble: logits [N, C], valence [N]. The same seed and labels give the
+    same drawings, so that two ensembles' scores are paired.
+    """
+    known = np.flatnonzero(labels.emotion_mask | labels.valence_mask)
+    if not len(known):
+        return {name: np.full(resamples, np.nan) for name in metrics.names(task)}
+    predictions, labels = jax.tree.map(lambda x: np.asarray(x)[known], (predictions, labels))
+    found = _compute(task)(predictions, labels, drawings(len(known), resamples, seed))
+    return {name: np.asarray(found[name], np.float64) for name in metrics.names(task)}
+
+
+@functools.cache
+def _compute(task: Task):
+    def compute(predictions, labels, counts_RxN):
+        one = functools.partial(
+            metrics.compute, task, predictions.emotion, predictions.valence, labels
+        )
+        return jax.lax.map(one, counts_RxN, batch_size=_AT_ONCE)
+
+    return jax.jit(compute)
+
+
+def interval(values: np.ndarray) -> list[float] | None:
+    """The central 95 % of the resamples in which the metric is defined, or None without any."""
+    values = values[np.isfinite(values)]
+    return np.percentile(values, _PERCENTILES).tolist() if len(values) else None
+
+
+def intervals(
+    task: Task, predictions: Predictions, labels: Labels, resamples: int, seed: int
+) -> dict[str, list[float] | None]:
+    """The interval of every metric of an ensemble."""
+    found = scores(task, predictions, labels, resamples, seed)
+    return {name: interval(values) for name, values in found.items()}
+
+
+def compare(
+    task: Task,
+    ours: Predictions,
+    theirs: Predictions,
+    labels: Labels,
+    resamples: int,
+    seed: int,
+) -> dict[str, dict[str, Any] | None]:
+    """The paired bootstrap of two ensembles on the same clips, by metric.
+
+    Gives `{"difference", "interval", "not_better"}`: ours minus theirs, the interval of that, and
+    the share of resamples in which ours is not better; None where the labels are missing.
+    """
+    once = np.ones((1, len(labels.emotion)), np.float32)
+    whole = [_compute(task)(predictions, labels, once) for predictions in (ours, theirs)]
+    drawn = [scores(task, predictions, labels, resamples, seed) for predictions in (ours, theirs)]
+    found: dict[str, dict[str, Any] | None] = {}
+    for name in metrics.names(task):
+        difference = number(float(whole[0][name][0]) - float(whole[1][name][0]))
+        by_resample = drawn[0][name] - drawn[1][name]
+        by_resample = by_resample[np.isfinite(by_resample)]
+        found[name] = None
+        if difference is not None and len(by_resample):
+            sign = -1 if name in metrics.LOWER_IS_BETTER else 1
+            found[name] = {
+                "difference": difference,
+                "interval": interval(by_resample),
+                "not_better": float(np.mean(sign * by_resample <= 0)),
+            }
+    return found
