@@ -220,21 +220,25 @@ def _epoch(static, whole_batches, hparams, fold, samples, epoch, state: RunState
         jax.random.split(step_key, steps),
         _pool_order(static, fold, jax.random.fold_in(order_key, 1), steps),
     )
-    carry = state.params, state.model_state, state.opt_state, state.semi
-    alive = state.failed < 0
+    before = carry = state.params, state.model_state, state.opt_state, state.semi
     if static.semi is not None:
         if static.semi.method == "pseudo_label":
             thresholds = _thresholds(static, hparams, fold, samples, state, batches[-1])
             carry = (*carry[:3], state.semi._replace(method=thresholds))
         hparams = hparams._replace(semi=unlabelled.ramped(hparams.semi, epoch))
     step = functools.partial(_step, static, whole_batches, hparams, fold, samples)
-    (carry, still_alive), (loss_S, size_S, diagnostics) = lax.scan(step, (carry, alive), batches)
+    carry, (loss_S, size_S, diagnostics) = lax.scan(step, carry, batches)
+    # Once an epoch: looking at every step's gradient would cost a third of the training. Adam lets
+    # no gradient that is not finite go by unseen: the weights and moments are not finite after it.
+    seen_finite = _is_finite((jnp.where(size_S > 0, loss_S, 0), carry[:3]))
+    alive = (state.failed < 0) & seen_finite
+    carry = _select(alive, carry, before)
     state = state._replace(
         params=carry[0],
         model_state=carry[1],
         opt_state=carry[2],
         semi=carry[3],
-        failed=jnp.where(alive & ~still_alive, epoch, state.failed),
+        failed=jnp.where(alive | (state.failed >= 0), state.failed, epoch),
     )
     scores = validate(static, state.evaluated, state.model_state, hparams, fold, samples)
     seen = {**scores, LOSS: metrics.mean(loss_S, size_S)}
@@ -299,8 +303,7 @@ def _pool_clips(samples: Samples, fold: Fold, rows_U: Int[Array, "U"]) -> unlabe
     )
 
 
-def _step(static, whole_batches, hparams, fold, samples, carry_and_alive, batch_of):
-    carry, alive = carry_and_alive
+def _step(static, whole_batches, hparams, fold, samples, carry, batch_of):
     index_B, weight_B, key, rows_U = batch_of
     params, model_state, opt_state, semi_state = carry
     batch, labels = gather(samples, fold, index_B, weight_B)
@@ -319,9 +322,7 @@ def _step(static, whole_batches, hparams, fold, samples, carry_and_alive, batch_
         semi_state = unlabelled.after_step(semi_state, params_after, method, hparams.semi)
     new = params_after, model_state_after, opt_state_after, semi_state
     size = weight_B.sum()
-    counts = True if whole_batches else size > 0
-    alive &= _is_finite((loss, gradient)) | ~jnp.asarray(counts)
-    return (_select(alive & counts, new, carry), alive), (loss, size, diagnostics)
+    return (new if whole_batches else _select(size > 0, new, carry)), (loss, size, diagnostics)
 
 
 def _is_finite(tree) -> Array:
