@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python -m mer_jax.main
 
-.PHONY: quickstart test fuzz clean
+.PHONY: quickstart test fuzz kill clean
 
 $(VENV)/runtime: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -25,6 +25,10 @@ test: $(VENV)/development
 # Two minutes of random files for the readers, of which `make test` takes a few seconds.
 fuzz: $(VENV)/development
 	$(VENV)/bin/python -m pytest tests/fuzz --hypothesis-profile=fuzz --hypothesis-show-statistics
+
+# Trainings killed twenty times at random moments; `make test` kills one twice.
+kill: $(VENV)/development
+	MER_JAX_KILLS=20 $(VENV)/bin/python -m pytest -s tests/killing
 
 clean:
 	rm -rf runs build *.egg-info .pytest_cache .ruff_cache

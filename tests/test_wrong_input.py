@@ -501,6 +501,9 @@ def flags(tmp_path, root):
         ),
         (["--workdirr=x"], "mer_jax: Unknown command line flag 'workdirr'"),
         (["--workdir="], "mer_jax: --mode=train needs --workdir=DIR\n"),
+        (["--mode=compare"], "mer_jax: --mode=compare and --against=DIR go together\n"),
+        (["--against=x"], "mer_jax: --mode=compare and --against=DIR go together\n"),
+        (["--config_json=x"], "mer_jax: --config_json takes no --config: it repeats a run's own\n"),
         (
             ["--coordinator=host:1234", "--process_count=2"],
             "mer_jax: --coordinator=HOST:PORT, --process_count=N and --process_index=I go together",

@@ -20,7 +20,6 @@ from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import Batch
 from mer_jax.training import losses, optimizer, semi, unlabelled
-from mer_jax.training.stream import HostRows
 
 LOSS = "loss"  # its name in the history, beside the validation metrics
 
@@ -37,7 +36,7 @@ class Pool(NamedTuple):
 class Samples(NamedTuple):
     """The clips that training may see, on the device, shared by all runs."""
 
-    features: dict[str, Array | HostRows]  # by modality: float32 [N, D]
+    features: dict[str, Array]  # by modality: float32 [N, D]
     labels: Labels
     pool: Pool | None = None  # None: supervised
 
@@ -221,22 +220,25 @@ def _epoch(static, whole_batches, hparams, fold, samples, epoch, state: RunState
         jax.random.split(step_key, steps),
         _pool_order(static, fold, jax.random.fold_in(order_key, 1), steps),
     )
-    carry = state.params, state.model_state, state.opt_state, state.semi
-    alive = state.failed < 0
+    before = carry = state.params, state.model_state, state.opt_state, state.semi
     if static.semi is not None:
         if static.semi.method == "pseudo_label":
             thresholds = _thresholds(static, hparams, fold, samples, state, batches[-1])
             carry = (*carry[:3], state.semi._replace(method=thresholds))
         hparams = hparams._replace(semi=unlabelled.ramped(hparams.semi, epoch))
     step = functools.partial(_step, static, whole_batches, hparams, fold, samples)
-    (carry, still_alive), (loss_S, size_S, diagnostics) = lax.scan(step, (carry, alive), batches)
-    still_alive &= _is_finite(carry[0])
+    carry, (loss_S, size_S, diagnostics) = lax.scan(step, carry, batches)
+    # Once an epoch: looking at every step's gradient would cost a third of the training. Adam lets
+    # no gradient that is not finite go by unseen: the weights and moments are not finite after it.
+    seen_finite = _is_finite((jnp.where(size_S > 0, loss_S, 0), carry[:3]))
+    alive = (state.failed < 0) & seen_finite
+    carry = _select(alive, carry, before)
     state = state._replace(
         params=carry[0],
         model_state=carry[1],
         opt_state=carry[2],
         semi=carry[3],
-        failed=jnp.where(alive & ~still_alive, epoch, state.failed),
+        failed=jnp.where(alive | (state.failed >= 0), state.failed, epoch),
     )
     scores = validate(static, state.evaluated, state.model_state, hparams, fold, samples)
     seen = {**scores, LOSS: metrics.mean(loss_S, size_S)}
@@ -271,9 +273,8 @@ def _thresholds(static, hparams, fold, samples, state, pool_SxU) -> Float[Array,
     on the training rows are near 1. With `top_k` on the epoch's own rows of the pool.
     """
     if not static.semi.top_k:
-        output, labels = _validation_output(
-            static, state.evaluated, state.model_state, hparams, fold, samples
-        )
+        batch, labels = gather(samples, fold, fold.validation_index, fold.validation_weight)
+        output = _evaluate(static, state.evaluated, state.model_state, hparams, batch)
         return semi.quantile_thresholds(
             jax.nn.softmax(output.emotion),
             labels.emotion,
@@ -302,8 +303,7 @@ def _pool_clips(samples: Samples, fold: Fold, rows_U: Int[Array, "U"]) -> unlabe
     )
 
 
-def _step(static, whole_batches, hparams, fold, samples, carry_and_alive, batch_of):
-    carry, alive = carry_and_alive
+def _step(static, whole_batches, hparams, fold, samples, carry, batch_of):
     index_B, weight_B, key, rows_U = batch_of
     params, model_state, opt_state, semi_state = carry
     batch, labels = gather(samples, fold, index_B, weight_B)
@@ -322,11 +322,7 @@ def _step(static, whole_batches, hparams, fold, samples, carry_and_alive, batch_
         semi_state = unlabelled.after_step(semi_state, params_after, method, hparams.semi)
     new = params_after, model_state_after, opt_state_after, semi_state
     size = weight_B.sum()
-    counts = True if whole_batches else size > 0
-    # A gradient that is not finite shows in the next loss, or in the epoch's last parameters:
-    # looking through every gradient would take a tenth of a step.
-    alive &= jnp.isfinite(loss) | ~jnp.asarray(counts)
-    return (_select(alive & counts, new, carry), alive), (loss, size, diagnostics)
+    return (new if whole_batches else _select(size > 0, new, carry)), (loss, size, diagnostics)
 
 
 def _is_finite(tree) -> Array:
@@ -380,29 +376,11 @@ def validate(
     static: Static, params, model_state, hparams: HParams, fold: Fold, samples: Samples
 ) -> dict[str, Float[Array, ""]]:
     """Every metric of the task on the fold's validation rows."""
-    output, labels = _validation_output(static, params, model_state, hparams, fold, samples)
+    batch, labels = gather(samples, fold, fold.validation_index, fold.validation_weight)
+    output = _evaluate(static, params, model_state, hparams, batch)
     return metrics.compute(
         static.task, output.emotion, output.valence, labels, fold.validation_weight
     )
-
-
-def _validation_output(static, params, model_state, hparams, fold, samples):
-    """What is predicted for the fold's validation rows, and their labels."""
-
-    def predict(index, weight):
-        batch, labels = gather(samples, fold, index, weight)
-        output = _evaluate(static, params, model_state, hparams, batch)
-        return output._replace(aux={}), labels
-
-    index, weight = fold.validation_index, fold.validation_weight
-    if not any(isinstance(x, HostRows) for x in samples.features.values()):
-        return predict(index, weight)
-    # Features that do not fit the device come to it a batch at a time.
-    parts = lax.map(
-        lambda rows: predict(*rows),
-        (index.reshape(-1, static.batch_size), weight.reshape(-1, static.batch_size)),
-    )
-    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), parts)
 
 
 def _select(condition, new, old):

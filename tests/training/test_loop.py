@@ -178,7 +178,7 @@ def test_a_batch_of_padding_alone_leaves_the_run_as_it_is():
     key = jax.random.key(1)
     args = group.static, False, jax.tree.map(lambda x: x[0], group.hparams)
     state = jax.tree.map(lambda x: x[0], group.state)
-    carry = (state.params, state.model_state, state.opt_state, state.semi), jnp.bool_(True)
+    carry = state.params, state.model_state, state.opt_state, state.semi
     fold = jax.tree.map(lambda x: x[0], longer)
     batch = fold.train_index[order[-1]], fold.train_weight[order[-1]], key, None
     after, (_, size, _) = loop._step(*args, fold, group.samples, carry, batch)
@@ -254,7 +254,6 @@ def test_a_run_whose_gradient_is_not_finite_is_updated_no_more(whole_batches):
     np.testing.assert_array_equal(state.failed, [-1, 0])
     for part in ("params", "model_state", "opt_state"):
         assert_same_bits(row(getattr(state, part), 1), row(getattr(start, part), 1))
-    assert np.isfinite(state.history[loop.LOSS][:, :3]).all(), "the case is of the gradient alone"
 
 
 def test_numbers_that_are_not_finite_are_seen_wherever_they_stand():
