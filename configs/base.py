@@ -24,7 +24,8 @@ def get_config() -> config_dict.ConfigDict:
     config.data.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
     config.data.standardise = False  # by column, with each training fold's own mean and deviation
     config.data.device_bytes = 0  # features beyond it stream from the host; 0: half the memory
-    config.data.labelled_fraction = 1.0  # of train, by class; the rest's labels are hidden
+    # Of train, by class; the rest's labels are hidden. Above 1: so many clips of each class.
+    config.data.labelled_fraction = 1.0
     config.data.group_folds = False  # whole videos or dialogues in one fold, where names tell them
     config.data.zero_valence = "positive"  # cmumosi: the class of valence 0; positive, drop
     config.data.synthetic = config_dict.ConfigDict()

@@ -71,7 +71,10 @@ _RANGES = {
     "train.batch_size": _AT_LEAST_1,
     "train.segment": _AT_LEAST_1,
     "train.checkpoint_seconds": _AT_LEAST_0,
-    "data.labelled_fraction": (lambda value: 0 < value <= 1, "above 0, at most 1"),
+    "data.labelled_fraction": (
+        lambda value: 0 < value <= 1 or value == int(value) > 1,
+        "a share in (0, 1], or a whole number of clips of each class",
+    ),
     "semi.mu": _AT_LEAST_1,
     "semi.weight": _AT_LEAST_0,
     "semi.valence_weight": _AT_LEAST_0,

@@ -45,6 +45,8 @@ def labelled(
 ) -> np.ndarray:
     """Which clips keep their labels: a share of each class, drawn anew for each repeat.
 
+    A `fraction` above 1 is a number of clips of each class, or all where it has no more.
+
     bool [N], aligned with `names`. `emotion` holds class indices, any negative number for none
     (a class of its own). Every class keeps its rounded share, one clip at least. Depends on the
     sorted names, `seed` and `repeat`, not on the order of `names`.
@@ -55,5 +57,6 @@ def labelled(
     rng = np.random.default_rng((seed, repeat, 1))  # `assign` draws from (seed, repeat)
     for value in np.unique(emotion):
         members = by_name[emotion[by_name] == value]
-        keep[rng.permutation(members)[: max(1, round(fraction * len(members)))]] = True
+        count = fraction if fraction > 1 else max(1, round(fraction * len(members)))
+        keep[rng.permutation(members)[: int(count)]] = True
     return keep

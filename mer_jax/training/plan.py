@@ -182,7 +182,7 @@ def _labelled_rows(
 def _pool_index(config: ConfigDict, samples: Samples, hidden: np.ndarray) -> np.ndarray | None:
     if samples.pool is None:
         return None
-    if config.data.labelled_fraction < 1:
+    if config.data.labelled_fraction != 1:
         return hidden.astype(np.int32)
     return samples.pool.number
 

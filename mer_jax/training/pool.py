@@ -26,7 +26,7 @@ def find(config: ConfigDict, samples: Samples, unlabelled: Split | None) -> Pool
     """
     if not config_lib.is_semi_supervised(config):
         return None
-    if config.data.labelled_fraction < 1:
+    if config.data.labelled_fraction != 1:
         features, labels = samples.features, samples.labels
     elif unlabelled is not None:
         features, labels = unlabelled.features, unlabelled.labels

@@ -98,3 +98,25 @@ def test_fewer_groups_than_folds():
     groups = ["a", "b"] * 10
     with pytest.raises(InputError, match=r"config\.folds=3: only 2 groups of clips to divide"):
         folds.assign(names(20), 3, seed=0, repeat=0, groups=groups)
+
+
+EMOTION = np.array([0] * 40 + [1] * 15 + [-1] * 5)
+CLIPS = np.array([f"clip_{i:03d}" for i in range(60)])
+
+
+@pytest.mark.parametrize(
+    ("fraction", "counts"),
+    [(0.1, (4, 2, 1)), (0.5, (20, 8, 2)), (6, (6, 6, 5)), (1.0, (40, 15, 5))],
+)
+def test_each_class_keeps_its_share_of_labels(fraction, counts):
+    keep = folds.labelled(CLIPS, EMOTION, fraction, seed=0, repeat=0)
+    assert tuple((EMOTION[keep] == value).sum() for value in (0, 1, -1)) == counts
+
+
+def test_labelled_clips_depend_on_names_seed_and_repeat_alone():
+    keep = folds.labelled(CLIPS, EMOTION, 0.5, seed=0, repeat=0)
+    order = np.random.default_rng(0).permutation(60)
+    shuffled = folds.labelled(CLIPS[order], EMOTION[order], 0.5, seed=0, repeat=0)
+    np.testing.assert_array_equal(shuffled, keep[order])
+    for other in ({"seed": 1, "repeat": 0}, {"seed": 0, "repeat": 1}):
+        assert (folds.labelled(CLIPS, EMOTION, 0.5, **other) != keep).any()

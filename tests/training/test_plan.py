@@ -81,7 +81,7 @@ def test_folds_divide_train_and_are_padded_alike():
             assert sorted([*training, *held_out]) == list(range(37))
             validating += list(held_out)
             assert len(one.train_index) == 32  # 25 in batches of 8
-            assert len(one.validation_index) == 13
+            assert len(one.validation_index) == 16  # 12 or 13, in batches as well
         assert sorted(validating) == list(range(37))
 
 

@@ -206,3 +206,19 @@ def test_a_run_that_fails_keeps_its_average():
     of_run = lambda tree: jax.tree.map(lambda x: x[1], tree)  # noqa: E731
     for part in ("params", "opt_state", "semi"):
         assert_same_bits(of_run(getattr(state, part)), of_run(getattr(start, part)))
+
+
+def test_views_augment_training_and_never_validation():
+    changes = {"data__labelled_fraction": 1.0}
+    plain = trained(planned(**changes), epochs=1)
+    seen = trained(planned(**changes, train__views="noise 2.0"), epochs=1)
+    assert not np.array_equal(*(jax.tree.leaves(state.params)[0] for state in (plain, seen)))
+    # The scores of the first epoch are those of its weights on the clips as they are.
+    grid_plan = planned(**changes, train__views="noise 2.0")
+    static = config_lib.static_of(
+        grid_plan.config, grid_plan.trials[0], ("audio", "video"), MER2023.task
+    )
+    hparams = config_lib.hparams_of(grid_plan.trials[0])
+    params = jax.tree.map(lambda x: x[0], seen.params)
+    scores = loop.validate(static, params, {}, hparams, grid_plan.folds[0, 0], grid_plan.samples)
+    np.testing.assert_allclose(seen.history["com"][0, 0], scores["com"], rtol=1e-4)
