@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Key
 
+from mer_jax import random_bits
 from mer_jax.errors import InputError
 
 Features = dict[str, Array]  # by modality: float32 [B, D]
@@ -15,7 +16,7 @@ Features = dict[str, Array]  # by modality: float32 [B, D]
 def noise(key: Key[Array, ""], features: Features, deviation: Features, strength: float):
     """Adds Gaussian noise of `strength` times each column's deviation."""
     return {
-        m: x + strength * jnp.broadcast_to(deviation[m], x.shape) * jax.random.normal(k, x.shape)
+        m: x + strength * jnp.broadcast_to(deviation[m], x.shape) * random_bits.normal(k, x.shape)
         for k, (m, x) in _keyed(key, features)
     }
 
@@ -24,7 +25,7 @@ def feature_dropout(key: Key[Array, ""], features: Features, deviation: Features
     """Zeroes each value with probability `strength` and rescales the others."""
     del deviation
     return {
-        m: jnp.where(jax.random.bernoulli(k, 1 - strength, x.shape), x / (1 - strength), 0)
+        m: jnp.where(random_bits.bernoulli(k, 1 - strength, x.shape), x / (1 - strength), 0)
         for k, (m, x) in _keyed(key, features)
     }
 
