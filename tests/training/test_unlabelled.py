@@ -220,5 +220,6 @@ def test_views_augment_training_and_never_validation():
     )
     hparams = config_lib.hparams_of(grid_plan.trials[0])
     params = jax.tree.map(lambda x: x[0], seen.params)
-    scores = loop.validate(static, params, {}, hparams, grid_plan.folds[0, 0], grid_plan.samples)
+    fold, samples = jax.tree.map(jnp.asarray, (grid_plan.folds[0, 0], grid_plan.samples))
+    scores = loop.validate(static, params, {}, hparams, fold, samples)
     np.testing.assert_allclose(seen.history["com"][0, 0], scores["com"], rtol=1e-4)
