@@ -20,6 +20,7 @@ from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import Batch
 from mer_jax.training import losses, optimizer, semi, unlabelled
+from mer_jax.training.stream import HostRows
 
 LOSS = "loss"  # its name in the history, beside the validation metrics
 
@@ -36,7 +37,7 @@ class Pool(NamedTuple):
 class Samples(NamedTuple):
     """The clips that training may see, on the device, shared by all runs."""
 
-    features: dict[str, Array]  # by modality: float32 [N, D]
+    features: dict[str, Array | HostRows]  # by modality: float32 [N, D]
     labels: Labels
     pool: Pool | None = None  # None: supervised
 
@@ -273,8 +274,9 @@ def _thresholds(static, hparams, fold, samples, state, pool_SxU) -> Float[Array,
     on the training rows are near 1. With `top_k` on the epoch's own rows of the pool.
     """
     if not static.semi.top_k:
-        batch, labels = gather(samples, fold, fold.validation_index, fold.validation_weight)
-        output = _evaluate(static, state.evaluated, state.model_state, hparams, batch)
+        output, labels = _validation_output(
+            static, state.evaluated, state.model_state, hparams, fold, samples
+        )
         return semi.quantile_thresholds(
             jax.nn.softmax(output.emotion),
             labels.emotion,
@@ -376,11 +378,29 @@ def validate(
     static: Static, params, model_state, hparams: HParams, fold: Fold, samples: Samples
 ) -> dict[str, Float[Array, ""]]:
     """Every metric of the task on the fold's validation rows."""
-    batch, labels = gather(samples, fold, fold.validation_index, fold.validation_weight)
-    output = _evaluate(static, params, model_state, hparams, batch)
+    output, labels = _validation_output(static, params, model_state, hparams, fold, samples)
     return metrics.compute(
         static.task, output.emotion, output.valence, labels, fold.validation_weight
     )
+
+
+def _validation_output(static, params, model_state, hparams, fold, samples):
+    """What is predicted for the fold's validation rows, and their labels."""
+
+    def predict(index, weight):
+        batch, labels = gather(samples, fold, index, weight)
+        output = _evaluate(static, params, model_state, hparams, batch)
+        return output._replace(aux={}), labels
+
+    index, weight = fold.validation_index, fold.validation_weight
+    if not any(isinstance(x, HostRows) for x in samples.features.values()):
+        return predict(index, weight)
+    # Features that do not fit the device come to it a batch at a time.
+    parts = lax.map(
+        lambda rows: predict(*rows),
+        (index.reshape(-1, static.batch_size), weight.reshape(-1, static.batch_size)),
+    )
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), parts)
 
 
 def _select(condition, new, old):

@@ -47,3 +47,15 @@ def test_streamed_features_train_the_same_runs(changes):
     for name, curve in one.history.items():
         np.testing.assert_allclose(curve, other.history[name], atol=1e-5, err_msg=name)
     assert np.isfinite(one.history["com"][:, :3]).all()
+
+
+def test_no_more_than_a_batch_of_each_run_comes_to_the_device_at_once(monkeypatch):
+    read, fetched = HostRows._read, []
+
+    def recorded(self, index):
+        fetched.append(np.asarray(index).shape)
+        return read(self, index)
+
+    monkeypatch.setattr(HostRows, "_read", recorded)
+    trained(planned(data__labelled_fraction=1.0, data__device_bytes=100), epochs=1)
+    assert set(fetched) == {(2, 8)}  # two runs, batches of eight: validation's 20 rows too
