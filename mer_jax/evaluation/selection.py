@@ -4,6 +4,7 @@ import logging
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 
@@ -27,9 +28,7 @@ class Selected(NamedTuple):
 
 def probabilities(predictions: Predictions) -> np.ndarray:
     """Softmax of each run's logits: float32 [R, N, C]."""
-    shifted = predictions.emotion - predictions.emotion.max(-1, keepdims=True)
-    exponential = np.exp(shifted)
-    return exponential / exponential.sum(-1, keepdims=True)
+    return np.asarray(jax.nn.softmax(predictions.emotion))
 
 
 def out_of_fold(

@@ -79,7 +79,7 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
             )
         return jax.block_until_ready(state)
 
-    return advance, program.init(hparams, feed.samples(0), keys)
+    return advance, program.init(hparams, feed.resident, keys)
 
 
 def _train_chunk(plan, feed, chunk, number, title, checkpoints, ending) -> RunState:

@@ -47,9 +47,9 @@ class Feed:
     """A plan's samples on this process's devices, with the pool of each epoch.
 
     Features larger than `config.data.device_bytes` stay on the host (`stream.HostRows`). A pool
-    that fits it stays on the device, as float32 or else as
-    bfloat16; a larger one streams: each epoch gets as many clips as it uses, drawn at random and
-    gathered from the (memory-mapped) arrays of the built dataset.
+    that fits it stays on the device, as float32 or else as bfloat16; a larger one streams: each
+    epoch gets as many clips as it uses, drawn at random and gathered from the (memory-mapped)
+    arrays of the built dataset.
     """
 
     def __init__(self, plan: Plan):
@@ -69,7 +69,8 @@ class Feed:
             resident = resident._replace(features=on_host)
             if of_train:
                 resident = resident._replace(pool=resident.pool._replace(features=on_host))
-        self._resident = jax.device_put(resident, devices.replicated())
+        # Everything but a pool that streams.
+        self.resident = jax.device_put(resident, devices.replicated())
 
     def _choose(self, plan: Plan, limit: int) -> None:
         size = _bytes(self._pool.features)
@@ -100,8 +101,8 @@ class Feed:
     def samples(self, epoch: int) -> Samples:
         """The samples of an epoch, on the devices."""
         if not self._shard:
-            return self._resident
-        return self._resident._replace(pool=jax.device_put(self.shard(epoch), devices.replicated()))
+            return self.resident
+        return self.resident._replace(pool=jax.device_put(self.shard(epoch), devices.replicated()))
 
     def shard(self, epoch: int) -> Pool:
         """The clips of an epoch of a pool that streams: the same whenever it is asked for."""
