@@ -1,31 +1,31 @@
-"""`python -m mer_jax.main`: reads the command line and hands over to a mode of the experiment."""
+"""`python -m mer_jax.main`: reads the command line and hands over to a mode."""
 
 from mer_jax import command_line
 
 
 def main(arguments: command_line.Arguments) -> None:
     """Runs the chosen mode."""
-    from mer_jax import experiment  # a mistake on the command line is told before these load
+    # A mistake on the command line is told before these load.
+    from mer_jax.modes import build, compare, evaluate, select, train
     from mer_jax.training import devices
 
+    config, workdir = arguments.config, arguments.workdir
     if arguments.processes is not None:
         devices.join_processes(*arguments.processes)
     devices.keep_compilations()
     match arguments.mode:
         case "build":
-            experiment.build(arguments.config)
+            build.build(config)
         case "train":
-            experiment.train(arguments.config, arguments.workdir, arguments.repeated)
+            train.train(config, workdir, arguments.repeated)
         case "evaluate":
-            experiment.evaluate(arguments.config, arguments.workdir, arguments.labels)
+            evaluate.evaluate(config, workdir, arguments.labels)
         case "compare":
-            experiment.compare(
-                arguments.config, arguments.workdir, arguments.against, arguments.labels
-            )
+            compare.compare(config, workdir, arguments.against, arguments.labels)
         case "predict":
-            experiment.predict(arguments.config, arguments.workdir, arguments.out)
+            evaluate.predict(config, workdir, arguments.out)
         case "select":
-            experiment.select(arguments.config, arguments.workdir, arguments.out)
+            select.select(config, workdir, arguments.out)
 
 
 if __name__ == "__main__":

@@ -14,10 +14,11 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import config as config_lib
-from mer_jax import experiment, lock
+from mer_jax import lock
 from mer_jax.data import synthetic
 from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
+from mer_jax.modes import evaluate, select, train
 from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
 from tests.configs import changed
@@ -62,7 +63,7 @@ def config(root, tfds_dir):
 @pytest.fixture(scope="module")
 def trained(config, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("trained") / "run"
-    experiment.train(config, workdir)
+    train.train(config, workdir)
     return workdir
 
 
@@ -150,7 +151,7 @@ def test_ensemble_scores_are_those_of_the_written_predictions(trained, root):
 
 
 def test_the_same_seed_gives_the_same_bits(trained, config, tmp_path):
-    experiment.train(config, tmp_path / "again")
+    train.train(config, tmp_path / "again")
     assert_same_files(trained, tmp_path / "again")
 
 
@@ -184,11 +185,11 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(
             save = killing(Checkpoints.save_chunk, lambda _, chunk, __: chunk == 4)
             patch.setattr(Checkpoints, "save_chunk", save)
         else:
-            patch.setattr(experiment.submission, "write", killing(lambda *_: None, lambda *_: True))
+            patch.setattr(evaluate.submission, "write", killing(lambda *_: None, lambda *_: True))
         with pytest.raises(Killed):
-            experiment.train(config, workdir)
+            train.train(config, workdir)
     assert not (workdir / "results.json").exists()
-    experiment.train(config, workdir)
+    train.train(config, workdir)
     assert_same_files(trained, workdir)
 
 
@@ -204,7 +205,7 @@ def semi_config(root, tfds_dir):
 @pytest.fixture(scope="module")
 def semi_trained(semi_config, tmp_path_factory):
     workdir = tmp_path_factory.mktemp("semi") / "run"
-    experiment.train(semi_config, workdir)
+    train.train(semi_config, workdir)
     return workdir
 
 
@@ -238,15 +239,15 @@ def test_a_semi_supervised_run_that_was_cut_off_ends_with_the_same_bits(
         second = killing(Checkpoints.save_progress, lambda _, chunk, *__: chunk == 1)
         patch.setattr(Checkpoints, "save_progress", second)
         with pytest.raises(Killed):
-            experiment.train(semi_config, tmp_path / "run")
-    experiment.train(semi_config, tmp_path / "run")
+            train.train(semi_config, tmp_path / "run")
+    train.train(semi_config, tmp_path / "run")
     assert_same_files(semi_trained, tmp_path / "run")
 
 
 def test_select_writes_those_that_pass(trained, config, tmp_path):
     everything = config.copy_and_resolve_references()
     everything.select.eta = 0.0
-    experiment.select(everything, trained, tmp_path / "select.csv")
+    select.select(everything, trained, tmp_path / "select.csv")
     rows = rows_of(tmp_path / "select.csv")
     with (trained / "predictions" / "mer_semi.csv").open() as file:
         assert not rows.keys() & {row["name"] for row in csv.DictReader(file)}
@@ -258,7 +259,7 @@ def test_select_writes_those_that_pass(trained, config, tmp_path):
         thresholds.setdefault(row["discrete"], row["threshold"])
         assert thresholds[row["discrete"]] == row["threshold"]
     everything.select.eta = 1.0
-    experiment.select(everything, trained, tmp_path / "fewer.csv")
+    select.select(everything, trained, tmp_path / "fewer.csv")
     assert rows_of(tmp_path / "fewer.csv").keys() <= rows.keys()
 
 
@@ -294,10 +295,10 @@ def test_measured_widths_are_recorded_and_not_measured_again(
         save = killing(Checkpoints.save_chunk, lambda _, chunk, __: chunk == 1)
         patch.setattr(Checkpoints, "save_chunk", save)
         with pytest.raises(Killed):
-            experiment.train(config, workdir)
+            train.train(config, workdir)
     assert json.loads((workdir / "config.json").read_text())["chunk"] == [5, 5]
     monkeypatch.delattr(measure, "seconds_of_epoch")
-    experiment.train(config, workdir)
+    train.train(config, workdir)
     assert_same_files(trained, workdir)
 
 
@@ -309,10 +310,10 @@ def test_one_process_continues_what_one_of_two_began(trained, config, tmp_path, 
         wait = killing(lambda _: None, lambda moment: moment == "trained")
         patch.setattr(devices, "wait_for_all", wait)
         with pytest.raises(Killed):
-            experiment.train(config, workdir)
+            train.train(config, workdir)
     chunks = sorted(path.stem for path in (workdir / "checkpoints" / "chunks").iterdir())
     assert chunks == ["0001", "0003", "0005"]
-    experiment.train(config, workdir)
+    train.train(config, workdir)
     assert_same_files(trained, workdir)
 
 
@@ -330,7 +331,7 @@ def test_training_never_sees_a_test_label(trained, root, tmp_path):
         corpora[key] = labels
     np.savez(other / "label-6way.npz", **corpora)
     workdir = tmp_path / "run"
-    experiment.train(config_of(other, tmp_path / "tfds"), workdir)
+    train.train(config_of(other, tmp_path / "tfds"), workdir)
     assert_same_weights(trained, workdir)
     ours, theirs = results_of(trained), results_of(workdir)
     assert theirs["runs"] == ours["runs"]
@@ -344,7 +345,7 @@ def test_evaluate_restores_and_gives_the_same_scores(trained, config, tmp_path):
     workdir = tmp_path / "copy"
     shutil.copytree(trained, workdir)
     (workdir / "predictions" / "mer_multi.csv").unlink()
-    experiment.evaluate(config, workdir, None)
+    evaluate.evaluate(config, workdir, None)
     assert_same_files(trained, workdir)
 
 
@@ -359,14 +360,14 @@ def test_labels_that_come_later_are_scored(trained, root, tmp_path):
         corpora[key] = labels if split == "train" else dict.fromkeys(labels, placeholder)
     np.savez(folder / "label-6way.npz", **corpora)
     config = config_of(folder, tmp_path / "tfds")
-    experiment.train(config, workdir)
+    train.train(config, workdir)
     assert_same_weights(trained, workdir)
     assert results_of(workdir)["test"]["mer_multi"]["dis"] is None
     labels = true_labels(root)["mer_multi"]
     with (tmp_path / "labels.csv").open("w") as file:
         file.write("name,discrete,valence\n")
         file.writelines(f"{n},{row['emo']},{row['val']}\n" for n, row in list(labels.items())[:7])
-    experiment.evaluate(config, workdir, tmp_path / "labels.csv")
+    evaluate.evaluate(config, workdir, tmp_path / "labels.csv")
     rows = rows_of(workdir / "predictions" / "mer_multi.csv")
     expected = scores_of(rows, dict(list(labels.items())[:7]))
     for metric, value in expected.items():
@@ -375,9 +376,9 @@ def test_labels_that_come_later_are_scored(trained, root, tmp_path):
         )
     assert results_of(workdir)["test"]["mer_noise"]["dis"] is None
     given = results_of(workdir)
-    experiment.evaluate(config, workdir, None)
+    evaluate.evaluate(config, workdir, None)
     assert results_of(workdir) == given, "scores by a file's labels stay"
-    experiment.evaluate(config, workdir, root / "label-6way.npz")
+    evaluate.evaluate(config, workdir, root / "label-6way.npz")
     assert results_of(workdir)["test"] == results_of(trained)["test"]
 
 
@@ -472,13 +473,13 @@ def test_a_validation_split_can_be_the_one_fold(tmp_path, root, tfds_dir):
         "features__text": "text-UTT", "model__fusion": "unimodal", "train__epochs": 12,
     }  # fmt: skip
     by_val = config_of(folder, tmp_path / "tfds", folds=0, **changes)
-    experiment.train(by_val, tmp_path / "val")
+    train.train(by_val, tmp_path / "val")
     results = results_of(tmp_path / "val")
     assert list(results["test"]) == ["test"]
     assert len(results["runs"]) == 4 * 2
     assert set(results["cross_validation"]) == {"dis", "acc"}
     by_folds = config_of(folder, tmp_path / "tfds", **changes)
-    experiment.train(by_folds, tmp_path / "folds")
+    train.train(by_folds, tmp_path / "folds")
     results = results_of(tmp_path / "folds")
     assert list(results["test"]) == ["val", "test"]
     rows = rows_of(tmp_path / "folds" / "predictions" / "val.csv")
@@ -488,7 +489,7 @@ def test_a_validation_split_can_be_the_one_fold(tmp_path, root, tfds_dir):
 
 def test_a_trial_whose_numbers_go_wrong_is_marked_and_left_out(root, tfds_dir, tmp_path, capsys):
     changes = {"model__hidden": 8, "train__learning_rate": (1e-2, 1e38), "repeats": 1}
-    experiment.train(config_of(root, tfds_dir, **changes), tmp_path / "run")
+    train.train(config_of(root, tfds_dir, **changes), tmp_path / "run")
     results = results_of(tmp_path / "run")
     assert results["best"] == {"train.learning_rate": 1e-2}
     for run in results["runs"]:
@@ -511,7 +512,7 @@ def test_scores_have_intervals_and_runs_are_compared(
     shutil.copytree(trained, workdir)
     shutil.copytree(trained, other)
     without = config_of(root, tfds_dir, evaluate__bootstrap=0)
-    experiment.evaluate(without, workdir, None)
+    evaluate.evaluate(without, workdir, None)
     assert results_of(workdir)["interval"] == {}
     with pytest.raises(InputError, match="bootstrap above 0"):
         experiment.compare(without, workdir, other, None)
@@ -560,11 +561,11 @@ def test_a_repetition_says_what_differs(trained, root, tfds_dir, tmp_path, caplo
     old = tmp_path / "old.json"
     old.write_text(json.dumps(record))
     with pytest.raises(InputError, match="for each of the 1 groups"):
-        experiment.train(config_of(root, tfds_dir, model__hidden=8), tmp_path / "a", old)
+        train.train(config_of(root, tfds_dir, model__hidden=8), tmp_path / "a", old)
     small = {"model__hidden": 8, "train__learning_rate": 1e-2, "repeats": 1}
     record["chunk"] = [2]
     old.write_text(json.dumps(record))
-    experiment.train(config_of(root, tfds_dir, **small), tmp_path / "b", old)
+    train.train(config_of(root, tfds_dir, **small), tmp_path / "b", old)
     assert json.loads((tmp_path / "b" / "config.json").read_text())["chunk"] == [2]
     told = [word for word in ("config", "dataset", "versions") if f"its {word} is" in caplog.text]
     assert told == ["config", "versions"]
@@ -572,7 +573,7 @@ def test_a_repetition_says_what_differs(trained, root, tfds_dir, tmp_path, caplo
 
 def test_two_trainings_do_not_share_a_workdir(config, tmp_path):
     with lock.held(tmp_path / "run"), pytest.raises(InputError, match="trains in it"):
-        experiment.train(config, tmp_path / "run")
+        train.train(config, tmp_path / "run")
     assert not (tmp_path / "run" / "config.json").exists()
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
+import tensorstore
 from flax import serialization
 
 from mer_jax import files
@@ -90,6 +91,7 @@ class Checkpoints:
             raise InputError(f"{self._folder}: no kept weights; train in this workdir first")
         with ocp.PyTreeCheckpointer() as checkpointer:
             try:
+                _read_through(path)
                 metadata = checkpointer.metadata(path).item_metadata
                 if metadata is None:  # how orbax tells files that are missing or cannot be parsed
                     raise ValueError("what arrays it holds cannot be read")
@@ -111,6 +113,22 @@ class Checkpoints:
 
     def _path(self, folder: str, chunk: int) -> pathlib.Path:
         return self._folder / folder / f"{chunk:04d}.msgpack"
+
+
+def _read_through(path: pathlib.Path) -> None:
+    """Reads every array in turn; ValueError at the first that cannot be read.
+
+    orbax reads all of them in an event loop, which it closes when one fails: what is still under
+    way then prints a traceback of its own.
+    """
+    base = {"driver": "ocdbt", "base": f"{path.as_uri()}/"}
+    keys = [key.decode() for key in tensorstore.KvStore.open(base).result().list().result()]
+    names = [key.removesuffix("/.zarray") for key in keys if key.endswith("/.zarray")]
+    if not names:
+        raise ValueError("it holds no arrays")
+    for name in names:
+        kvstore = {**base, "path": name}
+        tensorstore.open({"driver": "zarr", "kvstore": kvstore}).result().read().result()
 
 
 def _write(path: pathlib.Path, tree: Any) -> None:

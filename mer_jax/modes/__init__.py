@@ -1,0 +1,1 @@
+"""The modes of the command line, each from a checked config and a workdir."""

@@ -1,0 +1,11 @@
+"""--mode=build: the datasets by themselves, before anything is trained."""
+
+from ml_collections import ConfigDict
+
+from mer_jax.data import corpus as corpus_lib
+
+
+def build(config: ConfigDict) -> None:
+    """Builds the datasets that the config names where they are absent or outdated."""
+    for name, directory in corpus_lib.build(config).items():
+        print(f"{name}: {directory}")

@@ -1,0 +1,88 @@
+"""--mode=evaluate and --mode=predict: what the kept weights say of clips, and how well."""
+
+import pathlib
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from mer_jax import files
+from mer_jax.data import corpus as corpus_lib
+from mer_jax.data.corpus import Corpus, Split
+from mer_jax.data.registry import SYNTHETIC, VALIDATION
+from mer_jax.errors import InputError
+from mer_jax.evaluation import ensemble, report, submission
+from mer_jax.evaluation import results as results_lib
+from mer_jax.workdir import RESULTS_FILE, Model, predict_runs, restore
+
+
+def evaluate(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None) -> None:
+    """Predicts and scores the test splits anew, with the labels of a file where one is given.
+
+    Rewrites the predictions and the parts `test`, `ensemble` and `interval` of results.json.
+    """
+    results, model = restore(config, workdir)
+    _, splits = labelled_splits(config, workdir, labels)
+    scored = predict_and_score(model, splits, config, workdir)
+    for part, blocks in scored.items():  # what an earlier file's labels gave stays
+        for name, scores in blocks.items():
+            if all(value is None for value in scores.values()):
+                blocks[name] = results.get(part, {}).get(name, scores)
+    results = {**results, **scored}
+    files.write_json(workdir / RESULTS_FILE, results)
+    show(results, config, workdir)
+
+
+def predict(config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path) -> None:
+    """Writes the prediction of every clip in config.data.root's features, labelled or not."""
+    _, model = restore(config, workdir)
+    if not config.data.root:
+        raise InputError("--mode=predict needs --config.data.root, the folder that holds features/")
+    names, features = corpus_lib.from_folder(
+        pathlib.Path(config.data.root), corpus_lib.modalities(config)
+    )
+    together = ensemble.average(predict_runs(model, features))
+    submission.write(out, names, together, model.static.task)
+    print(f"{len(names)} predictions: {out}")
+
+
+def labelled_splits(
+    config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None
+) -> tuple[Corpus, dict[str, Split]]:
+    """The corpus and its test splits, with the labels of a file where one is given."""
+    corpus = corpus_lib.load(config)
+    splits = test_splits(config, corpus)
+    if not splits:
+        raise InputError(
+            f"the label file of {workdir}'s run lists no test clips, so there is nothing to "
+            "evaluate: --mode=predict takes any folder"
+        )
+    if labels is not None:
+        splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)
+    return corpus, splits
+
+
+def test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
+    """The splits that are predicted: without the one that training chose its epochs by."""
+    return corpus.test_splits(without=None if config.folds else VALIDATION)
+
+
+def predict_and_score(
+    model: Model, splits: dict[str, Split], config: ConfigDict, workdir: pathlib.Path
+) -> dict[str, Any]:
+    """Predicts `splits`, writes their CSV files, and gives their scores."""
+    task = model.static.task
+    predictions = {}
+    for name, split in splits.items():
+        predictions[name] = predict_runs(model, split.features)
+        together = ensemble.average(predictions[name])
+        submission.write(workdir / "predictions" / f"{name}.csv", split.names, together, task)
+    return results_lib.test_scores(
+        task, predictions, splits, model.kept["repeat"], config.evaluate.bootstrap, config.seed
+    )
+
+
+def show(results: dict[str, Any], config: ConfigDict, workdir: pathlib.Path) -> None:
+    """Prints the result table and where the files lie."""
+    print(report.table(results, synthetic=config.data.corpus == SYNTHETIC))
+    predictions = f"; predictions: {workdir / 'predictions'}" if results["test"] else ""
+    print(f"Scores: {workdir / RESULTS_FILE}{predictions}")

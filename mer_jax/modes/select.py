@@ -1,0 +1,52 @@
+"""--mode=select: Algorithm 1 by itself, the unlabelled clips that a trained model is sure of."""
+
+import pathlib
+
+from ml_collections import ConfigDict
+
+from mer_jax import config as config_lib
+from mer_jax import files
+from mer_jax.data import corpus as corpus_lib
+from mer_jax.data.registry import UNLABELLED
+from mer_jax.errors import InputError
+from mer_jax.evaluation import selection
+from mer_jax.modes.train import divide
+from mer_jax.workdir import CONFIG_FILE, predict_runs, restore
+
+
+def select(config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path) -> None:
+    """Algorithm 1: writes the unlabelled clips that pass the threshold of their class."""
+    _, model = restore(config, workdir)
+    saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
+    corpus = corpus_lib.load(saved)
+    task = corpus.task
+    if UNLABELLED not in corpus.splits or not task.classes or not saved.folds:
+        raise InputError(
+            "--mode=select needs a corpus with emotions and unlabelled clips, trained with folds"
+        )
+    samples, folds = divide(saved, corpus)
+    pool_split = corpus.splits[UNLABELLED]
+    labelled, known = selection.out_of_fold(
+        selection.probabilities(predict_runs(model, samples.features)),
+        model.kept["repeat"],
+        model.kept["fold"],
+        folds,
+    )
+    found = selection.select(
+        task,
+        labelled,
+        samples.labels.emotion,
+        known & samples.labels.emotion_mask,
+        selection.probabilities(predict_runs(model, pool_split.features)).mean(0),
+        config.select.eta,
+    )
+    names = pool_split.names[found.row].tolist()
+    rows = zip(
+        names,
+        (task.classes[i] for i in found.emotion),
+        map(str, found.confidence),
+        (str(found.threshold[i]) for i in found.emotion),
+        strict=True,
+    )
+    files.write_csv(out, selection.COLUMNS, rows)
+    print(f"{len(names)} of {len(pool_split.names)} unlabelled clips selected: {out}")

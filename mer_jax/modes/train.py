@@ -1,0 +1,260 @@
+"""--mode=train: cross-validates the grid, keeps the best trial, predicts and scores."""
+
+import contextlib
+import importlib.metadata
+import json
+import logging
+import pathlib
+import subprocess
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from mer_jax import config as config_lib
+from mer_jax import files, lock, termination
+from mer_jax.data import corpus as corpus_lib
+from mer_jax.data.corpus import Corpus
+from mer_jax.data.registry import TRAIN, UNLABELLED, VALIDATION, corpus_info
+from mer_jax.errors import InputError
+from mer_jax.evaluation import history
+from mer_jax.evaluation import results as results_lib
+from mer_jax.modes import evaluate
+from mer_jax.training import devices, grid, measure, pool
+from mer_jax.training import plan as plan_lib
+from mer_jax.training.checkpoint import Checkpoints
+from mer_jax.training.plan import Chunk, Plan
+from mer_jax.workdir import CONFIG_FILE, RECORD, RESULTS_FILE, Model, check_same_config
+
+LOG = logging.getLogger("mer_jax")
+_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets")
+
+
+class _Prepared(NamedTuple):
+    """What the processes that train a grid agree on before they begin."""
+
+    plan: Plan
+    chunks: list[Chunk]
+    corpus: Corpus
+    record: dict[str, Any]  # the content of config.json
+
+
+def train(config: ConfigDict, workdir: pathlib.Path, repeated: pathlib.Path | None = None) -> None:
+    """Cross-validates the grid, keeps the best trial, predicts and scores the test splits.
+
+    Started again in its workdir it continues where it was, or says that it is done. Of several
+    processes each trains its share of the chunks; the first writes all else. `repeated` is the
+    config.json of an earlier run, whose chunk widths a new workdir takes over: they decide bits.
+    Raises Terminated where SIGTERM came, with what was trained saved.
+    """
+    with contextlib.ExitStack() as until_trained:
+        _train(config, workdir, repeated, until_trained)
+
+
+def _train(config, workdir, repeated, until_trained) -> None:
+    with devices.first_before_others("prepared"):
+        prepared = _prepare(config, workdir, repeated, until_trained)
+    checkpoints = Checkpoints(workdir)
+    trained = _is_trained(prepared, checkpoints, workdir)
+    if trained:
+        LOG.info("%s: already trained", workdir)
+    else:
+        LOG.info(
+            "%d runs (%d trials, %d repeats, %d folds) in %d chunks",
+            sum(len(chunk.runs) for chunk in prepared.chunks), len(prepared.plan.trials),
+            config.repeats, max(config.folds, 1), len(prepared.chunks),
+        )  # fmt: skip
+        with termination.asked_for() as ending:
+            grid.train(prepared.plan, prepared.chunks, checkpoints, ending)
+    devices.wait_for_all("trained")
+    with devices.first_before_others("finished"):
+        if devices.is_first():
+            if not trained:
+                _finish(prepared, checkpoints, workdir)
+            form = results_lib.form(prepared.corpus.task)
+            evaluate.show(files.read_json(workdir / RESULTS_FILE, form), config, workdir)
+
+
+def _prepare(
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    repeated: pathlib.Path | None,
+    until_trained: contextlib.ExitStack,
+) -> _Prepared:
+    """The grid and its data; locks the workdir and writes config.json where it has none."""
+    info = corpus_info(config.data.corpus)
+    modalities = tuple(corpus_lib.modalities(config))
+    trials = config_lib.trials(config)
+    for trial in trials:  # refuses what does not fit together before anything is built
+        config_lib.static_of(config, trial, modalities, info.task)
+    check_same_config(config, workdir)
+    corpus = corpus_lib.load(config)
+    grid_plan = Plan(config, trials, *divide(config, corpus))
+    groups = plan_lib.group(config, trials, modalities, corpus.task)
+    if devices.is_first():  # one lock for all processes of a training: they share the workdir
+        # Not sooner: wrong input leaves no workdir behind. What stood there may have changed since.
+        until_trained.enter_context(lock.held(workdir))
+        check_same_config(config, workdir)
+    record = _record(grid_plan, corpus, groups, workdir, repeated)
+    chunks = plan_lib.cut(groups, record["chunk"])
+    if not (workdir / CONFIG_FILE).is_file():
+        files.write_json(workdir / CONFIG_FILE, record)
+    return _Prepared(grid_plan, chunks, corpus, record)
+
+
+def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path) -> bool:
+    """Whether the workdir holds results, which are read, and the weights that they are of."""
+    if not (workdir / RESULTS_FILE).is_file():
+        return False
+    files.read_json(workdir / RESULTS_FILE, results_lib.form(prepared.corpus.task))
+    if checkpoints.has_kept():
+        return True
+    LOG.warning("%s: already trained, but its weights are gone: training again", workdir)
+    return False
+
+
+def _finish(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path) -> None:
+    """Chooses the best trial of a grid that is trained; keeps, tests and writes it."""
+    config, trials = prepared.plan.config, prepared.plan.trials
+    corpus, chunks = prepared.corpus, prepared.chunks
+    outcomes = grid.outcomes(chunks, checkpoints)
+    best = results_lib.best_trial(outcomes, len(trials), corpus.task)
+    kept = grid.kept_runs(chunks, best, checkpoints)
+    checkpoints.save_kept(kept)
+    model = Model(
+        static=config_lib.static_of(
+            config, trials[best], tuple(corpus_lib.modalities(config)), corpus.task
+        ),
+        hparams=config_lib.hparams_of(trials[best]),
+        kept=kept,
+        sizes=prepared.record["sizes"],
+        batch_size=config.evaluate.batch_size,
+    )
+    history.write(workdir / "history.csv", kept, corpus.task)
+    history.draw_pool(workdir / "figures" / "pool.png", kept, corpus.task)
+    test = evaluate.predict_and_score(model, evaluate.test_splits(config, corpus), config, workdir)
+    results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
+    files.write_json(workdir / RESULTS_FILE, results)
+    checkpoints.drop_progress()
+
+
+def divide(config: ConfigDict, corpus: Corpus):
+    """The samples that training sees and their folds. Test splits are not among them."""
+    split = corpus.splits[TRAIN]
+    validation = None
+    if not config.folds:
+        if VALIDATION not in corpus.splits:
+            raise InputError(
+                f"config.folds=0 needs a {VALIDATION} split, which the label file lacks: use folds"
+            )
+        validation = corpus.splits[VALIDATION]
+    groups = None
+    if config.data.group_folds:
+        if corpus.info.group is None:
+            raise InputError(f"config.data.group_folds: {corpus.info.name}'s names tell no groups")
+        groups = [corpus.info.group(name) for name in split.names.tolist()]
+    for name in [TRAIN] if validation is None else [TRAIN, VALIDATION]:
+        _check_labels(corpus, name)
+    samples = plan_lib.training_samples(split, validation)
+    samples = samples._replace(pool=pool.find(config, samples, corpus.splits.get(UNLABELLED)))
+    return samples, plan_lib.make_folds(config, samples, split.names, groups)
+
+
+def _check_labels(corpus: Corpus, split: str) -> None:
+    """Refuses a split without any label of one kind: no epoch would have a score to choose by."""
+    task, labels = corpus.task, corpus.splits[split].labels
+    for what, known in (
+        ("emotion", labels.emotion_mask.any() or not task.classes),
+        ("valence", labels.valence_mask.any() or not task.valence_range),
+    ):
+        if not known:
+            raise InputError(
+                f"no clip of {split} has a label for its {what}, which {corpus.info.name}'s models "
+                "learn and are chosen by: add them to the label file"
+            )
+
+
+def _record(
+    grid_plan: Plan,
+    corpus: Corpus,
+    groups: plan_lib.Groups,
+    workdir: pathlib.Path,
+    repeated: pathlib.Path | None,
+) -> dict[str, Any]:
+    """The content of config.json: as it stands there, or made for a workdir that has none."""
+    path = workdir / CONFIG_FILE
+    sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
+    if path.is_file():
+        record = files.read_json(path, RECORD)
+        if record["dataset"] != corpus.fingerprint:
+            raise InputError(
+                f"{workdir} was begun on a dataset that has changed since: use another --workdir"
+            )
+        if record["sizes"] != sizes:
+            raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")
+        _check_widths(record["chunk"], groups, path, "use another --workdir")
+        return record
+    record = {
+        "config": grid_plan.config.to_dict(),
+        "chunk": [],  # of each group of runs, in order
+        "dataset": corpus.fingerprint,
+        "sizes": sizes,
+        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
+        "commit": _commit(),
+        "device": devices.description(),
+    }
+    if repeated is None:
+        record["chunk"] = _widths(grid_plan, groups, sizes)
+    else:
+        record["chunk"] = _repeated_widths(record, groups, repeated)
+    return record
+
+
+def _widths(grid_plan: Plan, groups: plan_lib.Groups, sizes: dict[str, int]) -> list[int]:
+    widths = plan_lib.widths(grid_plan.config, groups, sizes)
+    if grid_plan.config.train.chunk == "measure":
+        return measure.widths(grid_plan, groups, widths)
+    return widths
+
+
+def _repeated_widths(
+    record: dict[str, Any], groups: plan_lib.Groups, repeated: pathlib.Path
+) -> list[int]:
+    """The widths that an earlier run recorded. Says what else differs and may change bits."""
+    theirs = files.read_json(repeated, RECORD)
+    _check_widths(theirs["chunk"], groups, repeated, "this configuration is not a repetition of it")
+    for key in ("config", "dataset", "sizes", "versions", "commit", "device"):
+        # As it would be read back: JSON has no tuples.
+        if theirs.get(key) != json.loads(json.dumps(record[key])):
+            LOG.warning(
+                "%s: its %s is not this run's, so the results may differ from its", repeated, key
+            )
+    return theirs["chunk"]
+
+
+def _check_widths(
+    widths: list[int], groups: plan_lib.Groups, path: pathlib.Path, advice: str
+) -> None:
+    if len(widths) != len(groups) or any(width < 1 for width in widths):
+        raise InputError(
+            f"{path}: chunk is {widths}, not a width of 1 or more for each of the "
+            f"{len(groups)} groups of runs; {advice}"
+        )
+
+
+def _commit() -> str | None:
+    """The commit of the code that runs, or None where it stands in no git checkout."""
+    command = [
+        "git",
+        "-C",
+        str(config_lib.CONFIGS),
+        "describe",
+        "--always",
+        "--dirty",
+        "--abbrev=40",
+        "--exclude=*",
+    ]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -1,0 +1,98 @@
+"""What a workdir holds, read back: its config, its results and the model that it has trained."""
+
+import pathlib
+from typing import Any, NamedTuple
+
+import numpy as np
+from ml_collections import ConfigDict
+
+from mer_jax import config as config_lib
+from mer_jax import files
+from mer_jax.config import HParams, Static
+from mer_jax.data import corpus as corpus_lib
+from mer_jax.data.registry import corpus_info
+from mer_jax.errors import InputError
+from mer_jax.evaluation import ensemble
+from mer_jax.evaluation import results as results_lib
+from mer_jax.training import loop
+from mer_jax.training.checkpoint import Checkpoints
+
+CONFIG_FILE = "config.json"
+RESULTS_FILE = "results.json"
+# What continuing and predicting rely on in config.json.
+RECORD = {"config": dict, "chunk": [int], "dataset": {str: str}, "sizes": {str: int}}
+
+
+class Model(NamedTuple):
+    """The kept weights of a workdir and what it takes to predict with them."""
+
+    static: Static
+    hparams: HParams
+    kept: dict[str, Any]
+    sizes: dict[str, int]  # of the features, by modality
+    batch_size: int
+
+
+def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], Model]:
+    """The results and the model of a workdir, by its own config.json.
+
+    Of `config` only what predicting takes is used: no override changes the model.
+    """
+    for name in (CONFIG_FILE, RESULTS_FILE):
+        if not (workdir / name).is_file():
+            raise InputError(f"{workdir}: no {name}; train in this workdir first")
+    saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
+    sizes = files.read_json(workdir / CONFIG_FILE, RECORD)["sizes"]
+    task = corpus_info(saved.data.corpus).task
+    results = files.read_json(workdir / RESULTS_FILE, results_lib.form(task))
+    trial = next(
+        (
+            trial
+            for trial in config_lib.trials(saved)
+            if all(trial.get(key) == value for key, value in results["best"].items())
+        ),
+        None,
+    )
+    if trial is None:
+        raise InputError(
+            f"{workdir / RESULTS_FILE}: best is {results['best']}, which {CONFIG_FILE} did not "
+            "try: the two are of different trainings; use another --workdir"
+        )
+    static = config_lib.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
+    kept = Checkpoints(workdir).restore_kept()
+    if not loop.fits(static, sizes, kept):
+        raise InputError(
+            f"{workdir}: the kept weights are not of the model that {CONFIG_FILE} and "
+            f"{RESULTS_FILE} name: they are of different trainings; use another --workdir"
+        )
+    hparams = config_lib.hparams_of(trial)
+    return results, Model(static, hparams, kept, sizes, config.evaluate.batch_size)
+
+
+def predict_runs(model: Model, features: dict[str, np.ndarray]) -> ensemble.Predictions:
+    """What each kept run predicts for features [N, D]; InputError where their sizes differ."""
+    sizes = {modality: x.shape[1] for modality, x in features.items()}
+    if sizes != model.sizes:
+        raise InputError(f"features of sizes {sizes}; the weights were trained on {model.sizes}")
+    return ensemble.predict(model.static, model.hparams, model.kept, features, model.batch_size)
+
+
+def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
+    """Refuses a workdir that holds a run of another config, or one that does not tell which."""
+    path = workdir / CONFIG_FILE
+    if not path.is_file():
+        left = [name for name in (RESULTS_FILE, "checkpoints") if (workdir / name).exists()]
+        if left:
+            raise InputError(
+                f"{workdir} holds {left[0]} without {CONFIG_FILE}, which tells what was trained: "
+                "use another --workdir"
+            )
+        return
+    theirs = config_lib.flatten(config_lib.check(config_lib.read_saved(path)))
+    ours = config_lib.flatten(config)
+    for key, value in ours.items():
+        if value != theirs[key]:
+            raise InputError(
+                f"{workdir} holds a run with config.{key}={theirs[key]!r}, not {value!r}: use "
+                "another --workdir, or leave --config out to continue that run"
+            )
