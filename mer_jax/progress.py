@@ -21,6 +21,8 @@ from mer_jax.training.plan import Chunk, Run
 LOG = logging.getLogger("mer_jax")
 _REFRESHES = 2  # of the live display, a second: drawing takes the processor from the training
 LINE_SECONDS = 5.0  # least time between two lines where there is no terminal
+_BAR = (10, 40)  # narrowest and widest, in columns
+_BESIDE_BAR = 72  # columns of the longest title and words
 _clock = time.monotonic
 
 
@@ -190,15 +192,15 @@ def _lines(rows: Sequence[_Row]) -> Iterator[Callable[[], None]]:
 @contextlib.contextmanager
 def _live(rows: Sequence[_Row]) -> Iterator[Callable[[], None]]:
     """Bars at the foot of the terminal; what else goes to sys.stderr stands above them."""
+    console = Console(stderr=True)
     bars = Progress(
         TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=None),
+        BarColumn(bar_width=min(max(console.width - _BESIDE_BAR, _BAR[0]), _BAR[1])),
         _Words(),
-        console=Console(stderr=True),
+        console=console,
         refresh_per_second=_REFRESHES,
         transient=True,
         redirect_stdout=False,
-        expand=True,
     )
     with bars:
         tasks = [bars.add_task(row.what, total=row.total, row=row) for row in rows]

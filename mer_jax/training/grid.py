@@ -141,8 +141,10 @@ def _train_chunk(plan, feed, chunk, number, title, checkpoints, ending, observe)
         if asked:
             raise Terminated(f"terminated; {title} is saved after epoch {epoch}")
     scores = seen.score[np.isfinite(seen.score)]
-    mean = f"best {chunk.static.task.selection} {scores.mean():.3f}" if scores.size else "no score"
-    LOG.info("%s: trained, %s", title, mean)
+    reached = "no score"
+    if scores.size:
+        reached = f"best {chunk.static.task.selection} {scores.mean():.3f} on average"
+    LOG.info("%s: trained, %s", title, reached)
     return state
 
 
