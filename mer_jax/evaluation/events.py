@@ -59,10 +59,11 @@ class Live:
             rows = np.flatnonzero(trials == trial)
             means = {name: history.mean(values[rows]) for name, values in curves.items()}
             writer.add(means, range(self._written, seen.epoch))
-            writer.flush()
+            if not ended:
+                writer.flush()
         self._written, self._latest = seen.epoch, _clock()
         if ended:
-            self.close()
+            self.close()  # which flushes, too
 
     def _begin(self, seen: Seen) -> None:
         self.close()
