@@ -18,7 +18,7 @@ from mer_jax import lock
 from mer_jax.data import synthetic
 from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
-from mer_jax.modes import evaluate, select, train
+from mer_jax.modes import compare, evaluate, select, train
 from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
 from tests.configs import changed
@@ -390,7 +390,7 @@ def test_predict_runs_on_any_folder(trained, root, tfds_dir, tmp_path):
         target.mkdir(parents=True)
         for name in true_labels(root)["mer_multi"]:
             shutil.copy(source / f"{name}.npy", target / f"renamed_{name}.npy")
-    experiment.predict(config_of(folder, tfds_dir), trained, tmp_path / "out.csv")
+    evaluate.predict(config_of(folder, tfds_dir), trained, tmp_path / "out.csv")
     found, known = rows_of(tmp_path / "out.csv"), rows_of(trained / "predictions" / "mer_multi.csv")
     assert set(found) == {f"renamed_{name}" for name in known}
     for name, row in known.items():
@@ -515,13 +515,13 @@ def test_scores_have_intervals_and_runs_are_compared(
     evaluate.evaluate(without, workdir, None)
     assert results_of(workdir)["interval"] == {}
     with pytest.raises(InputError, match="bootstrap above 0"):
-        experiment.compare(without, workdir, other, None)
+        compare.compare(without, workdir, other, None)
 
     path = other / "predictions" / "mer_multi.csv"
     path.write_text(re.sub(",[a-z]+,", ",happy,", path.read_text().replace("discrete", "DISCRETE"))
                     .replace("DISCRETE", "discrete"))  # fmt: skip
     capsys.readouterr()
-    experiment.compare(config, workdir, other, None)
+    compare.compare(config, workdir, other, None)
     found = json.loads((workdir / "compare.json").read_text())["splits"]
     labels = true_labels(root)["mer_multi"]
     ours = scores_of(rows_of(workdir / "predictions" / "mer_multi.csv"), labels)
@@ -537,7 +537,7 @@ def test_scores_have_intervals_and_runs_are_compared(
 
     path.write_text(path.read_text().rpartition("\n")[0].rpartition("\n")[0] + "\n")
     with pytest.raises(InputError, match="only the same clips can be compared"):
-        experiment.compare(config, workdir, other, None)
+        compare.compare(config, workdir, other, None)
 
 
 def test_a_run_is_repeated_from_its_config_json(trained, tmp_path, command_line):
