@@ -213,7 +213,10 @@ def _tables() -> dict[frozenset[str], dict[str, dict[str, tuple[float, float | N
         for (split, metric), mean, deviation in zip(
             _COLUMNS, printed, deviations.split()[1:], strict=True
         ):
-            unit = 100 if metric == "dis" else 1
-            row.setdefault(split, {})[metric] = float(mean) / unit, float(deviation) / unit
+            shift = 2 if metric == "dis" else 0  # decimal places: nearer than dividing by 100
+            row.setdefault(split, {})[metric] = (
+                float(f"{mean}e-{shift}"),
+                float(f"{deviation}e-{shift}"),
+            )
         rows[frozenset(names)] = row
     return rows
