@@ -118,8 +118,7 @@ def text(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
     lines = [["", *(f"{split} {report.COLUMNS[metric][0]}" for split, metric in shown)]]
     for entry, cells in _cells(entries, shown, "*{}".format, _in_brackets):
         lines.append([_label(entry), *cells])
-    remarks = [remark.replace("in bold", "after a *") for remark in _remarks(entries)]
-    return "\n".join([*report.aligned(lines), *remarks])
+    return "\n".join([*report.aligned(lines), *_remarks(entries, mark="after a *")])
 
 
 def csv_rows(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
@@ -144,7 +143,7 @@ def csv_rows(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
             if any(scores):
                 header += [f"{' '.join(column)}{kind}", f"{' '.join(column)}{kind} std"]
                 for row, score in zip(rows, scores, strict=True):
-                    row += ["", ""] if score is None else [score["mean"], score["std"]]
+                    row.extend(["", ""] if score is None else [score["mean"], score["std"]])
     return header, [["" if cell is None else str(cell) for cell in row] for row in rows]
 
 
@@ -176,10 +175,10 @@ def _label(entry: Entry) -> str:
     return f"{entry.label} ({'; '.join(parts)})" if parts else entry.label
 
 
-def _remarks(entries: Sequence[Entry]) -> list[str]:
+def _remarks(entries: Sequence[Entry], mark: str = "in bold") -> list[str]:
     """What a reader must know, a sentence each."""
     said = [
-        "Mean ± deviation over the repeats, F1 and accuracy in %; the best of each column in bold."
+        f"Mean ± deviation over the repeats, F1 and accuracy in %; the best of each column {mark}."
     ]
     if any(entry.published for entry in entries):
         said.append(f"In brackets: {published.SOURCE}.")

@@ -26,7 +26,7 @@ from mer_jax.workdir import CONFIG_FILE, RESULTS_FILE, check_same_config
 LOG = logging.getLogger("mer_jax")
 MARKDOWN_FILE, CSV_FILE, LATEX_FILE = "table.md", "table.csv", "table.tex"
 _FAILED, _DAMAGED = "failed: ", "damaged: "  # how the notes of rows begin that went wrong
-_NO_SETTINGS = ("features.", "data.tfds_dir", "table.")  # what needs no word beside a row's label
+_NO_SETTINGS = ("features.", "data.tfds_dir", "table.")  # keys that set no training apart
 
 
 def train(config: ConfigDict, workdir: pathlib.Path, repeated: pathlib.Path | None = None) -> None:
@@ -74,7 +74,10 @@ def gather(config: ConfigDict, workdir: pathlib.Path) -> None:
     Raises InputError, in the end, where the files of a workdir are damaged.
     """
     if config.table.rows:
-        entries = _entries(config, workdir, {})
+        notes: dict[Row, str] = {}
+        with contextlib.suppress(InputError):  # the user's folder may be on another machine
+            _, notes = resolve(config)
+        entries = _entries(config, workdir, notes)
     else:
         entries = _entries_below(workdir)
         if not entries:
@@ -154,6 +157,8 @@ def _check_table(config: ConfigDict, workdir: pathlib.Path) -> None:
         theirs = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
         if not theirs.table.rows:
             raise InputError(f"{workdir} holds a single run: use another --workdir for a table")
+        if not any((workdir / row.folder / CONFIG_FILE).is_file() for row in _rows(theirs)):
+            return  # nothing is trained in it yet
         as_theirs.table = theirs.table  # rows may come and go
     check_same_config(as_theirs, workdir)
 
@@ -192,8 +197,14 @@ def _entries_below(workdir: pathlib.Path) -> list[Entry]:
 
 
 def _settings(saved: ConfigDict) -> dict[str, Any]:
+    """What can set a training apart: its features, by the paper's names, and its config."""
+    aliases = _aliases(saved)
+    sets = [
+        published.name_of(name, aliases) or name for name in corpus_lib.modalities(saved).values()
+    ]
     leaves = config_lib.flatten(saved)
-    return {key: value for key, value in leaves.items() if not key.startswith(_NO_SETTINGS)}
+    kept = {key: value for key, value in leaves.items() if not key.startswith(_NO_SETTINGS)}
+    return {"features": " + ".join(sets), **kept}
 
 
 def _workdirs_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
