@@ -229,7 +229,7 @@ def test_papers_sets_are_added_and_change_nothing_else(tmp_path):
 
 def test_the_set_of_a_better_published_score_tells_more(tmp_path):
     counts = {"train": 400, "mer_multi": 200, "mer_noise": 1, "mer_semi": 1}
-    sets = ["eGeMAPS_UTT", "chinese-wav2vec2-large-UTT", "chinese-hubert-large-UTT"]  # 17, 40, 66 %
+    sets = ["eGeMAPS_UTT", "chinese-hubert-large-UTT"]  # 17 and 66 %
     synthetic.ensure(tmp_path / "corpus", seed=0, pool=0, counts=counts, feature_sets=sets)
     with np.load(tmp_path / "corpus" / "label-6way.npz", allow_pickle=True) as file:
         train, test = file["train_corpus"].item(), file["test1_corpus"].item()
@@ -243,7 +243,7 @@ def test_the_set_of_a_better_published_score_tells_more(tmp_path):
             for clips in (train, test)
         )
         scores.append(LinearDiscriminantAnalysis().fit(x, y).score(x_test, y_test))
-    assert scores[0] + 0.1 < scores[1] < scores[2] - 0.1
+    assert scores[0] + 0.15 < scores[1]  # the standard error of the difference is 0.05
 
 
 def test_every_set_of_the_paper_can_be_had(tmp_path):
