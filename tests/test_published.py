@@ -4,7 +4,7 @@ import pytest
 
 from mer_jax import config as config_lib
 from mer_jax import published, rows
-from mer_jax.data.registry import MER2023
+from mer_jax.data.registry import MER2023, MODALITIES
 
 
 def rows_of(file):
@@ -62,6 +62,20 @@ def test_every_row_of_the_configs_is_found_by_name_and_by_folder(file, count):
         assert list(by_name) == ["cross-validation", "mer_multi", "mer_noise", "mer_semi"]
         assert published.find(folders) == by_name
         assert set(folders.values()).isdisjoint(dict(row.features).values())
+
+
+@pytest.mark.parametrize(
+    ("file", "split", "metric", "printed"),
+    [
+        ("mer_multi.py", "mer_multi", "com", 0.56),
+        ("mer_noise.py", "mer_noise", "com", 0.41),
+        ("mer_semi.py", "mer_semi", "dis", 0.8675),
+    ],
+)
+def test_the_challenges_configs_are_the_papers_best_rows(file, split, metric, printed):
+    features = config_lib.load_file(str(config_lib.CONFIGS / file)).features
+    found = published.find({modality: features[modality] for modality in MODALITIES})
+    assert found[split][metric][0] == printed
 
 
 def test_rows_have_figures_of_their_own():
