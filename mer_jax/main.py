@@ -6,7 +6,7 @@ from mer_jax import command_line
 def main(arguments: command_line.Arguments) -> None:
     """Runs the chosen mode."""
     # A mistake on the command line is told before these load.
-    from mer_jax.modes import build, compare, evaluate, select, train
+    from mer_jax.modes import build, compare, evaluate, select, table, train
     from mer_jax.training import devices
 
     config, workdir = arguments.config, arguments.workdir
@@ -16,6 +16,8 @@ def main(arguments: command_line.Arguments) -> None:
     match arguments.mode:
         case "build":
             build.build(config)
+        case "train" if config.table.rows:
+            table.train(config, workdir, arguments.repeated)
         case "train":
             train.train(config, workdir, arguments.repeated)
         case "evaluate":
@@ -26,6 +28,8 @@ def main(arguments: command_line.Arguments) -> None:
             evaluate.predict(config, workdir, arguments.out)
         case "select":
             select.select(config, workdir, arguments.out)
+        case "table":
+            table.gather(config, workdir)
 
 
 if __name__ == "__main__":
