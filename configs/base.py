@@ -66,6 +66,16 @@ def get_config() -> config_dict.ConfigDict:
     config.evaluate = config_dict.ConfigDict()
     config.evaluate.batch_size = 4096  # clips predicted at once
     config.evaluate.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
+
+    config.table = config_dict.ConfigDict()
+    # A training each, "audio HuBERT-large, text MacBERT-large": the paper's names of feature sets,
+    # or folders under features/. Empty: no table, the one training of config.features.
+    config.table.rows = ()
+    # Your folders for the paper's names, "HuBERT-large=my_hubert, MANet-RAFDB=my_faces"; without
+    # one a set is looked for as its release calls it (mer_jax/published.py).
+    config.table.aliases = ""
+    config.table.unimodal_fusion = "unimodal"  # of rows with one modality; others: model.fusion
+    config.table.metrics = ("dis", "dim", "com")  # of table.md and table.tex; table.csv has all
     return config
 
 

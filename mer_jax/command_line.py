@@ -13,10 +13,11 @@ from mer_jax import config as config_lib
 from mer_jax import termination
 from mer_jax.errors import InputError
 
-MODES = ("build", "train", "evaluate", "compare", "predict", "select")
+MODES = ("build", "train", "evaluate", "compare", "predict", "select", "table")
 _WRONG_INPUT = 2
 _HELP = {"--help", "-help", "--h", "-h", "-?", "--helpshort"}
 _SAVED = config_lib.CONFIGS / "saved.py"
+_BASE = config_lib.CONFIGS / "base.py"
 
 _CONFIG = config_flags.DEFINE_config_file(
     "config", None, "A file of configs/; without it DIR/config.json. Override: --config.KEY=VALUE."
@@ -54,6 +55,7 @@ EXAMPLES = {  # by mode: what --help shows after the program's name
     "compare": "--mode=compare --workdir=runs/multi --against=runs/other",
     "predict": "--mode=predict --workdir=runs/multi --config.data.root=other --out=other.csv",
     "select": "--mode=select --workdir=runs/multi --config.select.eta=0.8",
+    "table": "--mode=table --workdir=runs",
 }
 
 
@@ -217,7 +219,11 @@ def _with_saved_config(argv: list[str]) -> list[str]:
     if _value_of(argv, "config") is not None or workdir is None:
         return argv
     saved = pathlib.Path(workdir) / "config.json"
-    return [argv[0], f"--config={_SAVED}:{saved}", *argv[1:]] if saved.is_file() else argv
+    if saved.is_file():
+        return [argv[0], f"--config={_SAVED}:{saved}", *argv[1:]]
+    if _value_of(argv, "mode") == "table":  # gathers runs that have their own
+        return [argv[0], f"--config={_BASE}", *argv[1:]]
+    return argv
 
 
 def _value_of(argv: list[str], name: str) -> str | None:

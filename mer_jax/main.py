@@ -7,7 +7,7 @@ def main(arguments: command_line.Arguments) -> None:
     """Runs the chosen mode."""
     # A mistake on the command line is told before these load.
     from mer_jax import progress
-    from mer_jax.modes import build, compare, evaluate, select, train
+    from mer_jax.modes import build, compare, evaluate, select, table, train
     from mer_jax.training import devices
 
     config, workdir = arguments.config, arguments.workdir
@@ -20,6 +20,8 @@ def main(arguments: command_line.Arguments) -> None:
     match arguments.mode:
         case "build":
             build.build(config, shown)
+        case "train" if config.table.rows:
+            table.train(config, workdir, arguments.repeated, shown)
         case "train":
             train.train(config, workdir, arguments.repeated, shown)
         case "evaluate":
@@ -30,6 +32,8 @@ def main(arguments: command_line.Arguments) -> None:
             evaluate.predict(config, workdir, arguments.out, shown)
         case "select":
             select.select(config, workdir, arguments.out, shown)
+        case "table":
+            table.gather(config, workdir)
 
 
 if __name__ == "__main__":

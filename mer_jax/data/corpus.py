@@ -14,6 +14,7 @@ from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
 from mer_jax.data.labels import Label
 from mer_jax.data.registry import (
+    MODALITIES,
     SYNTHETIC,
     TRAIN,
     UNLABELLED,
@@ -25,7 +26,6 @@ from mer_jax.errors import InputError, first_few
 from mer_jax.observer import Count, Steps, uncounted
 
 LOG = logging.getLogger("mer_jax")
-MODALITIES = ("audio", "text", "video")
 
 
 class Labels(NamedTuple):
@@ -76,7 +76,7 @@ def modalities(config: ConfigDict) -> dict[str, str]:
 def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
     """The user's folder (None where only a built dataset is given) and the datasets' folder.
 
-    The synthetic corpus is written here when it is not there yet.
+    The synthetic corpus and what the config names of it are written here when they are not there.
     """
     data = config.data
     root = pathlib.Path(data.root) if data.root else None
@@ -86,7 +86,9 @@ def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
         settings = f"synthetic-seed{data.synthetic.seed}-pool{data.synthetic.pool}"
         tfds_dir = pathlib.Path(data.tfds_dir) if data.tfds_dir else default / settings
         root = tfds_dir / settings
-        synthetic.ensure(root, seed=data.synthetic.seed, pool=data.synthetic.pool)
+        named = [config.features[modality] for modality in MODALITIES]
+        seed, pool = data.synthetic.seed, data.synthetic.pool
+        synthetic.ensure(root, seed=seed, pool=pool, feature_sets=named)
         return root, tfds_dir
     if root is not None and not root.is_dir():
         raise InputError(f"config.data.root: no folder {root}")
@@ -98,6 +100,20 @@ def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
         )
     of_root = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
     return root, default / f"{data.corpus}-{of_root}"
+
+
+def available(config: ConfigDict) -> list[str]:
+    """The feature sets that the config's corpus can be trained on.
+
+    Those of its folder; without one those that are built. Of the synthetic corpus all that there
+    can be: a set is written once a config names it.
+    """
+    if config.data.corpus == SYNTHETIC and not config.data.root:
+        return sorted({*map(synthetic.feature_set, MODALITIES), *synthetic.papers_sets()})
+    root, tfds_dir = locate(config)
+    if root is not None:
+        return features_lib.list_sets(root)
+    return dataset.list_built(corpus_info(config.data.corpus), tfds_dir)
 
 
 def build(config: ConfigDict, count: Count = uncounted) -> dict[str, pathlib.Path]:

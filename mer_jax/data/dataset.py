@@ -84,6 +84,12 @@ def ensure(
     return target
 
 
+def list_built(info: CorpusInfo, tfds_dir: pathlib.Path) -> list[str]:
+    """The feature sets of a corpus whose built datasets are whole, sorted."""
+    names = sorted(folder.name for folder in (tfds_dir / info.name).glob("*"))
+    return [name for name in names if _read_source(directory(info, tfds_dir, name)) is not None]
+
+
 def fingerprint(target: pathlib.Path) -> str:
     """The hash of a built dataset's content: names, labels and features of every split."""
     source = _read_source(target)

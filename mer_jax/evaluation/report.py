@@ -2,7 +2,7 @@
 
 from typing import Any
 
-_COLUMNS = {
+COLUMNS = {
     # metric: heading, factor, decimals
     "dis": ("Dis (↑)", 100, 2),
     "dim": ("Dim (↓)", 1, 2),
@@ -25,14 +25,14 @@ def table(results: dict[str, Any], synthetic: bool) -> str:
     """
     intervals = results.get("interval", {})
     rows = {CROSS_VALIDATION: results["cross_validation"], **results["test"]}
-    columns = [metric for metric in _COLUMNS if metric in results["cross_validation"]]
-    lines = [["", *(_COLUMNS[metric][0] for metric in columns)]]
+    columns = [metric for metric in COLUMNS if metric in results["cross_validation"]]
+    lines = [["", *(COLUMNS[metric][0] for metric in columns)]]
     for name, scores in rows.items():
-        lines.append([name, *(_cell(metric, scores[metric]) for metric in columns)])
+        lines.append([name, *(score_cell(metric, scores[metric]) for metric in columns)])
         bounds = intervals.get(name, {})
         if any(bounds.values()):
             lines.append(["  95 %", *(_bounds(metric, bounds[metric]) for metric in columns)])
-    text = _aligned(lines)
+    text = aligned(lines)
     if any(any(bounds.values()) for bounds in intervals.values()):
         text.append("95 %: interval of the ensemble of all repeats, by a bootstrap over the clips.")
     failed = sum(run["status"] != "ok" for run in results["runs"])
@@ -50,10 +50,10 @@ def comparison(found: dict[str, Any]) -> str:
     """The table of a paired bootstrap: a split's differences, their intervals, and the share."""
     columns = [
         metric
-        for metric in _COLUMNS
+        for metric in COLUMNS
         if any(metric in by_metric for by_metric in found["splits"].values())
     ]
-    lines = [["", *(_COLUMNS[metric][0] for metric in columns)]]
+    lines = [["", *(COLUMNS[metric][0] for metric in columns)]]
     for name, by_metric in found["splits"].items():
         parts = {"difference": _difference, "interval": _bounds, "not_better": _share}
         for part, heading in (
@@ -63,7 +63,7 @@ def comparison(found: dict[str, Any]) -> str:
                 "-" if by_metric[m] is None else parts[part](m, by_metric[m][part]) for m in columns
             ]
             lines.append([heading, *cells])
-    text = _aligned(lines)
+    text = aligned(lines)
     text.append(
         f"This run minus {found['against']}; {found['resamples']} resamples of the same clips; "
         "not better: in that share of them."
@@ -71,7 +71,8 @@ def comparison(found: dict[str, Any]) -> str:
     return "\n".join(text)
 
 
-def _aligned(lines: list[list[str]]) -> list[str]:
+def aligned(lines: list[list[str]]) -> list[str]:
+    """A table as text: the first of `lines` is its head, the first cell of each its label."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     text = [
         "  ".join(
@@ -84,7 +85,7 @@ def _aligned(lines: list[list[str]]) -> list[str]:
 
 
 def _difference(metric: str, value: float) -> str:
-    _, factor, decimals = _COLUMNS[metric]
+    _, factor, decimals = COLUMNS[metric]
     return f"{factor * value:+.{decimals}f}"
 
 
@@ -95,14 +96,15 @@ def _share(_: str, value: float) -> str:
 def _bounds(metric: str, bounds: list[float] | None) -> str:
     if bounds is None:
         return "-"
-    _, factor, decimals = _COLUMNS[metric]
+    _, factor, decimals = COLUMNS[metric]
     return "[" + ", ".join(f"{factor * bound:.{decimals}f}" for bound in bounds) + "]"
 
 
-def _cell(metric: str, score: dict[str, Any] | None) -> str:
+def score_cell(metric: str, score: dict[str, Any] | None) -> str:
+    """`mean±std` in the units of the metric's column, without the latter where it is None."""
     if score is None:
         return "-"
-    _, factor, decimals = _COLUMNS[metric]
+    _, factor, decimals = COLUMNS[metric]
     cell = f"{factor * score['mean']:.{decimals}f}"
     if score["std"] is not None:
         cell += f"±{factor * score['std']:.{decimals}f}"

@@ -101,7 +101,9 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
 
     def advance(state: RunState, start: int, stop: int) -> RunState:
         for first, last in feed.spans(start, stop):
-            samples = feed.samples(first)
+            samples = feed.samples(first)  # while the devices train the epochs before
+            # Its buffers come round again: those epochs are over before the next ones begin.
+            state = jax.block_until_ready(state)
             state = program.advance(
                 hparams, folds, samples, state, jnp.int32(first), jnp.int32(last)
             )
