@@ -490,7 +490,10 @@ def flags(tmp_path, root):
             ["--config.model.hiden=256"],
             "mer_jax: unknown key config.model.hiden; did you mean config.model.hidden?\n",
         ),
-        (["--config.train.epochs=many"], "mer_jax: flag --config.train.epochs=many: "),
+        (
+            ["--config.train.epochs=many"],
+            "mer_jax: config.train.epochs: 'many' is not a whole number\n",
+        ),
         (
             ["--config.data.standardise=maybe"],
             "mer_jax: config.data.standardise: 'maybe' is not True or False\n",
@@ -500,7 +503,7 @@ def flags(tmp_path, root):
             ["--config.model.hidden=(128, 'wide')"],
             "mer_jax: config.model.hidden: 'wide' is not a whole number",
         ),
-        (["--workdirr=x"], "mer_jax: Unknown command line flag 'workdirr'"),
+        (["--workdirr=x"], "mer_jax: --workdirr: no such flag; did you mean --workdir?\n"),
         (["--workdir="], "mer_jax: --mode=train needs --workdir=DIR\n"),
         (["--mode=compare"], "mer_jax: --mode=compare and --against=DIR go together\n"),
         (["--against=x"], "mer_jax: --mode=compare and --against=DIR go together\n"),
