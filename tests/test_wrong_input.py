@@ -99,7 +99,7 @@ WRONG = {
     "no feature set": (
         nothing,
         {"features__audio": ""},
-        "no feature set: name one or more of config.features.audio, .text and .video",
+        "no feature set; name one or more of config.features.audio, .text and .video",
     ),
     "name without a feature": (
         lambda root: (root / "features" / AUDIO / "multi_1.npy").unlink(),
@@ -190,12 +190,12 @@ WRONG = {
     "no validation split": (
         nothing,
         {"folds": 0},
-        "config.folds=0 needs a val split, which the label file lacks: use folds",
+        "config.folds=0 needs a val split, which the label file lacks; use folds",
     ),
     "no groups": (
         nothing,
         {"data__group_folds": True},
-        "config.data.group_folds: mer2023's names tell no groups",
+        "config.data.group_folds: mer2023's names tell no groups; use False",
     ),
 }
 
@@ -222,7 +222,7 @@ def test_a_workdir_that_holds_another_config(tmp_path, root):
     with pytest.raises(InputError) as refusal:
         train.train(config, workdir)
     assert str(refusal.value).startswith(
-        f"{workdir} holds a run with config.train.batch_size=32, not 7: use another --workdir"
+        f"{workdir} holds a run with config.train.batch_size=32, not 7; use another --workdir"
     )
     assert [path.name for path in workdir.iterdir()] == ["config.json"]
     assert (workdir / "config.json").read_bytes() == before
@@ -433,7 +433,7 @@ def test_a_kind_of_label_that_train_lacks_altogether(tmp_path, root, corpus, lab
         train.train(config, tmp_path / "work")
     assert str(refusal.value) == (
         f"no clip of train has a label for its {what}, which {corpus}'s models learn and are "
-        "chosen by: add them to the label file"
+        "chosen by; add them to the label file"
     )
     assert not (tmp_path / "work").exists()
 
