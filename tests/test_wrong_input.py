@@ -405,7 +405,7 @@ def test_weights_that_are_gone_are_trained_again(finished, workdir, caplog):
     caplog.set_level(logging.INFO, logger="mer_jax")
     shutil.rmtree(workdir / "checkpoints")
     train.train(finished[1], workdir)
-    assert f"{workdir}: already trained, but its weights are gone: training again" in caplog.text
+    assert f"{workdir}: already trained, but its weights are gone; training again" in caplog.text
     assert (workdir / "results.json").read_bytes() == (finished[2] / "results.json").read_bytes()
     caplog.clear()
     train.train(finished[1], workdir)
