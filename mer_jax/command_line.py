@@ -140,7 +140,10 @@ class _ToStderr(logging.Handler):
     """Prints to whatever sys.stderr is at the moment: a live display puts itself in its place."""
 
     def emit(self, record: logging.LogRecord) -> None:
-        print(self.format(record), file=sys.stderr)
+        try:
+            print(self.format(record), file=sys.stderr)
+        except OSError:  # nobody reads it any more, which ends no training
+            self.handleError(record)
 
 
 def _log_to_stderr(level: int) -> None:
