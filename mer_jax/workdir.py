@@ -14,6 +14,7 @@ from mer_jax.data.registry import corpus_info
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation import results as results_lib
+from mer_jax.progress import Display
 from mer_jax.training import loop
 from mer_jax.training.checkpoint import Checkpoints
 
@@ -69,12 +70,21 @@ def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], 
     return results, Model(static, hparams, kept, sizes, config.evaluate.batch_size)
 
 
-def predict_runs(model: Model, features: dict[str, np.ndarray]) -> ensemble.Predictions:
-    """What each kept run predicts for features [N, D]; InputError where their sizes differ."""
+def predict_runs(
+    model: Model, features: dict[str, np.ndarray], shown: Display, what: str
+) -> ensemble.Predictions:
+    """What each kept run predicts for features [N, D]; InputError where their sizes differ.
+
+    `shown` says how far it is with `what`, which names the clips.
+    """
     sizes = {modality: x.shape[1] for modality, x in features.items()}
     if sizes != model.sizes:
         raise InputError(f"features of sizes {sizes}; the weights were trained on {model.sizes}")
-    return ensemble.predict(model.static, model.hparams, model.kept, features, model.batch_size)
+    clips = len(next(iter(features.values())))
+    with shown.count(f"predicting {what}", clips) as tell:
+        return ensemble.predict(
+            model.static, model.hparams, model.kept, features, model.batch_size, tell
+        )
 
 
 def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:

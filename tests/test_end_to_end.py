@@ -22,6 +22,7 @@ from mer_jax.modes import compare, evaluate, select, train
 from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
 from tests.configs import changed
+from tests.event_files import runs_in, scalars_of
 
 COUNTS = {"train": 60, "mer_multi": 12, "mer_noise": 11, "mer_semi": 10}
 SPLITS = ("mer_multi", "mer_noise", "mer_semi")
@@ -96,10 +97,16 @@ def scores_of(rows, labels):
 
 
 def assert_same_files(workdir, other):
-    """Equal results and predictions, and equal bits in the kept weights."""
+    """Equal results, predictions and TensorBoard's values, and equal bits in the kept weights."""
     for name in ("results.json", *(f"predictions/{split}.csv" for split in SPLITS)):
         assert (workdir / name).read_bytes() == (other / name).read_bytes(), name
+    assert event_values(workdir) == event_values(other)  # their times differ
     assert_same_weights(workdir, other)
+
+
+def event_values(workdir):
+    folder = workdir / "tensorboard"
+    return {run: scalars_of(folder / run) for run in runs_in(folder)}
 
 
 def assert_same_weights(workdir, other):
@@ -148,6 +155,27 @@ def test_ensemble_scores_are_those_of_the_written_predictions(trained, root):
         for metric, value in scores_of(rows, labels[split]).items():
             assert results["ensemble"][split][metric] == pytest.approx(value, abs=1e-6), metric
     assert results["ensemble"]["mer_semi"]["com"] is None
+
+
+def test_tensorboard_holds_what_history_csv_and_the_results_hold(trained):
+    results, found = results_of(trained), event_values(trained)
+    assert [run for run in found if run.startswith("best/repeat_1/")] == [
+        f"best/repeat_1/fold_{fold}" for fold in range(3)
+    ]
+    with (trained / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    tags = {"loss": "train/loss", **{m: f"validation/{m}" for m in results["cross_validation"]}}
+    for row in rows:
+        of_run = found[f"best/repeat_{row['repeat']}/fold_{row['fold']}"]
+        of_mean = found[f"best/repeat_{row['repeat']}"]
+        epoch = int(row["epoch"])
+        folds = [r for r in rows if (r["repeat"], r["epoch"]) == (row["repeat"], row["epoch"])]
+        for name, tag in tags.items():
+            assert of_run[tag][epoch] == (epoch, pytest.approx(float(row[name]), rel=1e-6))
+            mean = np.mean([float(r[name]) for r in folds])
+            assert of_mean[tag][epoch] == (epoch, pytest.approx(mean, rel=1e-5))
+    scores = [found[f"trials/trial_0{t}"]["cross_validation/com"][0][1] for t in range(1, 5)]
+    assert max(scores) == pytest.approx(results["cross_validation"]["com"]["mean"], rel=1e-6)
 
 
 def test_the_same_seed_gives_the_same_bits(trained, config, tmp_path):
@@ -276,7 +304,7 @@ def test_two_processes_train_what_one_does(trained, config, tmp_path, command_li
     assert [process.returncode for process in done] == [0, 0], [p.stderr for p in done]
     assert_same_files(trained, workdir)
     for first_chunk, process in enumerate(done):
-        chunks = [int(n) for n in re.findall(r"chunk (\d)/6 .*: epoch 4/4", process.stderr)]
+        chunks = [int(n) for n in re.findall(r"chunk (\d)/6 .*: trained", process.stderr)]
         assert chunks == [1 + first_chunk, 3 + first_chunk, 5 + first_chunk]
     assert "building" in done[0].stderr
     assert "building" not in done[1].stderr
@@ -423,8 +451,9 @@ def test_the_command_line_trains_continues_evaluates_and_predicts(
     assert again.returncode == 0, again.stderr
     assert "already trained" in again.stderr
     assert again.stdout == done.stdout
-    evaluated = command_line("--mode=evaluate", f"--workdir={workdir}")
+    evaluated = command_line("--mode=evaluate", f"--workdir={workdir}", "--quiet")
     assert evaluated.returncode == 0, evaluated.stderr
+    assert (evaluated.stdout, evaluated.stderr) == (done.stdout, "")
     assert_same_files(trained, workdir)
     out = tmp_path / "out.csv"
     arguments = ("--mode=predict", f"--workdir={workdir}", f"--config.data.root={root}")
