@@ -1,7 +1,9 @@
 """The command line: absl flags and config overrides, every mistake told in one sentence."""
 
+import difflib
 import logging
 import pathlib
+import re
 import sys
 from typing import NamedTuple, NoReturn
 
@@ -45,6 +47,7 @@ _FLAGS = (
     _PROCESS_COUNT, _PROCESS_INDEX,
 )  # fmt: skip
 _PROGRAM = "python -m mer_jax.main"
+_KIND_WORDS = {"int": "a whole number", "float": "a number", "bool": "True or False"}  # by absl's
 EXAMPLES = {  # by mode: what --help shows after the program's name
     "build": "--mode=build --config=configs/mer_multi.py --config.data.root=my_mer2023",
     "train": (
@@ -73,7 +76,8 @@ class Arguments:
     def __init__(self):
         if _CONFIG.value is None:
             raise InputError(
-                "--config is missing, and no --workdir=DIR with a config.json is given"
+                "--config is missing, and no --workdir=DIR with a config.json is given; --help "
+                "shows a command for each mode"
             )
         self.config = config_lib.check(_CONFIG.value)
         self.mode = _MODE.value
@@ -202,10 +206,29 @@ def _parse_or_raise(argv: list[str]) -> list[str]:
     try:
         rest = flags.FLAGS(argv)
     except flags.Error as error:
-        raise InputError(str(error)) from None
+        raise InputError(_sentence(error)) from None
     if rest[1:]:
-        raise InputError(f"{rest[1]!r} is no flag; flags begin with --")
+        raise InputError(f"{rest[1]!r} is no flag; flags begin with --, and --help shows them")
     return rest
+
+
+def _sentence(error: flags.Error) -> str:
+    """absl's complaint about a flag, in the form that all others here have."""
+    text = str(error)
+    if isinstance(error, flags.UnrecognizedFlagError):
+        near = difflib.get_close_matches(error.flagname, [flag.name for flag in _FLAGS], n=1)
+        hint = f"did you mean --{near[0]}?" if near else "--help shows those there are"
+        return f"--{error.flagname}: no such flag; {hint}"
+    if found := re.match(r"flag --([\w.]+)=(.*?): ", text):
+        name, value = found.groups()
+        flag, where = flags.FLAGS[name], name if name.startswith("config.") else f"--{name}"
+        if flag.flag_type() in _KIND_WORDS:
+            return f"{where}: {value!r} is not {_KIND_WORDS[flag.flag_type()]}"
+        if choices := getattr(flag.parser, "enum_values", None):
+            return f"{where}: unknown {name} {value!r}; one of: {', '.join(choices)}"
+    if found := re.match(r"Missing value for flag (--[\w.]+)", text):
+        return f"{found[1]} needs a value"
+    return text
 
 
 def _with_saved_config(argv: list[str]) -> list[str]:

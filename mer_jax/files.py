@@ -94,7 +94,7 @@ def read_json(path: pathlib.Path, form) -> Any:
         raise InputError(f"{path}: not a JSON file: {error}") from None
     fault = _fault(content, form, "")
     if fault:
-        raise InputError(f"{path}: {fault}; no command here wrote it so: use another --workdir")
+        raise InputError(f"{path}: {fault}; no command here wrote it so; use another --workdir")
     return content
 
 

@@ -27,7 +27,7 @@ def held(workdir: pathlib.Path) -> Iterator[None]:
             file.seek(0)
             host, _, pid = file.read().strip().rpartition(" ")
             raise InputError(
-                f"{workdir}: process {pid or 'unknown'} on {host or 'this host'} trains in it: "
+                f"{workdir}: process {pid or 'unknown'} on {host or 'this host'} trains in it; "
                 "wait for its end, or use another --workdir"
             ) from None
         file.truncate(0)

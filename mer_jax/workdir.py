@@ -57,14 +57,14 @@ def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], 
     if trial is None:
         raise InputError(
             f"{workdir / RESULTS_FILE}: best is {results['best']}, which {CONFIG_FILE} did not "
-            "try: the two are of different trainings; use another --workdir"
+            "try, as of different trainings; use another --workdir"
         )
     static = config_lib.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
     kept = Checkpoints(workdir).restore_kept()
     if not loop.fits(static, sizes, kept):
         raise InputError(
             f"{workdir}: the kept weights are not of the model that {CONFIG_FILE} and "
-            f"{RESULTS_FILE} name: they are of different trainings; use another --workdir"
+            f"{RESULTS_FILE} name, as of different trainings; use another --workdir"
         )
     hparams = config_lib.hparams_of(trial)
     return results, Model(static, hparams, kept, sizes, config.evaluate.batch_size)
@@ -94,7 +94,7 @@ def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
         left = [name for name in (RESULTS_FILE, "checkpoints") if (workdir / name).exists()]
         if left:
             raise InputError(
-                f"{workdir} holds {left[0]} without {CONFIG_FILE}, which tells what was trained: "
+                f"{workdir} holds {left[0]} without {CONFIG_FILE}, which tells what was trained; "
                 "use another --workdir"
             )
         return
@@ -103,6 +103,6 @@ def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
     for key, value in ours.items():
         if value != theirs[key]:
             raise InputError(
-                f"{workdir} holds a run with config.{key}={theirs[key]!r}, not {value!r}: use "
+                f"{workdir} holds a run with config.{key}={theirs[key]!r}, not {value!r}; use "
                 "another --workdir, or leave --config out to continue that run"
             )

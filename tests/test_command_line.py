@@ -67,13 +67,28 @@ def test_help_shows_a_command_for_each_mode(command_line):
     assert "--pdb" not in done.stdout, "absl's own flags are not there"
 
 
-def test_each_example_of_the_help_parses_and_quiet_leaves_warnings(parse_each):
+def test_each_example_of_the_help_parses(parse_each):
+    """And --quiet leaves warnings, and what absl says of a wrong flag becomes one sentence."""
+    wrong = {
+        "--mode=trian": "--mode: unknown mode 'trian'; one of: " + ", ".join(MODES),
+        "--process_count=two": "--process_count: 'two' is not a whole number",
+        "--quiet=perhaps": "--quiet: 'perhaps' is not True or False",
+        "--config.folds=x": "config.folds: 'x' is not a whole number",
+        "--workdirr=x": "--workdirr: no such flag; did you mean --workdir?",
+        "--frobnicate": "--frobnicate: no such flag; --help shows those there are",
+        "--labels": "--labels needs a value",
+    }
     told, errors = parse_each(
-        [*(shlex.split(EXAMPLES[mode]) for mode in MODES), ["--workdir=runs/multi", "--quiet"]]
+        [
+            *(shlex.split(EXAMPLES[mode]) for mode in MODES),
+            ["--workdir=runs/multi", "--quiet"],
+            *(["--workdir=runs/multi", flag] for flag in wrong),
+        ]
     )
     assert [mode for mode, *_ in told] == [*MODES, "train"], errors
     assert [quiet for _, quiet, *_ in told] == [False] * len(MODES) + [True]
-    assert {workdir for _, _, workdir, _ in told} == {".", "runs/multi"}
+    assert told[MODES.index("evaluate")][2] == "runs/multi"
     assert told[MODES.index("predict")][3] == "other.csv"
     assert told[MODES.index("select")][3] == "runs/multi/select.csv"
-    assert errors == "an information\na warning\n" * len(MODES) + "a warning\n"
+    lines = ["an information", "a warning"] * len(MODES) + ["a warning"]
+    assert errors.splitlines() == lines + [f"mer_jax: {sentence}" for sentence in wrong.values()]

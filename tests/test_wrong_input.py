@@ -99,7 +99,7 @@ WRONG = {
     "no feature set": (
         nothing,
         {"features__audio": ""},
-        "no feature set: name one or more of config.features.audio, .text and .video",
+        "no feature set; name one or more of config.features.audio, .text and .video",
     ),
     "name without a feature": (
         lambda root: (root / "features" / AUDIO / "multi_1.npy").unlink(),
@@ -190,12 +190,12 @@ WRONG = {
     "no validation split": (
         nothing,
         {"folds": 0},
-        "config.folds=0 needs a val split, which the label file lacks: use folds",
+        "config.folds=0 needs a val split, which the label file lacks; use folds",
     ),
     "no groups": (
         nothing,
         {"data__group_folds": True},
-        "config.data.group_folds: mer2023's names tell no groups",
+        "config.data.group_folds: mer2023's names tell no groups; use False",
     ),
 }
 
@@ -222,7 +222,7 @@ def test_a_workdir_that_holds_another_config(tmp_path, root):
     with pytest.raises(InputError) as refusal:
         train.train(config, workdir)
     assert str(refusal.value).startswith(
-        f"{workdir} holds a run with config.train.batch_size=32, not 7: use another --workdir"
+        f"{workdir} holds a run with config.train.batch_size=32, not 7; use another --workdir"
     )
     assert [path.name for path in workdir.iterdir()] == ["config.json"]
     assert (workdir / "config.json").read_bytes() == before
@@ -405,7 +405,7 @@ def test_weights_that_are_gone_are_trained_again(finished, workdir, caplog):
     caplog.set_level(logging.INFO, logger="mer_jax")
     shutil.rmtree(workdir / "checkpoints")
     train.train(finished[1], workdir)
-    assert f"{workdir}: already trained, but its weights are gone: training again" in caplog.text
+    assert f"{workdir}: already trained, but its weights are gone; training again" in caplog.text
     assert (workdir / "results.json").read_bytes() == (finished[2] / "results.json").read_bytes()
     caplog.clear()
     train.train(finished[1], workdir)
@@ -433,7 +433,7 @@ def test_a_kind_of_label_that_train_lacks_altogether(tmp_path, root, corpus, lab
         train.train(config, tmp_path / "work")
     assert str(refusal.value) == (
         f"no clip of train has a label for its {what}, which {corpus}'s models learn and are "
-        "chosen by: add them to the label file"
+        "chosen by; add them to the label file"
     )
     assert not (tmp_path / "work").exists()
 
@@ -490,7 +490,10 @@ def flags(tmp_path, root):
             ["--config.model.hiden=256"],
             "mer_jax: unknown key config.model.hiden; did you mean config.model.hidden?\n",
         ),
-        (["--config.train.epochs=many"], "mer_jax: flag --config.train.epochs=many: "),
+        (
+            ["--config.train.epochs=many"],
+            "mer_jax: config.train.epochs: 'many' is not a whole number\n",
+        ),
         (
             ["--config.data.standardise=maybe"],
             "mer_jax: config.data.standardise: 'maybe' is not True or False\n",
@@ -500,7 +503,7 @@ def flags(tmp_path, root):
             ["--config.model.hidden=(128, 'wide')"],
             "mer_jax: config.model.hidden: 'wide' is not a whole number",
         ),
-        (["--workdirr=x"], "mer_jax: Unknown command line flag 'workdirr'"),
+        (["--workdirr=x"], "mer_jax: --workdirr: no such flag; did you mean --workdir?\n"),
         (["--workdir="], "mer_jax: --mode=train needs --workdir=DIR\n"),
         (["--mode=compare"], "mer_jax: --mode=compare and --against=DIR go together\n"),
         (["--against=x"], "mer_jax: --mode=compare and --against=DIR go together\n"),

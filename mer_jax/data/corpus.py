@@ -68,7 +68,7 @@ def modalities(config: ConfigDict) -> dict[str, str]:
     chosen = {name: config.features[name] for name in MODALITIES if config.features[name]}
     if not chosen:
         raise InputError(
-            "no feature set: name one or more of config.features.audio, .text and .video"
+            "no feature set; name one or more of config.features.audio, .text and .video"
         )
     return chosen
 
@@ -96,7 +96,7 @@ def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
         return root, pathlib.Path(data.tfds_dir)
     if root is None:
         raise InputError(
-            "config.data.root is empty: name the folder with the label file and features/"
+            "config.data.root is empty; name the folder with the label file and features/"
         )
     of_root = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
     return root, default / f"{data.corpus}-{of_root}"

@@ -67,7 +67,7 @@ def ensure(
     if root is None:
         if built is None:
             raise InputError(
-                f"config.data.root is empty and {target} holds no built dataset: name the folder "
+                f"config.data.root is empty and {target} holds no built dataset; name the folder "
                 "with the label file and features/"
             )
         return target
@@ -94,7 +94,7 @@ def fingerprint(target: pathlib.Path) -> str:
     """The hash of a built dataset's content: names, labels and features of every split."""
     source = _read_source(target)
     if source is None:
-        raise InputError(f"{target}: no built dataset")
+        raise InputError(f"{target}: no built dataset; --mode=build builds it")
     return source["fingerprint"]
 
 

@@ -5,6 +5,7 @@ by the curves of every trial and of the best one's runs, which are known only th
 can be added to but not corrected.
 """
 
+import math
 import pathlib
 import shutil
 import struct
@@ -189,15 +190,15 @@ class _Curves:
 
     def add(self, curves: dict[str, np.ndarray], epochs: Iterable[int]) -> None:
         """Adds some epochs of curves [E]."""
+        tagged = {_tag(name): values.tolist() for name, values in curves.items()}
         for epoch in epochs:
-            at_epoch = {_tag(name): float(values[epoch]) for name, values in curves.items()}
-            self.add_scalars(at_epoch, epoch)
+            self.add_scalars({tag: values[epoch] for tag, values in tagged.items()}, epoch)
 
     def add_scalars(self, values: dict[str, float], step: int) -> None:
         scalars = [
             Summary.Value(tag=tag, simple_value=value)
             for tag, value in values.items()
-            if np.isfinite(value)
+            if math.isfinite(value)
         ]
         self.add_summary(Summary(value=scalars), step)
 

@@ -163,7 +163,7 @@ def _check_table(config: ConfigDict, workdir: pathlib.Path) -> None:
     if (workdir / CONFIG_FILE).is_file():
         theirs = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
         if not theirs.table.rows:
-            raise InputError(f"{workdir} holds a single run: use another --workdir for a table")
+            raise InputError(f"{workdir} holds a single run; use another --workdir for a table")
         if not any((workdir / row.folder / CONFIG_FILE).is_file() for row in _rows(theirs)):
             return  # nothing is trained in it yet
         as_theirs.table = theirs.table  # rows may come and go

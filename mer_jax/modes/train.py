@@ -132,7 +132,7 @@ def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.
     files.read_json(workdir / RESULTS_FILE, results_lib.form(prepared.corpus.task))
     if checkpoints.has_kept():
         return True
-    LOG.warning("%s: already trained, but its weights are gone: training again", workdir)
+    LOG.warning("%s: already trained, but its weights are gone; training again", workdir)
     return False
 
 
@@ -173,13 +173,15 @@ def divide(config: ConfigDict, corpus: Corpus):
     if not config.folds:
         if VALIDATION not in corpus.splits:
             raise InputError(
-                f"config.folds=0 needs a {VALIDATION} split, which the label file lacks: use folds"
+                f"config.folds=0 needs a {VALIDATION} split, which the label file lacks; use folds"
             )
         validation = corpus.splits[VALIDATION]
     groups = None
     if config.data.group_folds:
         if corpus.info.group is None:
-            raise InputError(f"config.data.group_folds: {corpus.info.name}'s names tell no groups")
+            raise InputError(
+                f"config.data.group_folds: {corpus.info.name}'s names tell no groups; use False"
+            )
         groups = [corpus.info.group(name) for name in split.names.tolist()]
     for name in [TRAIN] if validation is None else [TRAIN, VALIDATION]:
         _check_labels(corpus, name)
@@ -198,7 +200,7 @@ def _check_labels(corpus: Corpus, split: str) -> None:
         if not known:
             raise InputError(
                 f"no clip of {split} has a label for its {what}, which {corpus.info.name}'s models "
-                "learn and are chosen by: add them to the label file"
+                "learn and are chosen by; add them to the label file"
             )
 
 
@@ -216,7 +218,7 @@ def _record(
         record = files.read_json(path, RECORD)
         if record["dataset"] != corpus.fingerprint:
             raise InputError(
-                f"{workdir} was begun on a dataset that has changed since: use another --workdir"
+                f"{workdir} was begun on a dataset that has changed since; use another --workdir"
             )
         if record["sizes"] != sizes:
             raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")

@@ -73,7 +73,9 @@ class Checkpoints:
         try:
             return serialization.msgpack_restore(path.read_bytes())
         except _DAMAGED as error:
-            raise InputError(f"{path}: a damaged checkpoint: {error}; remove it") from None
+            raise InputError(
+                f"{path}: a damaged checkpoint: {error}; remove it to train its runs again"
+            ) from None
 
     def save_kept(self, kept: Any) -> None:
         """Saves the best trial's weights; the chunks stay until `drop_progress`."""

@@ -133,7 +133,10 @@ def _train_chunk(plan, feed, chunk, number, title, checkpoints, ending, observe)
         observe(seen)
         stopped = np.asarray(state.failed)[own]
         if (stopped >= first).any():
-            LOG.warning("%s: numbers of %d runs went wrong", title, (stopped >= 0).sum())
+            LOG.warning(
+                "%s: the loss or gradient of %d runs is no longer finite; they count as failed",
+                title, (stopped >= 0).sum(),
+            )  # fmt: skip
         if epoch == epochs:
             break
         asked = ending()
