@@ -23,7 +23,7 @@ def gone():
 
 def left_by(process, folder, doing="building", host=None):
     """What a process leaves of its folder."""
-    path = folder / f".{doing}-{host or platform.node()}-{process}-abc"
+    path = folder / f".{doing}-{host or platform.node()}@{process}-abc"
     (path / "deep").mkdir(parents=True)
     (path / "deep" / "file").write_text("half")
     return path
@@ -33,7 +33,7 @@ def test_a_folder_beside_is_renamed_into_place_or_goes(tmp_path):
     target = tmp_path / "deep" / "target"
     with files.folder_beside(target, "building") as beside:
         assert beside.parent == target.parent
-        assert beside.name.startswith(f".building-{platform.node()}-{os.getpid()}-")
+        assert beside.name.startswith(f".building-{platform.node()}@{os.getpid()}-")
         (beside / "file").write_text("whole")
         beside.rename(target)
     assert (target / "file").read_text() == "whole"

@@ -99,8 +99,11 @@ def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
     return root, default / f"{data.corpus}-{of_root}"
 
 
-def build(config: ConfigDict) -> dict[str, pathlib.Path]:
-    """Builds what is absent or outdated of the config's feature sets; their directories by set."""
+def build(config: ConfigDict, verify: bool = False) -> dict[str, pathlib.Path]:
+    """Builds what is absent or outdated of the config's feature sets; their directories by set.
+
+    `verify` builds what is damaged too, for which it reads everything.
+    """
     info = corpus_info(config.data.corpus)
     root, tfds_dir = locate(config)
     if config.features.all:
@@ -111,7 +114,7 @@ def build(config: ConfigDict) -> dict[str, pathlib.Path]:
             raise InputError(f"{features_lib.features_folder(root)}: no feature sets in it")
     else:
         feature_sets = list(dict.fromkeys(modalities(config).values()))
-    return {name: dataset.ensure(info, root, tfds_dir, name) for name in feature_sets}
+    return {name: dataset.ensure(info, root, tfds_dir, name, verify) for name in feature_sets}
 
 
 def load(config: ConfigDict) -> Corpus:

@@ -51,12 +51,17 @@ def directory(info: CorpusInfo, tfds_dir: pathlib.Path, feature_set: str) -> pat
 
 
 def ensure(
-    info: CorpusInfo, root: pathlib.Path | None, tfds_dir: pathlib.Path, feature_set: str
+    info: CorpusInfo,
+    root: pathlib.Path | None,
+    tfds_dir: pathlib.Path,
+    feature_set: str,
+    verify: bool = False,
 ) -> pathlib.Path:
     """The built dataset's directory; builds it where it is absent or its source has changed.
 
-    Without `root` an existing dataset is taken as it is. Raises InputError for wrong input, and
-    then leaves what was there.
+    Without `root` an existing dataset is taken as it is. `verify` reads every array through and
+    builds again what is no longer as it was built. Raises InputError for wrong input, and then
+    leaves what was there.
     """
     target = directory(info, tfds_dir, feature_set)
     built = _read_source(target)
@@ -66,16 +71,25 @@ def ensure(
                 f"config.data.root is empty and {target} holds no built dataset: name the folder "
                 "with the label file and features/"
             )
+        if verify and not is_as_built(target):
+            raise InputError(
+                f"{target}: damaged, not as it was built; name config.data.root to build it again"
+            )
         return target
     source = {
         "features": features_lib.signature(root, feature_set),
         "labels": features_lib.signature_of(labels_lib.find_label_file(root)),
     }
     if built is not None:
-        if {key: built.get(key) for key in source} == source:
-            return target
         changed = " and ".join(key for key in source if built.get(key) != source[key])
-        LOG.info("%s: its %s changed since the dataset was built; building again", root, changed)
+        if changed:
+            LOG.info(
+                "%s: its %s changed since the dataset was built; building again", root, changed
+            )
+        elif verify and not is_as_built(target):
+            LOG.warning("%s: damaged, not as it was built; building again", target)
+        else:
+            return target
     _build(info, root, features_lib.scan(root, feature_set), source, target)
     return target
 
@@ -86,6 +100,23 @@ def fingerprint(target: pathlib.Path) -> str:
     if source is None:
         raise InputError(f"{target}: no built dataset")
     return source["fingerprint"]
+
+
+def is_as_built(target: pathlib.Path) -> bool:
+    """Whether a built dataset's arrays still have its fingerprint; reads every byte of them."""
+    digest = hashlib.sha256()
+    try:
+        for split, columns in read(target).items():
+            _add(digest, split, columns)
+    except InputError:
+        return False
+    return digest.hexdigest() == fingerprint(target)
+
+
+def _add(digest, split: str, columns: Columns) -> None:
+    for column, array in columns._asdict().items():
+        digest.update(f"{split} {column} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
 
 
 def read(target: pathlib.Path) -> dict[str, Columns]:
@@ -179,9 +210,8 @@ def _build(
                 folder = built / _ARRAYS / split
                 folder.mkdir(parents=True)
                 for column, array in columns._asdict().items():
-                    np.save(folder / f"{column}.npy", array, allow_pickle=False)
-                    digest.update(f"{split} {column} {array.dtype} {array.shape}".encode())
-                    digest.update(np.ascontiguousarray(array).data)
+                    files.write_array(folder / f"{column}.npy", array)
+                _add(digest, split, columns)
             files.write_json(built / _SOURCE, {**source, "fingerprint": digest.hexdigest()})
             if target.exists():
                 target.rename(beside / "outdated")
@@ -196,7 +226,7 @@ def _build(
 def _quiet():
     """TFDS's progress bars without its banners, and without its word on unregistered configs."""
     verbosity = absl_logging.get_verbosity()
-    absl_logging.set_verbosity(absl_logging.ERROR)
+    absl_logging.set_verbosity(absl_logging.FATAL)
     if not sys.stderr.isatty():  # a bar in a log file is a page of noise
         tfds.disable_progress_bar()
     try:

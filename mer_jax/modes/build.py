@@ -6,6 +6,6 @@ from mer_jax.data import corpus as corpus_lib
 
 
 def build(config: ConfigDict) -> None:
-    """Builds the datasets that the config names where they are absent or outdated."""
-    for name, directory in corpus_lib.build(config).items():
+    """Builds the datasets that the config names where they are absent, outdated or damaged."""
+    for name, directory in corpus_lib.build(config, verify=True).items():
         print(f"{name}: {directory}")
