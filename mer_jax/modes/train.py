@@ -63,15 +63,32 @@ def _train(config, workdir, repeated, until_trained) -> None:
             sum(len(chunk.runs) for chunk in prepared.chunks), len(prepared.plan.trials),
             config.repeats, max(config.folds, 1), len(prepared.chunks),
         )  # fmt: skip
-        with termination.asked_for() as ending:
-            grid.train(prepared.plan, prepared.chunks, checkpoints, ending)
-    devices.wait_for_all("trained")
+        _train_chunks(prepared, checkpoints)
     with devices.first_before_others("finished"):
         if devices.is_first():
             if not trained:
                 _finish(prepared, checkpoints, workdir)
             form = results_lib.form(prepared.corpus.task)
             evaluate.show(files.read_json(workdir / RESULTS_FILE, form), config, workdir)
+
+
+def _train_chunks(prepared: _Prepared, checkpoints: Checkpoints) -> None:
+    """Trains this process's share; returns, or raises Terminated, in all processes alike.
+
+    One that is asked to end waits for the others, which were asked too and save what they have:
+    JAX ends them on the spot when one is gone.
+    """
+    left = None
+    with termination.asked_for() as ending:
+        try:
+            grid.train(prepared.plan, prepared.chunks, checkpoints, ending)
+        except termination.Terminated as asked:
+            left = asked
+        devices.wait_for_all("trained")
+    if not grid.is_trained(prepared.chunks, checkpoints):
+        raise left or termination.Terminated("terminated; another process was asked to end")
+    if left is not None and devices.is_alone():
+        raise left
 
 
 def _prepare(

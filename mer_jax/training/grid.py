@@ -59,6 +59,11 @@ def train(
             raise Terminated(f"terminated; {number + 1} of {len(chunks)} chunks are done")
 
 
+def is_trained(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> bool:
+    """Whether every chunk is finished, whichever process trained it."""
+    return all(checkpoints.has_chunk(number) for number in range(len(chunks)))
+
+
 def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
     """A chunk's program on this process's devices, and its runs before their first epoch.
 
