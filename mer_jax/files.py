@@ -126,10 +126,11 @@ def _refusal(error: Exception, where: str) -> int | None:
 
 def write_array(path: pathlib.Path, array: np.ndarray) -> None:
     """Writes a `.npy` file as np.save does, which tells of a full disk without saying so."""
+    array = np.ascontiguousarray(array)
     with path.open("wb") as file:
         header = np.lib.format.header_data_from_array_1_0(array)
         np.lib.format.write_array_header_1_0(file, header)
-        file.write(np.ascontiguousarray(array).data)
+        file.write(array.data)
 
 
 def write_text(path: pathlib.Path, text: str) -> None:

@@ -57,6 +57,8 @@ def _train(config, workdir, repeated, until_trained) -> None:
     trained = _is_trained(prepared, checkpoints, workdir)
     if trained:
         LOG.info("%s: already trained", workdir)
+        if devices.is_first():
+            checkpoints.drop_progress()  # a kill may have come between the results and this
     else:
         LOG.info(
             "%d runs (%d trials, %d repeats, %d folds) in %d chunks",
