@@ -11,7 +11,6 @@ import pytest
 from mer_jax import config as config_lib
 from mer_jax.data import dataset
 from mer_jax.data.registry import MER2023
-from mer_jax.errors import InputError
 from mer_jax.modes import train
 from mer_jax.training.checkpoint import Checkpoints
 from tests import user_folder
@@ -173,36 +172,34 @@ def test_a_dataset_that_does_not_fit_leaves_nothing(tmp_path, place, command_lin
 
 @pytest.fixture
 def without_permission():
-    """Takes the permission to write away from folders, for the test."""
+    """Takes the permission to write away from a folder or a file, for the test."""
     taken = []
 
-    def take(folder):
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o500)
-        taken.append(folder)
-        return folder
+    def take(path):
+        if not path.is_file():
+            path.mkdir(parents=True, exist_ok=True)
+        path.chmod(0o500)
+        taken.append(path)
+        return path
 
     yield take
-    for folder in taken:
-        folder.chmod(0o700)
+    for path in taken:
+        if path.exists():
+            path.chmod(0o700)
 
 
 def test_a_permission_that_is_lost_costs_nothing_that_was_trained(
-    tmp_path, config, whole, cut_off, arguments, command_line, without_permission
+    tmp_path, config, whole, cut_off, arguments, command_line, without_permission, compilation_cache
 ):
     """The folder of compiled programs is lost too, which stops nothing and is said once."""
     workdir = tmp_path / "run"
     shutil.copytree(cut_off["progress"], workdir)
     before = contents(workdir)
     resume = without_permission(workdir / "checkpoints" / "resume")
-    cache = without_permission(tmp_path / "cache")
-    environment = {
-        "JAX_COMPILATION_CACHE_DIR": str(cache),
-        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0",
-    }
-    done = command_line(
-        *arguments(workdir), prefix=limits.bound_by_modes(), environment=environment
-    )
+    cache = without_permission(compilation_cache)
+    every = {"JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0"}  # there is something to write
+    done = command_line(*arguments(workdir), prefix=limits.bound_by_modes(), environment=every)
+    cache.chmod(0o700)
     said = f"{cache}: compiled programs cannot be kept there: Permission denied\n"
     assert done.stderr.count(said) == 1
     done.stderr = done.stderr.replace(said, "")
@@ -212,27 +209,31 @@ def test_a_permission_that_is_lost_costs_nothing_that_was_trained(
     assert_same_files(whole, continued(config, workdir, "progress"))
 
 
-def beside_the_workdir(tmp_path, without_permission):
-    return without_permission(tmp_path / "runs") / "run", "run", ()
+def the_runs(tmp_path, without_permission):
+    return without_permission(tmp_path / "runs") / "run", (), tmp_path / "runs" / "run"
 
 
 def the_datasets(tmp_path, without_permission):
     folder = without_permission(tmp_path / "datasets")
-    return tmp_path / "run", folder / "mer2023", (f"--config.data.tfds_dir={folder}",)
+    return tmp_path / "run", (f"--config.data.tfds_dir={folder}",), folder / "mer2023"
 
 
-@pytest.mark.skipif(not THOROUGH, reason="make disks")
-@pytest.mark.parametrize("taken", [beside_the_workdir, the_datasets])
-def test_a_folder_in_which_nothing_can_be_written(
+def the_labels(tmp_path, without_permission):
+    user_folder.write_mer2023(tmp_path / "user")
+    labels = without_permission(tmp_path / "user" / user_folder.LABEL_FILE)
+    labels.chmod(0)
+    where = (f"--config.data.root={tmp_path / 'user'}", f"--config.data.tfds_dir={tmp_path / 't'}")
+    return tmp_path / "run", where, labels
+
+
+TAKEN = (the_runs, the_datasets, the_labels) if THOROUGH else (the_datasets,)
+
+
+@pytest.mark.parametrize("taken", TAKEN)
+def test_nothing_is_begun_without_permission(
     tmp_path, whole, arguments, command_line, without_permission, taken
 ):
-    workdir, path, more = taken(tmp_path, without_permission)
+    workdir, more, path = taken(tmp_path, without_permission)
     done = command_line(*arguments(workdir, *more), prefix=limits.bound_by_modes())
-    assert_refused(done, workdir if path == "run" else path, [PERMISSION])
+    assert_refused(done, path, [PERMISSION])
     assert not workdir.exists()
-
-
-def test_a_user_without_the_permission_to_read(tmp_path, place, config):
-    """As any error of the system it says which file."""
-    with pytest.raises((InputError, OSError)):
-        dataset.ensure(MER2023, tmp_path / "nowhere", tmp_path / "tfds", user_folder.AUDIO)
