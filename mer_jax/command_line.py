@@ -12,7 +12,7 @@ from absl import logging as absl_logging
 from ml_collections import config_flags
 
 from mer_jax import config as config_lib
-from mer_jax import termination
+from mer_jax import files, termination
 from mer_jax.errors import InputError
 
 MODES = ("build", "train", "evaluate", "compare", "predict", "select", "table")
@@ -147,13 +147,21 @@ class _ToStderr(logging.Handler):
 
 
 def _log_to_stderr(level: int) -> None:
-    absl_logging.set_verbosity(absl_logging.ERROR)  # orbax and TFDS narrate all they do
-    # A damaged checkpoint's arrays fail one by one, a page each, before the one sentence about it.
+    # orbax and TFDS narrate all they do, and an error several times before they raise it. Of a
+    # checkpoint's arrays that cannot be read or written each fails by itself, a page each.
+    absl_logging.set_verbosity(absl_logging.FATAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
+    sys.unraisablehook = _tell_unless_late
     log = logging.getLogger("mer_jax")
     log.addHandler(_ToStderr())
     log.setLevel(level)
     log.propagate = False
+
+
+def _tell_unless_late(unraisable) -> None:
+    """Leaves out what tensorstore ends after orbax, in failure, has closed its event loop."""
+    if str(unraisable.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(unraisable)
 
 
 def _guarded(call):
@@ -165,7 +173,9 @@ def _guarded(call):
         print(f"mer_jax: {ended}", file=sys.stderr)
         sys.exit(termination.STATUS)
     except OSError as error:  # a path that is a file, a folder without permission, a full disk
-        _refuse(f"{error.filename or 'input or output'}: {error.strerror or error}")
+        advice = files.REFUSALS.get(error.errno)
+        sentence = f"{error.filename or 'input or output'}: {error.strerror or error}"
+        _refuse(f"{sentence}: {advice}" if advice else sentence)
 
 
 def _refuse(sentence: str) -> NoReturn:

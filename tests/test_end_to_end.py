@@ -1,5 +1,6 @@
 """The main job through the command line and as functions: files, scores, resuming, blindness."""
 
+import contextlib
 import csv
 import json
 import re
@@ -291,16 +292,21 @@ def test_select_writes_those_that_pass(trained, config, tmp_path):
     assert rows_of(tmp_path / "fewer.csv").keys() <= rows.keys()
 
 
-def test_two_processes_train_what_one_does(trained, config, tmp_path, command_line):
-    workdir = tmp_path / "run"
+def of_two(workdir, config):
+    """The command lines of two processes that train in one workdir."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         coordinator = f"--coordinator=127.0.0.1:{free.getsockname()[1]}"
     arguments = [f"--config={config_lib.CONFIGS / 'base.py'}", f"--workdir={workdir}"]
-    arguments += [*flags_of(config), f"--config.data.tfds_dir={tmp_path / 'tfds'}"]
-    arguments += [coordinator, "--process_count=2"]
-    with ThreadPoolExecutor() as both:
-        done = list(both.map(lambda i: command_line(*arguments, f"--process_index={i}"), range(2)))
+    arguments += [*flags_of(config), coordinator, "--process_count=2"]
+    return [(*arguments, f"--process_index={i}") for i in range(2)]
+
+
+def test_two_processes_train_what_one_does(trained, root, tmp_path, command_line):
+    workdir = tmp_path / "run"
+    both = of_two(workdir, config_of(root, tmp_path / "tfds"))
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda arguments: command_line(*arguments), both))
     assert [process.returncode for process in done] == [0, 0], [p.stderr for p in done]
     assert_same_files(trained, workdir)
     for first_chunk, process in enumerate(done):
@@ -310,6 +316,32 @@ def test_two_processes_train_what_one_does(trained, config, tmp_path, command_li
     assert "building" not in done[1].stderr
     assert "cross-validation" in done[0].stdout
     assert done[1].stdout == ""
+
+
+def test_two_processes_that_are_asked_to_end_leave_together(
+    trained, config, tmp_path, start_command_line
+):
+    """As Slurm asks all of a job; one process then continues to the bits of the undisturbed run."""
+    workdir = tmp_path / "run"
+    with contextlib.ExitStack() as running:
+        both = [
+            running.enter_context(start_command_line(*arguments))
+            for arguments in of_two(workdir, config)
+        ]
+        logs = [next(line for line in each.stderr if "chunk" in line and ": epoch" in line)
+                for each in both]  # fmt: skip
+        with pytest.raises(InputError, match=f"process {both[0].pid} on"), lock.held(workdir):
+            pass
+        for each in both:
+            each.send_signal(signal.SIGTERM)
+        logs = [log + each.stderr.read() for log, each in zip(logs, both, strict=True)]
+    assert [each.returncode for each in both] == [128 + signal.SIGTERM] * 2, logs
+    for log in logs:
+        assert log.splitlines()[-1].startswith("mer_jax: terminated; "), log
+    assert len(list((workdir / "checkpoints").rglob("*.msgpack"))) >= 2, "each has saved its own"
+    assert not (workdir / "results.json").exists()
+    train.train(config, workdir)
+    assert_same_files(trained, workdir)
 
 
 def test_measured_widths_are_recorded_and_not_measured_again(

@@ -116,10 +116,12 @@ def available(config: ConfigDict) -> list[str]:
     return dataset.list_built(corpus_info(config.data.corpus), tfds_dir)
 
 
-def build(config: ConfigDict, count: Count = uncounted) -> dict[str, pathlib.Path]:
+def build(
+    config: ConfigDict, count: Count = uncounted, verify: bool = False
+) -> dict[str, pathlib.Path]:
     """Builds what is absent or outdated of the config's feature sets; their directories by set.
 
-    `count` is told of the clips.
+    `count` is told of the clips. `verify` builds what is damaged too, for which it reads all of it.
     """
     info = corpus_info(config.data.corpus)
     root, tfds_dir = locate(config)
@@ -131,7 +133,9 @@ def build(config: ConfigDict, count: Count = uncounted) -> dict[str, pathlib.Pat
             raise InputError(f"{features_lib.features_folder(root)}: no feature sets in it")
     else:
         feature_sets = list(dict.fromkeys(modalities(config).values()))
-    return {name: dataset.ensure(info, root, tfds_dir, name, count) for name in feature_sets}
+    return {
+        name: dataset.ensure(info, root, tfds_dir, name, count, verify) for name in feature_sets
+    }
 
 
 def load(config: ConfigDict, count: Count = uncounted) -> Corpus:

@@ -56,11 +56,13 @@ def ensure(
     tfds_dir: pathlib.Path,
     feature_set: str,
     count: Count = uncounted,
+    verify: bool = False,
 ) -> pathlib.Path:
     """The built dataset's directory; builds it where it is absent or its source has changed.
 
-    Without `root` an existing dataset is taken as it is. `count` is told of the clips. Raises
-    InputError for wrong input, and then leaves what was there.
+    Without `root` an existing dataset is taken as it is. `count` is told of the clips. `verify`
+    reads every array through and builds again what is no longer as it was built. Raises InputError
+    for wrong input, and then leaves what was there.
     """
     target = directory(info, tfds_dir, feature_set)
     built = _read_source(target)
@@ -70,16 +72,25 @@ def ensure(
                 f"config.data.root is empty and {target} holds no built dataset; name the folder "
                 "with the label file and features/"
             )
+        if verify and not is_as_built(target):
+            raise InputError(
+                f"{target}: damaged, not as it was built; name config.data.root to build it again"
+            )
         return target
     source = {
         "features": features_lib.signature(root, feature_set),
         "labels": features_lib.signature_of(labels_lib.find_label_file(root)),
     }
     if built is not None:
-        if {key: built.get(key) for key in source} == source:
-            return target
         changed = " and ".join(key for key in source if built.get(key) != source[key])
-        LOG.info("%s: its %s changed since the dataset was built; building again", root, changed)
+        if changed:
+            LOG.info(
+                "%s: its %s changed since the dataset was built; building again", root, changed
+            )
+        elif verify and not is_as_built(target):
+            LOG.warning("%s: damaged, not as it was built; building again", target)
+        else:
+            return target
     _build(info, root, features_lib.scan(root, feature_set), source, target, count)
     return target
 
@@ -96,6 +107,23 @@ def fingerprint(target: pathlib.Path) -> str:
     if source is None:
         raise InputError(f"{target}: no built dataset; --mode=build builds it")
     return source["fingerprint"]
+
+
+def is_as_built(target: pathlib.Path) -> bool:
+    """Whether a built dataset's arrays still have its fingerprint; reads every byte of them."""
+    digest = hashlib.sha256()
+    try:
+        for split, columns in read(target).items():
+            _add(digest, split, columns)
+    except InputError:
+        return False
+    return digest.hexdigest() == fingerprint(target)
+
+
+def _add(digest, split: str, columns: Columns) -> None:
+    for column, array in columns._asdict().items():
+        digest.update(f"{split} {column} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
 
 
 def read(target: pathlib.Path) -> dict[str, Columns]:
@@ -206,9 +234,8 @@ def _write_arrays(builder: FeatureSetBuilder, folder: pathlib.Path, tell: Steps)
         columns = _parse(builder, split, tell)
         (folder / split).mkdir(parents=True)
         for column, array in columns._asdict().items():
-            np.save(folder / split / f"{column}.npy", array, allow_pickle=False)
-            digest.update(f"{split} {column} {array.dtype} {array.shape}".encode())
-            digest.update(np.ascontiguousarray(array).data)
+            files.write_array(folder / split / f"{column}.npy", array)
+        _add(digest, split, columns)
     return digest.hexdigest()
 
 
@@ -216,7 +243,7 @@ def _write_arrays(builder: FeatureSetBuilder, folder: pathlib.Path, tell: Steps)
 def _quiet():
     """TFDS without its bars and banners, and without its word on unregistered configs."""
     verbosity = absl_logging.get_verbosity()
-    absl_logging.set_verbosity(absl_logging.ERROR)
+    absl_logging.set_verbosity(absl_logging.FATAL)
     tfds.disable_progress_bar()  # `count` tells how far it is
     try:
         with contextlib.redirect_stdout(io.StringIO()):

@@ -56,8 +56,8 @@ def train(
             if row not in of_rows:
                 continue
             try:
-                theirs = _config_json(repeated, row)
-                train_lib.train(of_rows[row], workdir / row.folder, theirs, shown)
+                earlier = _config_json(repeated, row)
+                train_lib.train(of_rows[row], workdir / row.folder, earlier, shown)
             except InputError as error:
                 if jax.process_count() > 1:  # the others may not have met it, and wait for this one
                     raise

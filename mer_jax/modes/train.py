@@ -63,14 +63,15 @@ def _train(config, workdir, repeated, shown, until_trained) -> None:
     trained = _is_trained(prepared, checkpoints, workdir)
     if trained:
         LOG.info("%s: already trained", workdir)
+        if devices.is_first():
+            checkpoints.drop_progress()  # a kill may have come between the results and this
     else:
         LOG.info(
             "%d runs (%d trials, %d repeats, %d folds) in %d chunks",
             sum(len(chunk.runs) for chunk in prepared.chunks), len(prepared.plan.trials),
             config.repeats, max(config.folds, 1), len(prepared.chunks),
         )  # fmt: skip
-        _train_grid(prepared, checkpoints, workdir, shown)
-    devices.wait_for_all("trained")
+        _train_chunks(prepared, checkpoints, workdir, shown)
     with devices.first_before_others("finished"):
         if devices.is_first():
             if not trained:
@@ -79,22 +80,36 @@ def _train(config, workdir, repeated, shown, until_trained) -> None:
             evaluate.show(files.read_json(workdir / RESULTS_FILE, form), config, workdir)
 
 
-def _train_grid(
+def _train_chunks(
     prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path, shown: Display
 ) -> None:
+    """Trains this process's share; returns, or raises Terminated, in all processes alike.
+
+    One that is asked to end waits for the others, which were asked too and save what they have:
+    JAX ends them on the spot when one is gone.
+    """
     chunks = prepared.chunks
     share = [chunk for _, chunk in grid.share(chunks)]
+    left = None
     with contextlib.ExitStack() as around:
+        ending = around.enter_context(termination.asked_for())
         observers = [around.enter_context(shown.grid(share, len(chunks)))]
         if prepared.plan.config.train.tensorboard:
             observers.append(around.enter_context(contextlib.closing(events.Live(workdir))))
-        ending = around.enter_context(termination.asked_for())
 
         def observe(seen: grid.Seen) -> None:
             for observer in observers:
                 observer(seen)
 
-        grid.train(prepared.plan, chunks, checkpoints, ending, observe)
+        try:
+            grid.train(prepared.plan, chunks, checkpoints, ending, observe)
+        except termination.Terminated as asked:
+            left = asked
+        devices.wait_for_all("trained")
+    if not grid.is_trained(chunks, checkpoints):
+        raise left or termination.Terminated("terminated; another process was asked to end")
+    if left is not None and devices.is_alone():
+        raise left
 
 
 def _prepare(

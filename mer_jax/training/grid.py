@@ -23,6 +23,7 @@ from mer_jax.training.pool import Feed
 LOG = logging.getLogger("mer_jax")
 Advance = Callable[[RunState, int, int], RunState]  # (state, start, stop) -> after those epochs
 _program = functools.cache(loop.make_train)  # chunks of one Static share what is compiled
+_LEFT = ("params", "model_state", "scaler", "best_epoch", "failed", "history")  # by every chunk
 
 
 class Outcome(NamedTuple):
@@ -84,6 +85,11 @@ def train(
             checkpoints.save_chunk(number, _finished(state, scalers))
         if ending():
             raise Terminated(f"terminated; {number + 1} of {len(chunks)} chunks are done")
+
+
+def is_trained(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> bool:
+    """Whether every chunk is finished, whichever process trained it."""
+    return all(checkpoints.has_chunk(number) for number in range(len(chunks)))
 
 
 def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
@@ -188,14 +194,15 @@ def _finished(state: RunState, scalers: Sequence[dict[str, Any]]) -> dict[str, A
     A run whose numbers went wrong has no best epoch, whatever it had reached before: an epoch
     chosen from a training that was cut short is no result of that trial.
     """
-    return {
-        "params": state.best.params,
-        "model_state": state.best.model_state,
-        "scaler": {m: list(pair) for m, pair in _stack(scalers).items()},
-        "best_epoch": jnp.where(state.failed < 0, state.best.epoch, -1),
-        "failed": state.failed,
-        "history": state.history,
-    }
+    left = (
+        state.best.params,
+        state.best.model_state,
+        {m: list(pair) for m, pair in _stack(scalers).items()},
+        jnp.where(state.failed < 0, state.best.epoch, -1),
+        state.failed,
+        state.history,
+    )
+    return dict(zip(_LEFT, left, strict=True))
 
 
 def outcomes(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> list[Outcome]:
@@ -206,7 +213,7 @@ def outcomes(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> list[Outcome]
     found = [
         outcome
         for number, chunk in enumerate(chunks)
-        for outcome in _outcomes(chunk, checkpoints.restore_chunk(number))
+        for outcome in _outcomes(chunk, checkpoints.restore_chunk(number, _LEFT))
     ]
     if all(outcome.best_epoch < 0 for outcome in found):
         raise InputError(
@@ -231,7 +238,7 @@ def kept_runs(chunks: Sequence[Chunk], trial: int, checkpoints: Checkpoints) -> 
     for number, chunk in enumerate(chunks):
         rows = [i for i, run in enumerate(chunk.runs) if run.trial == trial]
         if rows:
-            finished = checkpoints.restore_chunk(number)
+            finished = checkpoints.restore_chunk(number, _LEFT)
             finished["repeat"] = np.array([run.repeat for run in chunk.padded])
             finished["fold"] = np.array([run.fold for run in chunk.padded])
             rows = [i for i in rows if finished["best_epoch"][i] >= 0]

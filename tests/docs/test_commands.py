@@ -51,10 +51,8 @@ def arguments_of(line):
 
 def smaller(arguments):
     """The arguments with SMALL's where a training begins from a config file."""
-    said = {argument.partition("=")[0] for argument in arguments}
-    if "--config" not in said or not {"--mode=train", "--mode=build"} & {
-        *arguments, "" if "--mode" in said else "--mode=train"
-    }:  # fmt: skip
+    said = [argument.partition("=")[0] for argument in arguments]
+    if "--config" not in said or "--mode" in said:
         return arguments
     extra = [f"--config.{k}={v}" for k, v in SMALL.items() if f"--config.{k}" not in said]
     if any("configs/table" in argument for argument in arguments):
