@@ -47,6 +47,10 @@ class Live:
 
     def __call__(self, seen: Seen) -> None:
         """Writes the epochs that are new, where it is time to."""
+        with files.naming(self._folder):  # on a full disk, say
+            self._see(seen)
+
+    def _see(self, seen: Seen) -> None:
         if seen.is_found:
             self._begin(seen)
         ended = seen.epoch == seen.chunk.static.epochs
@@ -76,9 +80,9 @@ class Live:
 
     def close(self) -> None:
         """Closes the files of the chunk that trained last."""
-        for writer in self._writers.values():
-            writer.close()
-        self._writers = {}
+        with files.naming(self._folder):
+            while self._writers:
+                self._writers.popitem()[1].close()
 
 
 def write(

@@ -1,5 +1,6 @@
 """TensorBoard's event files, live and in the end, read back."""
 
+import errno
 import io
 import json
 
@@ -86,6 +87,21 @@ def test_a_chunk_that_is_found_is_written_anew(tmp_path, clock, left):
     assert runs_in(tmp_path) == [
         f"tensorboard/training/trial_0{trial}/chunk_02" for trial in (1, 2)
     ]
+
+
+def test_a_full_disk_is_told_with_the_folder(tmp_path, clock, monkeypatch):
+    def full(_):
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    live = events.Live(tmp_path)
+    live(seen(0, 0))
+    with monkeypatch.context() as patch:
+        patch.setattr(events.EventsWriter, "flush", full)
+        clock.append(clock[-1] + events.WRITE_SECONDS)
+        with pytest.raises(OSError, match="No space left") as error:
+            live(seen(0, 2))
+    assert error.value.filename == str(tmp_path / "tensorboard" / "training")
+    live.close()
 
 
 def test_what_is_no_number_is_left_out(tmp_path, clock):
