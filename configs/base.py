@@ -54,6 +54,8 @@ def get_config() -> config_dict.ConfigDict:
     config.train.segment = 10  # epochs between two looks of the host: progress and checkpoints
     config.train.checkpoint_seconds = 60.0  # least time between two checkpoints of a chunk
 
+    config.train.tensorboard = True  # curves and hyper-parameters as events in DIR/tensorboard
+
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
 
     config.semi = semi()

@@ -216,7 +216,7 @@ def test_a_table_that_cannot_be_trained(root, tmp_path, changes, sentence):
 
 def test_a_workdir_that_is_in_use_or_holds_something_else(trained, config, tmp_path):
     workdir, _ = trained
-    with pytest.raises(InputError, match="HuBERT-large holds a single run: use another --workdir"):
+    with pytest.raises(InputError, match="HuBERT-large holds a single run; use another --workdir"):
         table.train(config, workdir / ONE)
     other = config.copy_and_resolve_references()
     other.train.epochs = 2

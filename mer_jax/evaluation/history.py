@@ -26,13 +26,7 @@ def write(path: pathlib.Path, kept: dict[str, Any], task: Task) -> None:
 
     `kept["history"]` holds float32 [R, E] or [R, E, C]. What is not a number stays empty.
     """
-    columns: dict[str, np.ndarray] = {}
-    for name, curves in kept["history"].items():
-        values = np.asarray(curves)
-        if values.ndim == 2:
-            columns[name] = values
-        else:
-            columns |= {f"{name}_{task.classes[i]}": values[..., i] for i in range(values.shape[2])}
+    columns = by_name(kept["history"], task)
     runs, epochs = next(iter(columns.values())).shape
     rows = (
         (
@@ -45,6 +39,19 @@ def write(path: pathlib.Path, kept: dict[str, Any], task: Task) -> None:
         for epoch in range(epochs)
     )
     files.write_csv(path, ("repeat", "fold", "epoch", *columns), rows)
+
+
+def by_name(curves: dict[str, Any], task: Task) -> dict[str, np.ndarray]:
+    """Every curve [..., E] by its name; one by class [..., E, C] becomes a curve a class."""
+    found: dict[str, np.ndarray] = {}
+    for name, values in ((name, np.asarray(curve)) for name, curve in curves.items()):
+        if name in _BY_CLASS:
+            found |= {
+                f"{name}_{of_class}": values[..., i] for i, of_class in enumerate(task.classes)
+            }
+        else:
+            found[name] = values
+    return found
 
 
 def draw_pool(path: pathlib.Path, kept: dict[str, Any], task: Task) -> None:
@@ -62,17 +69,17 @@ def draw_pool(path: pathlib.Path, kept: dict[str, Any], task: Task) -> None:
         if name in _BY_CLASS:
             for i, of_class in enumerate(task.classes):
                 colour, dashes = _COLOURS[i % len(_COLOURS)], "--" if i >= len(_COLOURS) else "-"
-                axes.plot(_mean(values[..., i]), dashes, color=colour, label=of_class)
+                axes.plot(mean(values[..., i]), dashes, color=colour, label=of_class)
             axes.legend(fontsize="small")
         else:
-            axes.plot(_mean(values), color=_COLOURS[4])
+            axes.plot(mean(values), color=_COLOURS[4])
     picture = io.BytesIO()
     figure.savefig(picture, format="png", dpi=120)
     files.write_bytes(path, picture.getvalue())
 
 
-def _mean(values: np.ndarray) -> np.ndarray:
-    """Over the runs in which an epoch has a finite value: float [E]."""
+def mean(values: np.ndarray) -> np.ndarray:
+    """The mean [R, E] -> [E] over the runs in which an epoch has a finite value: float [E]."""
     finite = np.isfinite(values)
     total = np.where(finite, values, 0).sum(0)
     return np.divide(total, finite.sum(0), out=np.full(len(total), np.nan), where=finite.any(0))

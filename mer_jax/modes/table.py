@@ -19,6 +19,7 @@ from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation import table
 from mer_jax.evaluation.table import Entry
 from mer_jax.modes import train as train_lib
+from mer_jax.progress import SILENT, Display
 from mer_jax.rows import Row
 from mer_jax.training import devices
 from mer_jax.workdir import CONFIG_FILE, RESULTS_FILE, check_same_config
@@ -29,7 +30,12 @@ _FAILED, _DAMAGED = "failed: ", "damaged: "  # how the notes of rows begin that 
 _NO_SETTINGS = ("features.", "data.tfds_dir", "table.")  # keys that set no training apart
 
 
-def train(config: ConfigDict, workdir: pathlib.Path, repeated: pathlib.Path | None = None) -> None:
+def train(
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    repeated: pathlib.Path | None = None,
+    shown: Display = SILENT,
+) -> None:
     """Trains each row whose features are there, in a workdir of its own, and writes the table.
 
     Started again it goes on where it was; rows that are trained stay as they are. What is wrong
@@ -50,7 +56,8 @@ def train(config: ConfigDict, workdir: pathlib.Path, repeated: pathlib.Path | No
             if row not in of_rows:
                 continue
             try:
-                train_lib.train(of_rows[row], workdir / row.folder, _config_json(repeated, row))
+                earlier = _config_json(repeated, row)
+                train_lib.train(of_rows[row], workdir / row.folder, earlier, shown)
             except InputError as error:
                 if jax.process_count() > 1:  # the others may not have met it, and wait for this one
                     raise
@@ -156,7 +163,7 @@ def _check_table(config: ConfigDict, workdir: pathlib.Path) -> None:
     if (workdir / CONFIG_FILE).is_file():
         theirs = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
         if not theirs.table.rows:
-            raise InputError(f"{workdir} holds a single run: use another --workdir for a table")
+            raise InputError(f"{workdir} holds a single run; use another --workdir for a table")
         if not any((workdir / row.folder / CONFIG_FILE).is_file() for row in _rows(theirs)):
             return  # nothing is trained in it yet
         as_theirs.table = theirs.table  # rows may come and go

@@ -361,7 +361,7 @@ def test_only_the_sets_that_are_named_are_built(root, tmp_path, make_config):
 
 def test_a_config_without_a_feature_set(make_config, root):
     user_folder.write_mer2023(root)
-    with pytest.raises(InputError, match=r"no feature set: name one or more of config\.features"):
+    with pytest.raises(InputError, match=r"no feature set; name one or more of config\.features"):
         corpus_lib.load(make_config(features__audio=""))
 
 

@@ -50,4 +50,4 @@ def test_the_pool_is_drawn_where_there_is_one(tmp_path):
 
 def test_a_curve_is_the_mean_over_the_runs_that_have_a_number():
     values = np.array([[1.0, np.nan, np.inf], [3.0, 5.0, np.nan]])
-    np.testing.assert_array_equal(history._mean(values), [2, 5, np.nan])
+    np.testing.assert_array_equal(history.mean(values), [2, 5, np.nan])
