@@ -232,7 +232,7 @@ def test_a_workdir_that_is_in_use_or_holds_something_else(trained, config, tmp_p
 def test_sigterm_ends_the_table_and_not_its_row_alone(config, tmp_path, monkeypatch):
     begun = []
 
-    def ended(_, workdir, __):
+    def ended(_, workdir, *__):
         begun.append(workdir.name)
         raise Terminated("saved")
 
@@ -247,7 +247,7 @@ def test_sigterm_ends_the_table_and_not_its_row_alone(config, tmp_path, monkeypa
 def test_a_table_is_repeated_row_by_row(config, tmp_path, monkeypatch):
     given = {}
     monkeypatch.setattr(
-        train, "train", lambda _, workdir, repeated: given.update({workdir.name: repeated})
+        train, "train", lambda _, workdir, repeated, *__: given.update({workdir.name: repeated})
     )
     earlier = tmp_path / "earlier" / ONE / "config.json"
     earlier.parent.mkdir(parents=True)
