@@ -213,7 +213,7 @@ def test_it_is_read_by_the_path_of_every_corpus(tmp_path):
 
 
 def test_papers_sets_are_added_and_change_nothing_else(tmp_path):
-    one, other = "chinese-hubert-large-UTT", "manet_UTT"
+    one, other = "chinese-hubert-large-UTT", "chinese-hubert-base-UTT"
     synthetic.ensure(tmp_path / "own", seed=3, pool=5, counts=SMALL)
     own = files(tmp_path / "own")
     synthetic.ensure(tmp_path / "own", seed=3, pool=5, counts=SMALL, feature_sets=[one, "nobodys"])
@@ -226,6 +226,11 @@ def test_papers_sets_are_added_and_change_nothing_else(tmp_path):
     assert len(with_one) - len(own) == 30 + 6 + 7 + 8 + 5
     assert {path: both[path] for path in with_one} == with_one
     assert len(both) - len(with_one) == 30 + 6 + 7 + 8 + 5
+    x, y = (
+        np.concatenate([np.load(p) for p in sorted((tmp_path / "both/features" / name).iterdir())])
+        for name in (one, other)
+    )
+    assert abs(np.corrcoef(x, y)[0, 1]) < 0.2  # each has noise of its own
 
 
 def test_the_set_of_a_better_published_score_tells_more(tmp_path):

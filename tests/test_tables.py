@@ -12,9 +12,10 @@ from mer_jax import lock, published
 from mer_jax.data import synthetic
 from mer_jax.errors import InputError
 from mer_jax.modes import build, table, train
+from mer_jax.termination import Terminated
 from tests.configs import changed
 
-COUNTS = {"train": 30, "mer_multi": 6, "mer_noise": 7, "mer_semi": 8}
+COUNTS = {"train": 30, "mer_multi": 6, "mer_noise": 6, "mer_semi": 6}
 ONE, ABSENT, DAMAGED, TWO = "HuBERT-large", "MacBERT-large", "HuBERT-base", "VGGish"
 # Of one modality and size: all that train share a program.
 ROWS = (f"audio {ONE}", f"text {ABSENT}", f"audio {DAMAGED}", f"audio {TWO}")
@@ -226,6 +227,33 @@ def test_a_workdir_that_is_in_use_or_holds_something_else(trained, config, tmp_p
         pytest.raises(InputError, match=r"process \d+ on .* trains in it"),
     ):
         table.train(config, tmp_path / "table")
+
+
+def test_sigterm_ends_the_table_and_not_its_row_alone(config, tmp_path, monkeypatch):
+    begun = []
+
+    def ended(_, workdir, *__):
+        begun.append(workdir.name)
+        raise Terminated("saved")
+
+    monkeypatch.setattr(train, "train", ended)
+    with pytest.raises(Terminated):
+        table.train(config, tmp_path / "table")
+    assert begun == [ONE]
+    with lock.held(tmp_path / "table"):
+        pass  # nobody holds it any more
+
+
+def test_a_table_is_repeated_row_by_row(config, tmp_path, monkeypatch):
+    given = {}
+    monkeypatch.setattr(
+        train, "train", lambda _, workdir, repeated, *__: given.update({workdir.name: repeated})
+    )
+    earlier = tmp_path / "earlier" / ONE / "config.json"
+    earlier.parent.mkdir(parents=True)
+    earlier.touch()
+    table.train(config, tmp_path / "table", tmp_path / "earlier" / "config.json")
+    assert given == {ONE: earlier, DAMAGED: None, TWO: None}
 
 
 def test_the_papers_table_on_a_folder_without_its_features(command_line, root, tmp_path):
