@@ -13,7 +13,7 @@ from mer_jax import config as config_lib
 from mer_jax import termination
 from mer_jax.errors import InputError
 
-MODES = ("build", "train", "evaluate", "compare", "predict", "select")
+MODES = ("build", "train", "evaluate", "compare", "predict", "select", "report")
 _WRONG_INPUT = 2
 _SAVED = config_lib.CONFIGS / "saved.py"
 
@@ -23,7 +23,7 @@ _CONFIG = config_flags.DEFINE_config_file(
 _WORKDIR = flags.DEFINE_string("workdir", None, "DIR: where a run's files lie.")
 _MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 _LABELS = flags.DEFINE_string(
-    "labels", None, "evaluate, compare: labels of test clips, a CSV or an npz."
+    "labels", None, "evaluate, compare, report: labels of test clips, a CSV or an npz."
 )
 _AGAINST = flags.DEFINE_string("against", None, "compare: the DIR of the other run.")
 _CONFIG_JSON = flags.DEFINE_string(
@@ -57,8 +57,8 @@ class Arguments:
         self.mode = _MODE.value
         if not _WORKDIR.value and self.mode != "build":
             raise InputError(f"--mode={self.mode} needs --workdir=DIR")
-        if _LABELS.value and self.mode not in ("evaluate", "compare"):
-            raise InputError("--labels goes with --mode=evaluate or --mode=compare")
+        if _LABELS.value and self.mode not in ("evaluate", "compare", "report"):
+            raise InputError("--labels goes with --mode=evaluate, compare or report")
         if bool(_AGAINST.value) != (self.mode == "compare"):
             raise InputError("--mode=compare and --against=DIR go together")
         if _CONFIG_JSON.value and self.mode != "train":

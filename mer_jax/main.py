@@ -6,7 +6,7 @@ from mer_jax import command_line
 def main(arguments: command_line.Arguments) -> None:
     """Runs the chosen mode."""
     # A mistake on the command line is told before these load.
-    from mer_jax.modes import build, compare, evaluate, select, train
+    from mer_jax.modes import build, compare, evaluate, report, select, train
     from mer_jax.training import devices
 
     config, workdir = arguments.config, arguments.workdir
@@ -26,6 +26,8 @@ def main(arguments: command_line.Arguments) -> None:
             evaluate.predict(config, workdir, arguments.out)
         case "select":
             select.select(config, workdir, arguments.out)
+        case "report":
+            report.report(config, workdir, arguments.labels)
 
 
 if __name__ == "__main__":

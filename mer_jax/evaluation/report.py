@@ -2,7 +2,7 @@
 
 from typing import Any
 
-_COLUMNS = {
+COLUMNS = {
     # metric: heading, factor, decimals
     "dis": ("Dis (↑)", 100, 2),
     "dim": ("Dim (↓)", 1, 2),
@@ -25,37 +25,42 @@ def table(results: dict[str, Any], synthetic: bool) -> str:
     """
     intervals = results.get("interval", {})
     rows = {CROSS_VALIDATION: results["cross_validation"], **results["test"]}
-    columns = [metric for metric in _COLUMNS if metric in results["cross_validation"]]
-    lines = [["", *(_COLUMNS[metric][0] for metric in columns)]]
+    columns = [metric for metric in COLUMNS if metric in results["cross_validation"]]
+    lines = [["", *(COLUMNS[metric][0] for metric in columns)]]
     for name, scores in rows.items():
-        lines.append([name, *(_cell(metric, scores[metric]) for metric in columns)])
+        lines.append([name, *(score_cell(metric, scores[metric]) for metric in columns)])
         bounds = intervals.get(name, {})
         if any(bounds.values()):
-            lines.append(["  95 %", *(_bounds(metric, bounds[metric]) for metric in columns)])
-    text = _aligned(lines)
-    if any(any(bounds.values()) for bounds in intervals.values()):
-        text.append("95 %: interval of the ensemble of all repeats, by a bootstrap over the clips.")
+            lines.append(["  95 %", *(interval_cell(metric, bounds[metric]) for metric in columns)])
+    return "\n".join([*_aligned(lines), *notes(results, synthetic)])
+
+
+def notes(results: dict[str, Any], synthetic: bool) -> list[str]:
+    """What stands below the table of a run, a sentence each."""
+    said = []
+    if any(any(bounds.values()) for bounds in results.get("interval", {}).values()):
+        said.append("95 %: interval of the ensemble of all repeats, by a bootstrap over the clips.")
     failed = sum(run["status"] != "ok" for run in results["runs"])
     if failed:
-        text.append(f"{failed} of {len(results['runs'])} runs failed and are left out.")
+        said.append(f"{failed} of {len(results['runs'])} runs failed and are left out.")
     if results["best"]:
         chosen = ", ".join(f"{key} {value}" for key, value in results["best"].items())
-        text.append(f"Chosen by cross-validation: {chosen}.")
+        said.append(f"Chosen by cross-validation: {chosen}.")
     if synthetic:
-        text.append(SYNTHETIC_NOTICE)
-    return "\n".join(text)
+        said.append(SYNTHETIC_NOTICE)
+    return said
 
 
 def comparison(found: dict[str, Any]) -> str:
     """The table of a paired bootstrap: a split's differences, their intervals, and the share."""
     columns = [
         metric
-        for metric in _COLUMNS
+        for metric in COLUMNS
         if any(metric in by_metric for by_metric in found["splits"].values())
     ]
-    lines = [["", *(_COLUMNS[metric][0] for metric in columns)]]
+    lines = [["", *(COLUMNS[metric][0] for metric in columns)]]
     for name, by_metric in found["splits"].items():
-        parts = {"difference": _difference, "interval": _bounds, "not_better": _share}
+        parts = {"difference": _difference, "interval": interval_cell, "not_better": _share}
         for part, heading in (
             ("difference", name), ("interval", "  95 %"), ("not_better", "  not better")
         ):  # fmt: skip
@@ -84,7 +89,7 @@ def _aligned(lines: list[list[str]]) -> list[str]:
 
 
 def _difference(metric: str, value: float) -> str:
-    _, factor, decimals = _COLUMNS[metric]
+    _, factor, decimals = COLUMNS[metric]
     return f"{factor * value:+.{decimals}f}"
 
 
@@ -92,17 +97,19 @@ def _share(_: str, value: float) -> str:
     return f"{value:.3f}"
 
 
-def _bounds(metric: str, bounds: list[float] | None) -> str:
+def interval_cell(metric: str, bounds: list[float] | None) -> str:
+    """`[low, high]` in the units of the metric's column."""
     if bounds is None:
         return "-"
-    _, factor, decimals = _COLUMNS[metric]
+    _, factor, decimals = COLUMNS[metric]
     return "[" + ", ".join(f"{factor * bound:.{decimals}f}" for bound in bounds) + "]"
 
 
-def _cell(metric: str, score: dict[str, Any] | None) -> str:
+def score_cell(metric: str, score: dict[str, Any] | None) -> str:
+    """`mean±std` in the units of the metric's column, without the latter where it is None."""
     if score is None:
         return "-"
-    _, factor, decimals = _COLUMNS[metric]
+    _, factor, decimals = COLUMNS[metric]
     cell = f"{factor * score['mean']:.{decimals}f}"
     if score["std"] is not None:
         cell += f"±{factor * score['std']:.{decimals}f}"

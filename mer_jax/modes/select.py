@@ -10,7 +10,7 @@ from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.registry import UNLABELLED
 from mer_jax.errors import InputError
 from mer_jax.evaluation import selection
-from mer_jax.modes.train import divide
+from mer_jax.training.division import divide
 from mer_jax.workdir import CONFIG_FILE, predict_runs, restore
 
 
