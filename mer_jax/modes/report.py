@@ -13,10 +13,10 @@ LOG = logging.getLogger("mer_jax")
 def report(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None = None) -> None:
     """Writes report.md, report.html and figures/, with the labels of a file where one is given."""
     # Here, because matplotlib takes a second to load and not every command draws.
-    from mer_jax.reporting import report as report_lib
+    from mer_jax.reporting import sections
     from mer_jax.reporting.run import load_run
 
-    report_lib.write(load_run(workdir, labels, config))
+    sections.write(load_run(workdir, labels, config))
     _tell(workdir)
 
 

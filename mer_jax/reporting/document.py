@@ -21,7 +21,7 @@ a { color: #0056a0; }
 table { border-collapse: collapse; font-size: .9rem; font-variant-numeric: tabular-nums; }
 th, td { padding: .2rem .7rem .2rem 0; text-align: right; white-space: nowrap;
   vertical-align: top; }
-th:first-child, td:first-child, .words td { text-align: left; }
+th:first-child, td:first-child, .words th, .words td { text-align: left; }
 .words td { white-space: normal; overflow-wrap: anywhere; }
 thead th { border-bottom: 1px solid #1c1e21; }
 tbody th { font-weight: 600; }
@@ -31,6 +31,10 @@ tbody tr.more { color: #555b63; }
   grid-template-columns: repeat(auto-fit, minmax(min(100%, 27rem), 1fr)); }
 .beside > * { min-width: 0; margin: 0; }
 figure { margin: .75rem 0; }
+@media (max-width: 32rem) {
+  table { font-size: .8rem; }
+  th, td { padding-right: .5rem; }
+}
 img { display: block; max-width: 100%; height: auto; }
 """
 

@@ -321,9 +321,10 @@ def _attention(task: Task, predicted: Predicted, title: str) -> Picture:
         )  # fmt: skip
     _name_below(axes, task.classes)
     axes.set_xlabel("true emotion")
-    axes.set_ylabel("attention weight, mean ± deviation over clips")
+    axes.set_ylabel("attention weight")
     axes.grid(axis="y", color="0.9")
     axes.margins(y=0.2)  # for the legend
+    axes.set_ylim(bottom=min(0, axes.get_ylim()[0]))
     axes.legend(fontsize="small", ncols=len(weights), loc="upper center")
     overall = "; ".join(f"{modality} {weight.mean():.2f}" for modality, weight in weights.items())
     return Picture(figure, f"Attention weights by emotion, {title}. Means over clips: {overall}.")

@@ -1,4 +1,4 @@
-"""The report of a workdir: which sections it has, and report.md, report.html and figures/."""
+"""The sections of a report, and its files: report.md, report.html and figures/."""
 
 import inspect
 from collections.abc import Callable, Mapping
@@ -41,7 +41,7 @@ def describe(run: Run, drawn: Mapping[str, Picture]) -> Document:
     """
     corpus = run.config.data.corpus
     modalities = ", ".join(corpus_lib.modalities(run.config))
-    made = (_configuration, _result, _by_class, _confusion, _curves, _pool, _reliability)
+    made = (_result, _configuration, _by_class, _confusion, _curves, _pool, _reliability)
     made += (_valence, _attention, _mistakes)
     lead = [Text(terminal.SYNTHETIC_NOTICE)] if corpus == SYNTHETIC else []
     if not run.splits or run.splits[0] != run.out_of_fold:
@@ -96,7 +96,7 @@ def _configuration(run: Run, _: Mapping[str, Picture]) -> Section:
             f"by validation {terminal.COLUMNS[run.task.selection][0]}",
         ),
     ]
-    return Section("Configuration", [Table(("", "of this run"), rows, words=True)])
+    return Section("Configuration", [Table(("Part", "What was trained"), rows, words=True)])
 
 
 def _clips(run: Run) -> str:
@@ -273,7 +273,7 @@ def _valence(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
 def _attention(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
     words = (
         "The weights that the fusion gives to the modalities, mean over the runs that predict a "
-        "clip, by true emotion."
+        "clip, by true emotion: their mean over the clips, and their standard deviation as bars."
     )
     return _pictures("Attention", words, "attention_", drawn)
 
