@@ -10,7 +10,7 @@ from jaxtyping import Array, Bool, Float, Key, Num
 from mer_jax.models.dropout import dropout
 
 SOWN = "intermediates"  # Flax's collection of what a module shows beside its output
-ATTENTION = "attention"  # in it: the weight of each modality, {modality: [B]}
+ATTENTION = "modality_weights"  # in it: {modality: [B]}; no submodule may be called so too
 
 
 class Batch(NamedTuple):

@@ -152,16 +152,17 @@ def _result_notes(run: Run, floor: analysis.Constant, is_published: bool) -> lis
         said.append(f"Published: the same feature sets in {_PAPER}, Tables 2 and 3.")
     guesses = []
     if floor.emotion is not None:
-        guesses.append(f"“{run.task.classes[floor.emotion]}”")
+        guesses.append(f"“{run.task.classes[floor.emotion]}”, train's most frequent emotion")
     if floor.valence is not None:
-        guesses.append(f"valence {floor.valence:.2f}")
+        guesses.append(f"{floor.valence:.2f}, train's mean valence")
     said.append(
-        f"The constant prediction, {' and '.join(guesses)} for every clip (the most frequent and "
-        "the mean of train), is the floor that a model has to leave behind."
+        f"The constant prediction answers every clip with {', and with '.join(guesses)}: the floor "
+        "that a model has to leave behind."
     )
+    of = "the mean of the folds'" if run.config.folds else "that of the split val at the"
     said.append(
-        "The cross-validation score is the mean of the folds' best epochs, as in the paper, and "
-        "slightly optimistic."
+        f"The cross-validation score is {of} best epochs, which were chosen by it: slightly "
+        "optimistic."
     )
     return said + terminal.notes(run.results, synthetic=False)
 
