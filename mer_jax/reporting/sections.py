@@ -25,9 +25,10 @@ _PAPER = "Lian et al. 2023"
 def write(run: Run) -> None:
     """Writes figures/*.png, report.md and report.html into the run's workdir, in this order."""
     drawn = figures.draw(run)
-    pictures = {name: figures.png(picture.figure) for name, picture in drawn.items()}
-    for name, content in pictures.items():
-        files.write_bytes(run.workdir / FIGURES / f"{name}.png", content)
+    pictures = {}
+    for name, picture in drawn.items():
+        pictures[name] = figures.png(picture.figure)
+        files.write_bytes(run.workdir / FIGURES / f"{name}.png", pictures[name])
     content = describe(run, drawn)
     texts = document.markdown(content), document.web_page(content, pictures)
     for name, text in zip(REPORT_FILES, texts, strict=True):

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 import mer_jax
+from mer_jax import files
 from mer_jax.data.registry import Task
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.modes import evaluate, report, train
@@ -80,10 +81,11 @@ def test_the_result_table_has_the_scores_and_the_floor(reported):
     run = mer_jax.load_run(reported)
     rows = rows_of((reported / "report.md").read_text(), "Result")
     assert rows[""] == ["Dis (↑)", "Dim (↓)", "Com (↑)", "Acc (↑)", "MAE (↓)", "Corr (↑)"]
-    assert (
-        rows["cross-validation"][0] == f"{100 * run.results['cross_validation']['dis']['mean']:.2f}"
+    of = run.results["cross_validation"]["dis"]
+    assert rows["cross-validation"][0] == f"{100 * of['mean']:.2f}±{100 * of['std']:.2f}"
+    assert rows["mer_multi"][2].startswith(
+        f"{run.results['test']['mer_multi']['com']['mean']:.2f}±"
     )
-    assert rows["mer_multi"][2] == f"{run.results['test']['mer_multi']['com']['mean']:.2f}"
     assert rows["mer_semi"][1] == "-"
     low, high = run.results["interval"]["mer_multi"]["dim"]
     assert rows["95 %"][1] == f"[{low:.2f}, {high:.2f}]"
@@ -120,7 +122,7 @@ def test_killed_while_writing_and_started_again_the_report_appears(
 ):
     workdir = copy_of(reported, tmp_path, without=["report.md", "report.html"])
     shutil.rmtree(workdir / "figures")
-    write = sections.files.write_text
+    write = files.write_text
 
     def kill(path, text):
         if path.name == "report.html":
@@ -128,7 +130,8 @@ def test_killed_while_writing_and_started_again_the_report_appears(
         write(path, text)
 
     with monkeypatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(sections.files, "write_text", kill)
+        patch.setattr(figures, "draw", lambda run: {})  # it is drawn again, which takes long enough
+        patch.setattr(files, "write_text", kill)
         train.train(config, workdir)
     assert (workdir / "report.md").exists()
     assert not (workdir / "report.html").exists()
@@ -149,16 +152,28 @@ def test_a_failure_to_draw_ends_nothing_and_is_told(
         report.report(config, workdir)
 
 
-def test_evaluating_writes_it_anew_where_it_is_wanted(reported, config, tmp_path):
+def test_evaluating_writes_it_anew_where_it_is_wanted(reported, config, tmp_path, monkeypatch):
     workdir = copy_of(reported, tmp_path)
-    (workdir / "report.md").write_text("of older results")
-    evaluate.evaluate(config, workdir, None)
-    assert files_of(workdir) == files_of(reported)
-    for name in ("report.md", "report.html"):
-        (workdir / name).unlink()
+    labels = workdir / "labels.npz"
+    shutil.copy(f"{config.data.root}/label-6way.npz", labels)
+    written = []
+
+    def write(run):
+        assert not report.is_written(workdir), "one of older results is gone before"
+        written.append(run)
+        for name in ("report.md", "report.html"):
+            (workdir / name).write_text("new")
+
+    monkeypatch.setattr(sections, "write", write)
+    evaluate.evaluate(config, workdir, labels)
+    assert [run.workdir for run in written] == [workdir]
     without = config.copy_and_resolve_references()
     without.report = False
     evaluate.evaluate(without, workdir, None)
+    assert len(written) == 2, "where there was one it is kept up to date"
+    report.discard(workdir)
+    evaluate.evaluate(without, workdir, None)
+    assert len(written) == 2
     assert not report.is_written(workdir)
 
 
@@ -230,7 +245,7 @@ def test_the_pool_is_drawn_where_there_is_one(reported):
     (picture,) = figures.pool(run).values()
     lines = [axes.lines for axes in picture.figure.axes]
     assert [len(of) for of in lines] == [1, 1, 6, 6]
-    share = run.history["pool_share"].reshape(3, -1).mean(0)
+    share = run.history["pool_share"].reshape(6, -1).mean(0)
     np.testing.assert_allclose(lines[0][0].get_ydata(), share)
     assert f"ends at {share[-1]:.2f}" in picture.alt
 

@@ -5,6 +5,7 @@ import json
 import subprocess
 import sys
 
+import jax
 import numpy as np
 import pytest
 
@@ -56,16 +57,31 @@ def test_a_test_splits_columns_are_the_written_predictions(run, reported):
     assert right.mean() == pytest.approx(run.results["ensemble"]["mer_multi"]["acc"])
 
 
-def test_out_of_fold_predictions_score_as_the_runs_did_on_their_folds(run):
-    """60 clips in three folds of 20: the mean of the runs' recorded scores, clip by clip."""
-    columns = run.predictions["train"]
+def test_out_of_fold_predictions_are_the_mean_of_what_validated(run):
+    """Each repeat's three runs have a clip in one validation fold: 20 clips each."""
     rate = run.results["best"]["train.learning_rate"]
-    best = [r for r in run.results["runs"] if r["hparams"]["train.learning_rate"] == rate]
-    assert len(best) == 3
-    right = columns["discrete"] == columns["true_discrete"]
-    assert right.mean() == pytest.approx(np.mean([r["validation"]["acc"] for r in best]))
-    error = (columns["valence"] - columns["true_valence"]) ** 2
-    assert error.mean() == pytest.approx(np.mean([r["validation"]["dim"] for r in best]), rel=1e-5)
+    recorded = [
+        np.mean([
+            r["validation"]["acc"]
+            for r in run.results["runs"]
+            if r["hparams"]["train.learning_rate"] == rate and r["repeat"] == repeat
+        ])
+        for repeat in range(2)
+    ]  # fmt: skip
+    columns = run.predictions["train"]
+    assert len(columns["name"]) == 60
+    np.testing.assert_array_equal(columns["name"], run.corpus.splits["train"].names)
+    # One repeat alone: the mean over its folds, which results.json has, clip by clip.
+    kept = run._model.kept
+    alone = mer_jax.load_run(run.workdir)
+    for repeat in range(2):
+        alone.__dict__.pop("_validated", None)
+        alone._predicted.clear()
+        rows = kept["repeat"] == repeat
+        alone._model = run._model._replace(kept=jax.tree.map(lambda x, rows=rows: x[rows], kept))
+        columns = alone._columns(alone.predicted("train"))
+        right = columns["discrete"] == columns["true_discrete"]
+        assert right.mean() == pytest.approx(recorded[repeat])
 
 
 def test_labels_can_come_later(run, reported, tmp_path):
