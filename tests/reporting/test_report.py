@@ -83,9 +83,8 @@ def test_the_result_table_has_the_scores_and_the_floor(reported):
     assert rows[""] == ["Dis (↑)", "Dim (↓)", "Com (↑)", "Acc (↑)", "MAE (↓)", "Corr (↑)"]
     of = run.results["cross_validation"]["dis"]
     assert rows["cross-validation"][0] == f"{100 * of['mean']:.2f}±{100 * of['std']:.2f}"
-    assert rows["mer_multi"][2].startswith(
-        f"{run.results['test']['mer_multi']['com']['mean']:.2f}±"
-    )
+    com = run.results["test"]["mer_multi"]["com"]["mean"]
+    assert rows["mer_multi"][2].startswith(f"{com:.2f}±")
     assert rows["mer_semi"][1] == "-"
     low, high = run.results["interval"]["mer_multi"]["dim"]
     assert rows["95 %"][1] == f"[{low:.2f}, {high:.2f}]"
