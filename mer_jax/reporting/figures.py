@@ -103,6 +103,8 @@ def _confusion(task: Task, predicted: Predicted, title: str) -> Picture:
 
 def curves(run: Run) -> dict[str, Picture]:
     """`curve_NAME`: the training loss and the metrics that selection rests on, epoch by epoch."""
+    if not run.has_history:
+        return {}
     history = run.history
     names = (loop.LOSS, *(n for n in ("com", "dis", "dim") if n in metrics.names(run.task)))
     starts = np.flatnonzero(history["epoch"] == 0)
@@ -136,9 +138,9 @@ def _curve(column: np.ndarray, runs: int, chosen: np.ndarray, name: str) -> Pict
 
 def pool(run: Run) -> dict[str, Picture]:
     """`pool`: what the unlabelled clips did, mean over runs; nothing for a supervised trial."""
-    history = run.history
-    if unlabelled.SHARE not in history:
+    if not run.has_history or unlabelled.SHARE not in run.history:
         return {}
+    history = run.history
     runs = int((history["epoch"] == 0).sum())
     figure = Figure(figsize=(9.6, 6.4), layout="constrained")
     for axes, (name, label) in zip(figure.subplots(2, 2).flat, _POOL.items(), strict=True):

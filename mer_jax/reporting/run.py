@@ -80,6 +80,11 @@ class Run:
         """history.csv by column, a value a run and epoch: repeat, fold, epoch and every curve."""
         return history.read(self.workdir / history.FILE)
 
+    @property
+    def has_history(self) -> bool:
+        """Whether there is a history.csv, which the first versions did not write."""
+        return (self.workdir / history.FILE).is_file()
+
     @functools.cached_property
     def predictions(self) -> dict[str, dict[str, np.ndarray]]:
         """By split the columns of its N clips, those that the task lacks left out.
