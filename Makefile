@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python -m mer_jax.main
 
-.PHONY: quickstart test fuzz kill clean
+.PHONY: quickstart test fuzz kill disks clean
 
 $(VENV)/runtime: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -26,9 +26,14 @@ test: $(VENV)/development
 fuzz: $(VENV)/development
 	$(VENV)/bin/python -m pytest tests/fuzz --hypothesis-profile=fuzz --hypothesis-show-statistics
 
-# Trainings killed twenty times at random moments; `make test` kills one twice.
+# Trainings killed thirty times at random moments, and thirty times more with every phase aimed at;
+# `make test` kills one twice.
 kill: $(VENV)/development
-	MER_JAX_KILLS=20 $(VENV)/bin/python -m pytest -s tests/killing
+	MER_JAX_KILLS=30 $(VENV)/bin/python -m pytest -s tests/killing
+
+# Full disks, mounted and by a limit, and lost permissions at every moment; `make test` tries a few.
+disks: $(VENV)/development
+	MER_JAX_DISKS=all $(VENV)/bin/python -m pytest -s tests/full_disk
 
 clean:
 	rm -rf runs build *.egg-info .pytest_cache .ruff_cache

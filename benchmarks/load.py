@@ -40,12 +40,13 @@ def measure(folder: pathlib.Path, counts, unlabelled: int, size: int, rounds: in
 
         clips: set[int | None] = set()
         build_s = seconds("build")
-        in_turn = [(seconds("read"), seconds("files")) for _ in range(rounds)]
+        ways = ("read", "copy", "files")
+        in_turn = [tuple(map(seconds, ways)) for _ in range(rounds)]
     expected = sum(counts) + unlabelled
     if clips != {None, expected}:
         raise SystemExit(f"{root}: read {clips - {None}} clips, not {expected}")
-    read_s, files_s = map(statistics.median, zip(*in_turn, strict=True))
-    seconds_of = {"build_s": build_s, "read_s": read_s, "files_s": files_s}
+    read_s, copy_s, files_s = map(statistics.median, zip(*in_turn, strict=True))
+    seconds_of = {"build_s": build_s, "read_s": read_s, "copy_s": copy_s, "files_s": files_s}
     return {
         **seconds_of,
         "ratio": files_s / read_s,
@@ -86,6 +87,7 @@ def show(measured: dict) -> None:
     """Prints one corpus's row."""
     print(
         f"{measured['clips']:7d} {measured['build_s']:9.2f} {measured['read_s']:9.3f} "
+        f"{measured['copy_s']:9.3f} "
         f"{measured['files_s']:9.3f} {measured['ratio']:8.1f}   "
         + " ".join(f"{s * 1000:9.2f}" for s in measured["per_1000_clips"].values()),
         flush=True,
@@ -111,7 +113,8 @@ def main():
         folder.mkdir(parents=True, exist_ok=True)
         check_room(folder, sum(counts) + arguments.unlabelled, arguments.size)
         print(
-            "  clips   build_s    read_s   files_s    ratio   ms a 1,000: build    read     files"
+            "  clips   build_s    read_s    copy_s   files_s    ratio   ms a 1,000: build    read"
+            "      copy     files"
         )
         report = measure(folder, counts, 0, arguments.size, arguments.rounds)
         show(report)

@@ -54,6 +54,8 @@ def get_config() -> config_dict.ConfigDict:
     config.train.segment = 10  # epochs between two looks of the host: progress and checkpoints
     config.train.checkpoint_seconds = 60.0  # least time between two checkpoints of a chunk
 
+    config.train.tensorboard = True  # curves and hyper-parameters as events in DIR/tensorboard
+
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
 
     config.semi = semi()
@@ -66,6 +68,16 @@ def get_config() -> config_dict.ConfigDict:
     config.evaluate.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
 
     config.report = True  # report.md, report.html and figures/ after training and evaluating
+
+    config.table = config_dict.ConfigDict()
+    # A training each, "audio HuBERT-large, text MacBERT-large": the paper's names of feature sets,
+    # or folders under features/. Empty: no table, the one training of config.features.
+    config.table.rows = ()
+    # Your folders for the paper's names, "HuBERT-large=my_hubert, MANet-RAFDB=my_faces"; without
+    # one a set is looked for as its release calls it (mer_jax/published.py).
+    config.table.aliases = ""
+    config.table.unimodal_fusion = "unimodal"  # of rows with one modality; others: model.fusion
+    config.table.metrics = ("dis", "dim", "com")  # of table.md and table.tex; table.csv has all
     return config
 
 

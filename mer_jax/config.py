@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from mer_jax import files
+from mer_jax import files, metrics, rows
 from mer_jax.data import views
 from mer_jax.data.registry import CORPORA, Task
 from mer_jax.data.views import Steps
@@ -51,6 +51,7 @@ _SEMI_TRACED = (
 )  # beside the method's own
 _OPTIMISER = ("train.learning_rate", "train.weight_decay")  # traced whatever the model
 _PATHS = ("data.root", "data.tfds_dir")
+_METRICS = metrics.names(Task(("any",), (-1.0, 1.0), signed=True))  # of every kind of task
 # What each number must be: a test, and its words.
 _POSITIVE = (lambda value: value > 0, "greater than 0")
 _AT_LEAST_0 = (lambda value: value >= 0, "0 or more")
@@ -95,6 +96,7 @@ _CHOICES = {
     "data.zero_valence": ("positive", "drop"),
     "model.fusion": tuple(FUSIONS),
     "semi.method": ("", *METHODS),
+    "table.unimodal_fusion": tuple(FUSIONS),
 }
 
 
@@ -245,10 +247,14 @@ def check(config: ConfigDict) -> ConfigDict:
 
 
 def _normal(key: str, value, default):
-    if key == "model.layers":
-        return _normal_layers(value)
-    if key == "train.chunk":
-        return _normal_chunk(value)
+    normal_of_key = {
+        "model.layers": _normal_layers,
+        "train.chunk": _normal_chunk,
+        "table.rows": _normal_rows,
+        "table.metrics": _normal_metrics,
+    }
+    if key in normal_of_key:
+        return normal_of_key[key](value)
     if key not in GRID:
         value = _element(key, value, default)
         return str(pathlib.Path(value).expanduser().resolve()) if key in _PATHS and value else value
@@ -273,6 +279,8 @@ def _element(key: str, value, example):
         raise InputError(f"config.{key}: {value} must be {_RANGES[key][1]}")
     if key in _VIEWS:
         views.parse(value, f"config.{key}")
+    if key == "table.aliases":
+        rows.parse_aliases(value, f"config.{key}")
     if key in _CHOICES and value not in _CHOICES[key]:
         what = key.rpartition(".")[2]
         raise InputError(
@@ -305,6 +313,30 @@ def _normal_chunk(value):
             f'config.train.chunk: {value!r} is not "auto", "measure" or a number above 0'
         )
     return int(text)
+
+
+def _normal_rows(value):
+    given = as_tuple(value)
+    for text in given:
+        if not isinstance(text, str):
+            raise InputError(f"config.table.rows: {text!r} is not a row's text")
+    folders = [rows.parse(text, "config.table.rows").folder for text in given]
+    twice = [folder for folder in folders if folders.count(folder) > 1]
+    if twice:
+        raise InputError(f"config.table.rows: {twice[0]} stands there twice")
+    return given
+
+
+def _normal_metrics(value):
+    given = as_tuple(value)
+    for name in given:
+        if name not in _METRICS:
+            raise InputError(
+                f"config.table.metrics: unknown metric {name!r}; one of: {', '.join(_METRICS)}"
+            )
+    if not given:
+        raise InputError("config.table.metrics is empty")
+    return given
 
 
 def trials(config: ConfigDict) -> list[dict[str, Any]]:

@@ -2,6 +2,7 @@
 
 import contextlib
 import csv
+import errno
 import glob
 import io
 import json
@@ -13,12 +14,27 @@ import tempfile
 from collections.abc import Iterable, Iterator
 from typing import Any
 
+import numpy as np
+
 from mer_jax.errors import InputError
 
 _WORDS = {
     dict: "a dictionary", list: "a list", str: "a text", int: "a whole number",
     float: "a number", type(None): "null",
 }  # fmt: skip
+
+_SPACE = "free some and start again; what was trained is kept"
+_PERMISSION = "let this user read and write there, or name another folder, and start again"
+# What the system refuses for reasons that a user can mend, and how.
+REFUSALS = {
+    errno.ENOSPC: _SPACE,
+    errno.EDQUOT: _SPACE,
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f) and start again; what was "
+    "trained is kept",
+    errno.EACCES: _PERMISSION,
+    errno.EPERM: _PERMISSION,
+    errno.EROFS: _PERMISSION,
+}
 
 ABSENT = object()  # among the forms of a key that earlier versions did not write
 
@@ -30,17 +46,43 @@ def folder_beside(target: pathlib.Path, doing: str) -> Iterator[pathlib.Path]:
     What is left of it goes in the end, and with it what killed processes left of theirs.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
+    beside = _name_beside(target, doing)
+    with naming(target, beside):
+        folder = pathlib.Path(tempfile.mkdtemp(prefix=f"{beside.name}-", dir=target.parent))
+        try:
+            yield folder
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def write_bytes(path: pathlib.Path, *content: bytes) -> None:
+    """Writes the parts of `content` beside `path`, flushes to disk and renames into place.
+
+    What killed processes left of theirs goes.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    beside = _name_beside(path, path.name)
+    with naming(path, beside):
+        try:
+            with beside.open("wb") as file:
+                file.writelines(content)
+                file.flush()
+                os.fsync(file.fileno())
+            beside.replace(path)
+        finally:
+            beside.unlink(missing_ok=True)
+
+
+def _name_beside(target: pathlib.Path, what: str) -> pathlib.Path:
+    """`.WHAT-HOST@PROCESS` beside `target`; what dead processes left under such names goes."""
     # The host stands in the name because a disk may be shared: another's processes are not ours
-    # to see, so its folders stay.
-    ours = f".{doing}-{platform.node()}-"
+    # to see, so what they leave stays.
+    ours = f".{what}-{platform.node()}@"
     for left in target.parent.glob(f"{glob.escape(ours)}*"):
         if not _runs(left.name.removeprefix(ours).partition("-")[0]):
-            shutil.rmtree(left, ignore_errors=True)
-    beside = pathlib.Path(tempfile.mkdtemp(prefix=f"{ours}{os.getpid()}-", dir=target.parent))
-    try:
-        yield beside
-    finally:
-        shutil.rmtree(beside, ignore_errors=True)
+            with contextlib.suppress(OSError):
+                shutil.rmtree(left) if left.is_dir() else left.unlink()
+    return target.with_name(f"{ours}{os.getpid()}")
 
 
 def _runs(process: str) -> bool:
@@ -54,18 +96,41 @@ def _runs(process: str) -> bool:
     return True
 
 
-def write_bytes(path: pathlib.Path, content: bytes) -> None:
-    """Writes `content` beside `path`, flushes it to disk and renames it into place."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    beside = path.with_name(f".{path.name}.{os.getpid()}")
+@contextlib.contextmanager
+def naming(target: pathlib.Path, beside: pathlib.Path | None = None) -> Iterator[None]:
+    """A body whose failure to write `target` is an OSError that names it.
+
+    Python names no file when a write fails, and a user does not know what lies `beside`. Libraries
+    raise what they like, with the system's words somewhere in it. What is said of other files
+    stays as it is.
+    """
     try:
-        with beside.open("wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(file.fileno())
-        beside.replace(path)
-    finally:
-        beside.unlink(missing_ok=True)
+        yield
+    except InputError:
+        raise
+    except Exception as error:
+        number = _refusal(error, str(beside or target))
+        if number is None:
+            raise
+        raise OSError(number, os.strerror(number), str(target)) from error
+
+
+def _refusal(error: Exception, where: str) -> int | None:
+    """Which of the system's REFUSALS an exception is of, if it is about `where`."""
+    if isinstance(error, OSError) and error.errno is not None:
+        about_it = error.filename is None or str(error.filename).startswith(where)
+        return error.errno if about_it and error.errno in REFUSALS else None
+    text = str(error)
+    return next((n for n in REFUSALS if where in text and os.strerror(n) in text), None)
+
+
+def write_array(path: pathlib.Path, array: np.ndarray) -> None:
+    """Writes a `.npy` file as np.save does, which tells of a full disk without saying so."""
+    array = np.ascontiguousarray(array)
+    with path.open("wb") as file:
+        header = np.lib.format.header_data_from_array_1_0(array)
+        np.lib.format.write_array_header_1_0(file, header)
+        file.write(array.data)
 
 
 def write_text(path: pathlib.Path, text: str) -> None:
@@ -94,7 +159,7 @@ def read_json(path: pathlib.Path, form) -> Any:
         raise InputError(f"{path}: not a JSON file: {error}") from None
     fault = _fault(content, form, "")
     if fault:
-        raise InputError(f"{path}: {fault}; no command here wrote it so: use another --workdir")
+        raise InputError(f"{path}: {fault}; no command here wrote it so; use another --workdir")
     return content
 
 

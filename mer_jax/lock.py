@@ -7,6 +7,7 @@ import pathlib
 import platform
 from collections.abc import Iterator
 
+from mer_jax import files
 from mer_jax.errors import InputError
 
 NAME = ".lock"
@@ -27,10 +28,10 @@ def held(workdir: pathlib.Path) -> Iterator[None]:
             file.seek(0)
             host, _, pid = file.read().strip().rpartition(" ")
             raise InputError(
-                f"{workdir}: process {pid or 'unknown'} on {host or 'this host'} trains in it: "
+                f"{workdir}: process {pid or 'unknown'} on {host or 'this host'} trains in it; "
                 "wait for its end, or use another --workdir"
             ) from None
-        file.truncate(0)
-        file.write(f"{platform.node()} {os.getpid()}\n")
-        file.flush()
+        with files.naming(workdir / NAME):
+            file.truncate(0)
+            os.write(file.fileno(), f"{platform.node()} {os.getpid()}\n".encode())
         yield

@@ -15,6 +15,7 @@ from mer_jax.data.registry import VALIDATION, corpus_info
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation import results as results_lib
+from mer_jax.progress import Display
 from mer_jax.training import loop
 from mer_jax.training.checkpoint import Checkpoints
 
@@ -58,7 +59,7 @@ def read(workdir: pathlib.Path) -> Record:
             return Record(saved, sizes, results, trial)
     raise InputError(
         f"{workdir / RESULTS_FILE}: best is {results['best']}, which {CONFIG_FILE} did not "
-        "try: the two are of different trainings; use another --workdir"
+        "try, as of different trainings; use another --workdir"
     )
 
 
@@ -74,18 +75,27 @@ def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], 
     if not loop.fits(static, sizes, kept):
         raise InputError(
             f"{workdir}: the kept weights are not of the model that {CONFIG_FILE} and "
-            f"{RESULTS_FILE} name: they are of different trainings; use another --workdir"
+            f"{RESULTS_FILE} name, as of different trainings; use another --workdir"
         )
     hparams = config_lib.hparams_of(trial)
     return results, Model(static, hparams, kept, sizes, config.evaluate.batch_size)
 
 
-def predict_runs(model: Model, features: dict[str, np.ndarray]) -> ensemble.Predictions:
-    """What each kept run predicts for features [N, D]; InputError where their sizes differ."""
+def predict_runs(
+    model: Model, features: dict[str, np.ndarray], shown: Display, what: str
+) -> ensemble.Predictions:
+    """What each kept run predicts for features [N, D]; InputError where their sizes differ.
+
+    `shown` says how far it is with `what`, which names the clips.
+    """
     sizes = {modality: x.shape[1] for modality, x in features.items()}
     if sizes != model.sizes:
         raise InputError(f"features of sizes {sizes}; the weights were trained on {model.sizes}")
-    return ensemble.predict(model.static, model.hparams, model.kept, features, model.batch_size)
+    clips = len(next(iter(features.values())))
+    with shown.count(f"predicting {what}", clips) as tell:
+        return ensemble.predict(
+            model.static, model.hparams, model.kept, features, model.batch_size, tell
+        )
 
 
 def test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
@@ -100,7 +110,7 @@ def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
         left = [name for name in (RESULTS_FILE, "checkpoints") if (workdir / name).exists()]
         if left:
             raise InputError(
-                f"{workdir} holds {left[0]} without {CONFIG_FILE}, which tells what was trained: "
+                f"{workdir} holds {left[0]} without {CONFIG_FILE}, which tells what was trained; "
                 "use another --workdir"
             )
         return
@@ -109,6 +119,6 @@ def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
     for key, value in ours.items():
         if value != theirs[key]:
             raise InputError(
-                f"{workdir} holds a run with config.{key}={theirs[key]!r}, not {value!r}: use "
+                f"{workdir} holds a run with config.{key}={theirs[key]!r}, not {value!r}; use "
                 "another --workdir, or leave --config out to continue that run"
             )

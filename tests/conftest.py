@@ -17,7 +17,11 @@ jax.config.update("jax_numpy_rank_promotion", "raise")
 @pytest.fixture(scope="session", autouse=True)
 def compilation_cache(tmp_path_factory):
     """A folder in which the tests of a session, and their processes, share what they compile."""
-    folder = tmp_path_factory.mktemp("compilation_cache")
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:  # whose own folder this is, in the session's
+        folder = folder.parent
+    folder = folder / "compilation_cache"
+    folder.mkdir(exist_ok=True)
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     return folder
@@ -25,18 +29,22 @@ def compilation_cache(tmp_path_factory):
 
 @pytest.fixture
 def start_command_line(compilation_cache):
-    """Starts `python -m mer_jax.main` with some arguments; its output is text."""
+    """Starts `python -m mer_jax.main` with some arguments; its output is text.
 
-    def start(*arguments, devices=1):
-        environment = {
+    `prefix` is what the command begins with, `environment` what its variables have beside ours.
+    """
+
+    def start(*arguments, devices=1, prefix=(), environment=None):
+        variables = {
             **os.environ,
             "JAX_COMPILATION_CACHE_DIR": str(compilation_cache),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
             "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+            **(environment or {}),
         }
-        command = [sys.executable, "-m", "mer_jax.main", *map(str, arguments)]
+        command = [*prefix, sys.executable, "-m", "mer_jax.main", *map(str, arguments)]
         return subprocess.Popen(
-            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=environment
+            command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=variables
         )
 
     return start
@@ -46,8 +54,8 @@ def start_command_line(compilation_cache):
 def command_line(start_command_line):
     """Runs `python -m mer_jax.main` with some arguments and gives the finished process."""
 
-    def run(*arguments, devices=1):
-        with start_command_line(*arguments, devices=devices) as process:
+    def run(*arguments, **circumstances):
+        with start_command_line(*arguments, **circumstances) as process:
             try:
                 stdout, stderr = process.communicate(timeout=300)
             except subprocess.TimeoutExpired:

@@ -1,5 +1,6 @@
 """The main job through the command line and as functions: files, scores, resuming, blindness."""
 
+import contextlib
 import csv
 import json
 import re
@@ -18,10 +19,11 @@ from mer_jax import lock
 from mer_jax.data import synthetic
 from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
-from mer_jax.modes import evaluate, select, train
+from mer_jax.modes import compare, evaluate, select, train
 from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
 from tests.configs import changed
+from tests.event_files import runs_in, scalars_of
 
 COUNTS = {"train": 60, "mer_multi": 12, "mer_noise": 11, "mer_semi": 10}
 SPLITS = ("mer_multi", "mer_noise", "mer_semi")
@@ -97,10 +99,16 @@ def scores_of(rows, labels):
 
 
 def assert_same_files(workdir, other):
-    """Equal results and predictions, and equal bits in the kept weights."""
+    """Equal results, predictions and TensorBoard's values, and equal bits in the kept weights."""
     for name in ("results.json", *(f"predictions/{split}.csv" for split in SPLITS)):
         assert (workdir / name).read_bytes() == (other / name).read_bytes(), name
+    assert event_values(workdir) == event_values(other)  # their times differ
     assert_same_weights(workdir, other)
+
+
+def event_values(workdir):
+    folder = workdir / "tensorboard"
+    return {run: scalars_of(folder / run) for run in runs_in(folder)}
 
 
 def assert_same_weights(workdir, other):
@@ -149,6 +157,27 @@ def test_ensemble_scores_are_those_of_the_written_predictions(trained, root):
         for metric, value in scores_of(rows, labels[split]).items():
             assert results["ensemble"][split][metric] == pytest.approx(value, abs=1e-6), metric
     assert results["ensemble"]["mer_semi"]["com"] is None
+
+
+def test_tensorboard_holds_what_history_csv_and_the_results_hold(trained):
+    results, found = results_of(trained), event_values(trained)
+    assert [run for run in found if run.startswith("best/repeat_1/")] == [
+        f"best/repeat_1/fold_{fold}" for fold in range(3)
+    ]
+    with (trained / "history.csv").open() as file:
+        rows = list(csv.DictReader(file))
+    tags = {"loss": "train/loss", **{m: f"validation/{m}" for m in results["cross_validation"]}}
+    for row in rows:
+        of_run = found[f"best/repeat_{row['repeat']}/fold_{row['fold']}"]
+        of_mean = found[f"best/repeat_{row['repeat']}"]
+        epoch = int(row["epoch"])
+        folds = [r for r in rows if (r["repeat"], r["epoch"]) == (row["repeat"], row["epoch"])]
+        for name, tag in tags.items():
+            assert of_run[tag][epoch] == (epoch, pytest.approx(float(row[name]), rel=1e-6))
+            mean = np.mean([float(r[name]) for r in folds])
+            assert of_mean[tag][epoch] == (epoch, pytest.approx(mean, rel=1e-5))
+    scores = [found[f"trials/trial_0{t}"]["cross_validation/com"][0][1] for t in range(1, 5)]
+    assert max(scores) == pytest.approx(results["cross_validation"]["com"]["mean"], rel=1e-6)
 
 
 def test_the_same_seed_gives_the_same_bits(trained, config, tmp_path):
@@ -264,25 +293,56 @@ def test_select_writes_those_that_pass(trained, config, tmp_path):
     assert rows_of(tmp_path / "fewer.csv").keys() <= rows.keys()
 
 
-def test_two_processes_train_what_one_does(trained, config, tmp_path, command_line):
-    workdir = tmp_path / "run"
+def of_two(workdir, config):
+    """The command lines of two processes that train in one workdir."""
     with socket.socket() as free:
         free.bind(("127.0.0.1", 0))
         coordinator = f"--coordinator=127.0.0.1:{free.getsockname()[1]}"
     arguments = [f"--config={config_lib.CONFIGS / 'base.py'}", f"--workdir={workdir}"]
-    arguments += [*flags_of(config), f"--config.data.tfds_dir={tmp_path / 'tfds'}"]
-    arguments += [coordinator, "--process_count=2"]
-    with ThreadPoolExecutor() as both:
-        done = list(both.map(lambda i: command_line(*arguments, f"--process_index={i}"), range(2)))
+    arguments += [*flags_of(config), coordinator, "--process_count=2"]
+    return [(*arguments, f"--process_index={i}") for i in range(2)]
+
+
+def test_two_processes_train_what_one_does(trained, root, tmp_path, command_line):
+    workdir = tmp_path / "run"
+    both = of_two(workdir, config_of(root, tmp_path / "tfds"))
+    with ThreadPoolExecutor() as pool:
+        done = list(pool.map(lambda arguments: command_line(*arguments), both))
     assert [process.returncode for process in done] == [0, 0], [p.stderr for p in done]
     assert_same_files(trained, workdir)
     for first_chunk, process in enumerate(done):
-        chunks = [int(n) for n in re.findall(r"chunk (\d)/6 .*: epoch 4/4", process.stderr)]
+        chunks = [int(n) for n in re.findall(r"chunk (\d)/6 .*: trained", process.stderr)]
         assert chunks == [1 + first_chunk, 3 + first_chunk, 5 + first_chunk]
     assert "building" in done[0].stderr
     assert "building" not in done[1].stderr
     assert "cross-validation" in done[0].stdout
     assert done[1].stdout == ""
+
+
+def test_two_processes_that_are_asked_to_end_leave_together(
+    trained, config, tmp_path, start_command_line
+):
+    """As Slurm asks all of a job; one process then continues to the bits of the undisturbed run."""
+    workdir = tmp_path / "run"
+    with contextlib.ExitStack() as running:
+        both = [
+            running.enter_context(start_command_line(*arguments))
+            for arguments in of_two(workdir, config)
+        ]
+        logs = [next(line for line in each.stderr if "chunk" in line and ": epoch" in line)
+                for each in both]  # fmt: skip
+        with pytest.raises(InputError, match=f"process {both[0].pid} on"), lock.held(workdir):
+            pass
+        for each in both:
+            each.send_signal(signal.SIGTERM)
+        logs = [log + each.stderr.read() for log, each in zip(logs, both, strict=True)]
+    assert [each.returncode for each in both] == [128 + signal.SIGTERM] * 2, logs
+    for log in logs:
+        assert log.splitlines()[-1].startswith("mer_jax: terminated; "), log
+    assert len(list((workdir / "checkpoints").rglob("*.msgpack"))) >= 2, "each has saved its own"
+    assert not (workdir / "results.json").exists()
+    train.train(config, workdir)
+    assert_same_files(trained, workdir)
 
 
 def test_measured_widths_are_recorded_and_not_measured_again(
@@ -391,7 +451,7 @@ def test_predict_runs_on_any_folder(trained, root, tfds_dir, tmp_path):
         target.mkdir(parents=True)
         for name in true_labels(root)["mer_multi"]:
             shutil.copy(source / f"{name}.npy", target / f"renamed_{name}.npy")
-    experiment.predict(config_of(folder, tfds_dir), trained, tmp_path / "out.csv")
+    evaluate.predict(config_of(folder, tfds_dir), trained, tmp_path / "out.csv")
     found, known = rows_of(tmp_path / "out.csv"), rows_of(trained / "predictions" / "mer_multi.csv")
     assert set(found) == {f"renamed_{name}" for name in known}
     for name, row in known.items():
@@ -424,8 +484,9 @@ def test_the_command_line_trains_continues_evaluates_and_predicts(
     assert again.returncode == 0, again.stderr
     assert "already trained" in again.stderr
     assert again.stdout == done.stdout
-    evaluated = command_line("--mode=evaluate", f"--workdir={workdir}")
+    evaluated = command_line("--mode=evaluate", f"--workdir={workdir}", "--quiet")
     assert evaluated.returncode == 0, evaluated.stderr
+    assert (evaluated.stdout, evaluated.stderr) == (done.stdout, "")
     assert_same_files(trained, workdir)
     out = tmp_path / "out.csv"
     arguments = ("--mode=predict", f"--workdir={workdir}", f"--config.data.root={root}")
@@ -516,13 +577,13 @@ def test_scores_have_intervals_and_runs_are_compared(
     evaluate.evaluate(without, workdir, None)
     assert results_of(workdir)["interval"] == {}
     with pytest.raises(InputError, match="bootstrap above 0"):
-        experiment.compare(without, workdir, other, None)
+        compare.compare(without, workdir, other, None)
 
     path = other / "predictions" / "mer_multi.csv"
     path.write_text(re.sub(",[a-z]+,", ",happy,", path.read_text().replace("discrete", "DISCRETE"))
                     .replace("DISCRETE", "discrete"))  # fmt: skip
     capsys.readouterr()
-    experiment.compare(config, workdir, other, None)
+    compare.compare(config, workdir, other, None)
     found = json.loads((workdir / "compare.json").read_text())["splits"]
     labels = true_labels(root)["mer_multi"]
     ours = scores_of(rows_of(workdir / "predictions" / "mer_multi.csv"), labels)
@@ -538,7 +599,7 @@ def test_scores_have_intervals_and_runs_are_compared(
 
     path.write_text(path.read_text().rpartition("\n")[0].rpartition("\n")[0] + "\n")
     with pytest.raises(InputError, match="only the same clips can be compared"):
-        experiment.compare(config, workdir, other, None)
+        compare.compare(config, workdir, other, None)
 
 
 def test_a_run_is_repeated_from_its_config_json(trained, tmp_path, command_line):

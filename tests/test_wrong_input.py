@@ -11,8 +11,9 @@ import numpy as np
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax import experiment, files
+from mer_jax import files
 from mer_jax.errors import InputError
+from mer_jax.modes import evaluate, train
 from tests import user_folder
 from tests.user_folder import AUDIO, LABEL_FILE, TEXT
 
@@ -98,7 +99,7 @@ WRONG = {
     "no feature set": (
         nothing,
         {"features__audio": ""},
-        "no feature set: name one or more of config.features.audio, .text and .video",
+        "no feature set; name one or more of config.features.audio, .text and .video",
     ),
     "name without a feature": (
         lambda root: (root / "features" / AUDIO / "multi_1.npy").unlink(),
@@ -189,12 +190,12 @@ WRONG = {
     "no validation split": (
         nothing,
         {"folds": 0},
-        "config.folds=0 needs a val split, which the label file lacks: use folds",
+        "config.folds=0 needs a val split, which the label file lacks; use folds",
     ),
     "no groups": (
         nothing,
         {"data__group_folds": True},
-        "config.data.group_folds: mer2023's names tell no groups",
+        "config.data.group_folds: mer2023's names tell no groups; use False",
     ),
 }
 
@@ -205,7 +206,7 @@ def test_wrong_input_is_told_in_a_sentence(tmp_path, root, spoil, changes, sente
     spoil(root)
     config = user_folder.config(root, tfds_dir, train__epochs=1, **changes)
     with pytest.raises(InputError) as refusal:
-        experiment.train(config, workdir)
+        train.train(config, workdir)
     assert str(refusal.value) == sentence.replace("{root}", str(root))
     assert half_written(tfds_dir) == []
     assert not workdir.exists()
@@ -219,16 +220,16 @@ def test_a_workdir_that_holds_another_config(tmp_path, root):
     before = (workdir / "config.json").read_bytes()
     config = user_folder.config(root, tmp_path / "tfds", train__batch_size=7)
     with pytest.raises(InputError) as refusal:
-        experiment.train(config, workdir)
+        train.train(config, workdir)
     assert str(refusal.value).startswith(
-        f"{workdir} holds a run with config.train.batch_size=32, not 7: use another --workdir"
+        f"{workdir} holds a run with config.train.batch_size=32, not 7; use another --workdir"
     )
     assert [path.name for path in workdir.iterdir()] == ["config.json"]
     assert (workdir / "config.json").read_bytes() == before
     assert not (tmp_path / "tfds").exists()
 
 
-@pytest.mark.parametrize("mode", [experiment.evaluate, experiment.predict])
+@pytest.mark.parametrize("mode", [evaluate.evaluate, evaluate.predict])
 def test_a_workdir_in_which_nothing_was_trained(tmp_path, root, mode):
     workdir = tmp_path / "work"
     with pytest.raises(InputError, match=r"work: no config\.json; train in this workdir first"):
@@ -248,7 +249,7 @@ def finished(tmp_path_factory):
     config = user_folder.config(
         place / "user", place / "tfds", **small, train__learning_rate=1e-3, train__chunk=4
     )
-    experiment.train(config, place / "work")
+    train.train(config, place / "work")
     return place / "user", config, place / "work"
 
 
@@ -323,9 +324,9 @@ WRONG_FILES = {
 def every_mode(config, workdir, out):
     """Each command that reads a workdir."""
     return (
-        lambda: experiment.train(config, workdir),
-        lambda: experiment.evaluate(config, workdir, None),
-        lambda: experiment.predict(config, workdir, out),
+        lambda: train.train(config, workdir),
+        lambda: evaluate.evaluate(config, workdir, None),
+        lambda: evaluate.predict(config, workdir, out),
     )
 
 
@@ -370,7 +371,7 @@ def test_a_config_json_of_another_run_is_not_continued(finished, workdir, spoil,
     spoil(content)
     files.write_json(workdir / "config.json", content)
     with pytest.raises(InputError, match=sentence):
-        experiment.train(finished[1], workdir)
+        train.train(finished[1], workdir)
 
 
 @pytest.mark.parametrize(
@@ -397,17 +398,17 @@ def test_what_lies_in_a_workdir_without_its_config_is_not_believed(finished, wor
     for path in ("config.json", {"results.json": "checkpoints"}.get(left, "results.json")):
         (workdir / path).rename(workdir.with_name(path))
     with pytest.raises(InputError, match=rf"work holds {left} without config\.json, which tells"):
-        experiment.train(finished[1], workdir)
+        train.train(finished[1], workdir)
 
 
 def test_weights_that_are_gone_are_trained_again(finished, workdir, caplog):
     caplog.set_level(logging.INFO, logger="mer_jax")
     shutil.rmtree(workdir / "checkpoints")
-    experiment.train(finished[1], workdir)
-    assert f"{workdir}: already trained, but its weights are gone: training again" in caplog.text
+    train.train(finished[1], workdir)
+    assert f"{workdir}: already trained, but its weights are gone; training again" in caplog.text
     assert (workdir / "results.json").read_bytes() == (finished[2] / "results.json").read_bytes()
     caplog.clear()
-    experiment.train(finished[1], workdir)
+    train.train(finished[1], workdir)
     assert caplog.messages == [f"{workdir}: already trained"]
 
 
@@ -429,21 +430,21 @@ def test_a_kind_of_label_that_train_lacks_altogether(tmp_path, root, corpus, lab
     user_folder.write_labels(root, {"train_corpus": clips})
     config = user_folder.config(root, tmp_path / "tfds", data__corpus=corpus)
     with pytest.raises(InputError) as refusal:
-        experiment.train(config, tmp_path / "work")
+        train.train(config, tmp_path / "work")
     assert str(refusal.value) == (
         f"no clip of train has a label for its {what}, which {corpus}'s models learn and are "
-        "chosen by: add them to the label file"
+        "chosen by; add them to the label file"
     )
     assert not (tmp_path / "work").exists()
 
 
 def test_a_validation_split_without_labels(tmp_path, root):
-    train = {f"train_{i:02d}": {"emo": i % 7} for i in range(12)}
-    corpora = {"train_corpus": train, "val_corpus": user_folder.placeholders(["multi_0"])}
+    labels = {f"train_{i:02d}": {"emo": i % 7} for i in range(12)}
+    corpora = {"train_corpus": labels, "val_corpus": user_folder.placeholders(["multi_0"])}
     user_folder.write_labels(root, corpora)
     config = user_folder.config(root, tmp_path / "tfds", data__corpus="meld", folds=0)
     with pytest.raises(InputError, match="no clip of val has a label for its emotion"):
-        experiment.train(config, tmp_path / "work")
+        train.train(config, tmp_path / "work")
     assert not (tmp_path / "work").exists()
 
 
@@ -457,12 +458,12 @@ def test_nothing_to_evaluate(tmp_path, root, capsys):
         root, tmp_path / "tfds", train__epochs=1, folds=2, repeats=1, model__hidden=2,
         train__learning_rate=1e-3,
     )  # fmt: skip
-    experiment.train(config, tmp_path / "work")
+    train.train(config, tmp_path / "work")
     assert capsys.readouterr().out.endswith(f"\nScores: {tmp_path / 'work' / 'results.json'}\n")
     (tmp_path / "later.csv").write_text("name,discrete,valence\ntrain_00,sad,1\n")
     for labels in (None, tmp_path / "later.csv"):
         with pytest.raises(InputError, match=r"work's run lists no test clips, so there is nothin"):
-            experiment.evaluate(config, tmp_path / "work", labels)
+            evaluate.evaluate(config, tmp_path / "work", labels)
 
 
 # On the command line
@@ -489,7 +490,10 @@ def flags(tmp_path, root):
             ["--config.model.hiden=256"],
             "mer_jax: unknown key config.model.hiden; did you mean config.model.hidden?\n",
         ),
-        (["--config.train.epochs=many"], "mer_jax: flag --config.train.epochs=many: "),
+        (
+            ["--config.train.epochs=many"],
+            "mer_jax: config.train.epochs: 'many' is not a whole number\n",
+        ),
         (
             ["--config.data.standardise=maybe"],
             "mer_jax: config.data.standardise: 'maybe' is not True or False\n",
@@ -499,7 +503,7 @@ def flags(tmp_path, root):
             ["--config.model.hidden=(128, 'wide')"],
             "mer_jax: config.model.hidden: 'wide' is not a whole number",
         ),
-        (["--workdirr=x"], "mer_jax: Unknown command line flag 'workdirr'"),
+        (["--workdirr=x"], "mer_jax: --workdirr: no such flag; did you mean --workdir?\n"),
         (["--workdir="], "mer_jax: --mode=train needs --workdir=DIR\n"),
         (["--mode=compare"], "mer_jax: --mode=compare and --against=DIR go together\n"),
         (["--against=x"], "mer_jax: --mode=compare and --against=DIR go together\n"),

@@ -12,6 +12,7 @@ from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
 from mer_jax.data.labels import Label
 from mer_jax.data.registry import UNLABELLED, CorpusInfo
+from mer_jax.observer import Steps, nobody
 
 LOG = logging.getLogger("mer_jax")
 
@@ -35,6 +36,7 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         "manual_dir is the folder with label-6way.npz or label.npz and features/<feature set>/."
     )
     CORPUS: CorpusInfo
+    tell: Steps = staticmethod(nobody)  # told of every clip that is read
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
@@ -86,6 +88,7 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
             else:
                 feature = rows_TxD
             zeros += not feature.any()
+            self.tell(1)
             yield (
                 name,
                 {

@@ -14,6 +14,7 @@ from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
 from mer_jax.data.labels import Label
 from mer_jax.data.registry import (
+    MODALITIES,
     SYNTHETIC,
     TRAIN,
     UNLABELLED,
@@ -22,9 +23,9 @@ from mer_jax.data.registry import (
     corpus_info,
 )
 from mer_jax.errors import InputError, first_few
+from mer_jax.observer import Count, Steps, uncounted
 
 LOG = logging.getLogger("mer_jax")
-MODALITIES = ("audio", "text", "video")
 
 
 class Labels(NamedTuple):
@@ -67,7 +68,7 @@ def modalities(config: ConfigDict) -> dict[str, str]:
     chosen = {name: config.features[name] for name in MODALITIES if config.features[name]}
     if not chosen:
         raise InputError(
-            "no feature set: name one or more of config.features.audio, .text and .video"
+            "no feature set; name one or more of config.features.audio, .text and .video"
         )
     return chosen
 
@@ -75,7 +76,7 @@ def modalities(config: ConfigDict) -> dict[str, str]:
 def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
     """The user's folder (None where only a built dataset is given) and the datasets' folder.
 
-    The synthetic corpus is written here when it is not there yet.
+    The synthetic corpus and what the config names of it are written here when they are not there.
     """
     data = config.data
     root = pathlib.Path(data.root) if data.root else None
@@ -85,7 +86,9 @@ def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
         settings = f"synthetic-seed{data.synthetic.seed}-pool{data.synthetic.pool}"
         tfds_dir = pathlib.Path(data.tfds_dir) if data.tfds_dir else default / settings
         root = tfds_dir / settings
-        synthetic.ensure(root, seed=data.synthetic.seed, pool=data.synthetic.pool)
+        named = [config.features[modality] for modality in MODALITIES]
+        seed, pool = data.synthetic.seed, data.synthetic.pool
+        synthetic.ensure(root, seed=seed, pool=pool, feature_sets=named)
         return root, tfds_dir
     if root is not None and not root.is_dir():
         raise InputError(f"config.data.root: no folder {root}")
@@ -93,14 +96,33 @@ def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
         return root, pathlib.Path(data.tfds_dir)
     if root is None:
         raise InputError(
-            "config.data.root is empty: name the folder with the label file and features/"
+            "config.data.root is empty; name the folder with the label file and features/"
         )
     of_root = hashlib.sha256(str(root.resolve()).encode()).hexdigest()[:12]
     return root, default / f"{data.corpus}-{of_root}"
 
 
-def build(config: ConfigDict) -> dict[str, pathlib.Path]:
-    """Builds what is absent or outdated of the config's feature sets; their directories by set."""
+def available(config: ConfigDict) -> list[str]:
+    """The feature sets that the config's corpus can be trained on.
+
+    Those of its folder; without one those that are built. Of the synthetic corpus all that there
+    can be: a set is written once a config names it.
+    """
+    if config.data.corpus == SYNTHETIC and not config.data.root:
+        return sorted({*map(synthetic.feature_set, MODALITIES), *synthetic.papers_sets()})
+    root, tfds_dir = locate(config)
+    if root is not None:
+        return features_lib.list_sets(root)
+    return dataset.list_built(corpus_info(config.data.corpus), tfds_dir)
+
+
+def build(
+    config: ConfigDict, count: Count = uncounted, verify: bool = False
+) -> dict[str, pathlib.Path]:
+    """Builds what is absent or outdated of the config's feature sets; their directories by set.
+
+    `count` is told of the clips. `verify` builds what is damaged too, for which it reads all of it.
+    """
     info = corpus_info(config.data.corpus)
     root, tfds_dir = locate(config)
     if config.features.all:
@@ -111,11 +133,13 @@ def build(config: ConfigDict) -> dict[str, pathlib.Path]:
             raise InputError(f"{features_lib.features_folder(root)}: no feature sets in it")
     else:
         feature_sets = list(dict.fromkeys(modalities(config).values()))
-    return {name: dataset.ensure(info, root, tfds_dir, name) for name in feature_sets}
+    return {
+        name: dataset.ensure(info, root, tfds_dir, name, count, verify) for name in feature_sets
+    }
 
 
-def load(config: ConfigDict) -> Corpus:
-    """The config's corpus, its datasets built where needed.
+def load(config: ConfigDict, count: Count = uncounted) -> Corpus:
+    """The config's corpus, its datasets built where needed; `count` is told of their clips.
 
     Raises InputError for wrong input; a name that one modality lacks among them.
     """
@@ -123,7 +147,7 @@ def load(config: ConfigDict) -> Corpus:
     chosen = modalities(config)
     config = config.copy_and_resolve_references()
     config.features.all = False
-    directories = build(config)
+    directories = build(config, count)
     columns = {}
     for feature_set, target in directories.items():
         columns[feature_set] = dataset.read(target)
@@ -184,11 +208,12 @@ def given_labels(
 
 
 def from_folder(
-    root: pathlib.Path, chosen: dict[str, str]
+    root: pathlib.Path, chosen: dict[str, str], count: Count = uncounted
 ) -> tuple[list[str], dict[str, np.ndarray]]:
     """Every name in a folder of features and its vectors by modality: float32 [N, D].
 
-    Raises InputError for a name that one modality lacks, beside what reading refuses.
+    `count` is told of the clips. Raises InputError for a name that one modality lacks, beside what
+    reading refuses.
     """
     sets = {modality: features_lib.scan(root, name) for modality, name in chosen.items()}
     first = next(iter(sets.values()))
@@ -197,19 +222,25 @@ def from_folder(
         features_lib.check_present(features.clips, first.clips, str(first.folder))
     vectors = {}
     for modality, features in sets.items():
-        rows = []
-        averaged = False
-        for files in features.clips.values():
-            frames = features_lib.read_clip(files)
-            averaged |= len(frames) > 1
-            row = features_lib.mean_over_frames(frames)
-            rows.append(row)
-            first_file = next(iter(features.clips.values()))[0]
-            features_lib.check_size(row.shape[0], files[0], rows[0].shape[0], first_file)
-        vectors[modality] = np.stack(rows)
-        if averaged and features_lib.level(features) == features_lib.FRAME:
-            _say_averaged(features.name)
+        with count(f"reading {features.name}", len(features.clips)) as tell:
+            vectors[modality] = _vectors(features, tell)
     return list(first.clips), vectors
+
+
+def _vectors(features: features_lib.FeatureSet, tell: Steps) -> np.ndarray:
+    """float32 [N, D]: each clip's frames averaged."""
+    rows = []
+    averaged = False
+    first_file = next(iter(features.clips.values()))[0]
+    for files in features.clips.values():
+        frames = features_lib.read_clip(files)
+        averaged |= len(frames) > 1
+        rows.append(features_lib.mean_over_frames(frames))
+        features_lib.check_size(rows[-1].shape[0], files[0], rows[0].shape[0], first_file)
+        tell(1)
+    if averaged and features_lib.level(features) == features_lib.FRAME:
+        _say_averaged(features.name)
+    return np.stack(rows)
 
 
 def _say_averaged(feature_set: str) -> None:

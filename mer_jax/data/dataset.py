@@ -6,7 +6,6 @@ import io
 import json
 import logging
 import pathlib
-import sys
 import tempfile
 from typing import NamedTuple
 
@@ -20,6 +19,7 @@ from mer_jax.data import labels as labels_lib
 from mer_jax.data.builder import FeatureSetBuilder, FeatureSetConfig
 from mer_jax.data.registry import CorpusInfo
 from mer_jax.errors import InputError
+from mer_jax.observer import Count, Steps, uncounted
 
 LOG = logging.getLogger("mer_jax")
 BUILDERS = pathlib.Path(__file__).resolve().parents[2] / "datasets"
@@ -51,20 +51,30 @@ def directory(info: CorpusInfo, tfds_dir: pathlib.Path, feature_set: str) -> pat
 
 
 def ensure(
-    info: CorpusInfo, root: pathlib.Path | None, tfds_dir: pathlib.Path, feature_set: str
+    info: CorpusInfo,
+    root: pathlib.Path | None,
+    tfds_dir: pathlib.Path,
+    feature_set: str,
+    count: Count = uncounted,
+    verify: bool = False,
 ) -> pathlib.Path:
     """The built dataset's directory; builds it where it is absent or its source has changed.
 
-    Without `root` an existing dataset is taken as it is. Raises InputError for wrong input, and
-    then leaves what was there.
+    Without `root` an existing dataset is taken as it is. `count` is told of the clips. `verify`
+    reads every array through and builds again what is no longer as it was built. Raises InputError
+    for wrong input, and then leaves what was there.
     """
     target = directory(info, tfds_dir, feature_set)
     built = _read_source(target)
     if root is None:
         if built is None:
             raise InputError(
-                f"config.data.root is empty and {target} holds no built dataset: name the folder "
+                f"config.data.root is empty and {target} holds no built dataset; name the folder "
                 "with the label file and features/"
+            )
+        if verify and not is_as_built(target):
+            raise InputError(
+                f"{target}: damaged, not as it was built; name config.data.root to build it again"
             )
         return target
     source = {
@@ -72,20 +82,48 @@ def ensure(
         "labels": features_lib.signature_of(labels_lib.find_label_file(root)),
     }
     if built is not None:
-        if {key: built.get(key) for key in source} == source:
-            return target
         changed = " and ".join(key for key in source if built.get(key) != source[key])
-        LOG.info("%s: its %s changed since the dataset was built; building again", root, changed)
-    _build(info, root, features_lib.scan(root, feature_set), source, target)
+        if changed:
+            LOG.info(
+                "%s: its %s changed since the dataset was built; building again", root, changed
+            )
+        elif verify and not is_as_built(target):
+            LOG.warning("%s: damaged, not as it was built; building again", target)
+        else:
+            return target
+    _build(info, root, features_lib.scan(root, feature_set), source, target, count)
     return target
+
+
+def list_built(info: CorpusInfo, tfds_dir: pathlib.Path) -> list[str]:
+    """The feature sets of a corpus whose built datasets are whole, sorted."""
+    names = sorted(folder.name for folder in (tfds_dir / info.name).glob("*"))
+    return [name for name in names if _read_source(directory(info, tfds_dir, name)) is not None]
 
 
 def fingerprint(target: pathlib.Path) -> str:
     """The hash of a built dataset's content: names, labels and features of every split."""
     source = _read_source(target)
     if source is None:
-        raise InputError(f"{target}: no built dataset")
+        raise InputError(f"{target}: no built dataset; --mode=build builds it")
     return source["fingerprint"]
+
+
+def is_as_built(target: pathlib.Path) -> bool:
+    """Whether a built dataset's arrays still have its fingerprint; reads every byte of them."""
+    digest = hashlib.sha256()
+    try:
+        for split, columns in read(target).items():
+            _add(digest, split, columns)
+    except InputError:
+        return False
+    return digest.hexdigest() == fingerprint(target)
+
+
+def _add(digest, split: str, columns: Columns) -> None:
+    for column, array in columns._asdict().items():
+        digest.update(f"{split} {column} {array.dtype} {array.shape}".encode())
+        digest.update(np.ascontiguousarray(array).data)
 
 
 def read(target: pathlib.Path) -> dict[str, Columns]:
@@ -151,6 +189,7 @@ def _build(
     features: features_lib.FeatureSet,
     source: dict[str, str],
     target: pathlib.Path,
+    count: Count,
 ) -> None:
     """Builds beside `target` and renames into place, so that `target` is whole or untouched."""
     config = FeatureSetConfig(
@@ -168,21 +207,17 @@ def _build(
                 builder = builder_class(info)(
                     config=config, data_dir=beside, file_format="array_record"
                 )
-                builder.download_and_prepare(
-                    download_config=tfds.download.DownloadConfig(manual_dir=root),
-                    file_format="array_record",
-                )
+                # All clips in the folder: those that the label file leaves out are skipped.
+                with count(f"building {features.name}", len(features.clips)) as builder.tell:
+                    builder.download_and_prepare(
+                        download_config=tfds.download.DownloadConfig(manual_dir=root),
+                        file_format="array_record",
+                    )
             built = pathlib.Path(builder.data_dir)
-            digest = hashlib.sha256()
-            for split in sorted(builder.info.splits):
-                columns = _parse(builder, split)
-                folder = built / _ARRAYS / split
-                folder.mkdir(parents=True)
-                for column, array in columns._asdict().items():
-                    np.save(folder / f"{column}.npy", array, allow_pickle=False)
-                    digest.update(f"{split} {column} {array.dtype} {array.shape}".encode())
-                    digest.update(np.ascontiguousarray(array).data)
-            files.write_json(built / _SOURCE, {**source, "fingerprint": digest.hexdigest()})
+            clips = builder.info.splits.total_num_examples
+            with count(f"reading {features.name} back", clips) as tell:
+                content = _write_arrays(builder, built / _ARRAYS, tell)
+            files.write_json(built / _SOURCE, {**source, "fingerprint": content})
             if target.exists():
                 target.rename(beside / "outdated")
             built.rename(target)
@@ -192,13 +227,24 @@ def _build(
             target.parent.parent.rmdir()
 
 
+def _write_arrays(builder: FeatureSetBuilder, folder: pathlib.Path, tell: Steps) -> str:
+    """Writes a built dataset's columns as arrays; the hash of their content."""
+    digest = hashlib.sha256()
+    for split in sorted(builder.info.splits):
+        columns = _parse(builder, split, tell)
+        (folder / split).mkdir(parents=True)
+        for column, array in columns._asdict().items():
+            files.write_array(folder / split / f"{column}.npy", array)
+        _add(digest, split, columns)
+    return digest.hexdigest()
+
+
 @contextlib.contextmanager
 def _quiet():
-    """TFDS's progress bars without its banners, and without its word on unregistered configs."""
+    """TFDS without its bars and banners, and without its word on unregistered configs."""
     verbosity = absl_logging.get_verbosity()
-    absl_logging.set_verbosity(absl_logging.ERROR)
-    if not sys.stderr.isatty():  # a bar in a log file is a page of noise
-        tfds.disable_progress_bar()
+    absl_logging.set_verbosity(absl_logging.FATAL)
+    tfds.disable_progress_bar()  # `count` tells how far it is
     try:
         with contextlib.redirect_stdout(io.StringIO()):
             yield
@@ -217,7 +263,7 @@ def _temporary_files_in(folder: pathlib.Path):
         tempfile.tempdir = before
 
 
-def _parse(builder: FeatureSetBuilder, split: str) -> Columns:
+def _parse(builder: FeatureSetBuilder, split: str, tell: Steps) -> Columns:
     """Reads a split's records past TFDS's decoder, which is half as fast as parsing them here."""
     source = builder.as_data_source(
         split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
@@ -226,7 +272,8 @@ def _parse(builder: FeatureSetBuilder, split: str) -> Columns:
     size = builder.builder_config.size
     rows = []
     for start in range(0, len(source), _BLOCK):
-        for record in source.__getitems__(range(start, min(start + _BLOCK, len(source)))):
+        records = source.__getitems__(range(start, min(start + _BLOCK, len(source))))
+        for record in records:
             example.ParseFromString(record)
             fields = example.features.feature
             vectors = np.frombuffer(fields["feature"].bytes_list.value[0], np.float32)
@@ -238,6 +285,7 @@ def _parse(builder: FeatureSetBuilder, split: str) -> Columns:
                     vectors.reshape(-1, size),
                 )
             )
+        tell(len(records))
     rows.sort(key=lambda row: row[0])
     names, emotion, valence, features = zip(*rows, strict=True)
     return Columns(

@@ -87,19 +87,26 @@ def signature_of(path: pathlib.Path) -> str:
 
 
 def _list_stats(folder: str | pathlib.Path, prefix: str, lines: list[str]) -> None:
-    # Most of what a start reads: a plain loop takes two thirds of `_npy_entries`'s time.
-    with os.scandir(folder) as entries:
-        listed = sorted((entry.name, entry) for entry in entries)
-    for name, entry in listed:
-        if name.startswith("."):
-            continue
-        if name.endswith(".npy"):
-            try:
-                lines.append(_line(prefix + name, entry.stat()))
-            except OSError as error:  # a link to a disk that is not there, say
-                raise InputError(f"{entry.path}: cannot be read: {error.strerror}") from None
-        elif not prefix and entry.is_dir():
-            _list_stats(entry.path, f"{name}/", lines)
+    # Most of what a start reads, and so a plain loop over names within an open folder: it takes
+    # half the time of asking each entry by its whole path.
+    opened = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        with os.scandir(opened) as entries:
+            found = {entry.name: entry for entry in entries}
+        for name in sorted(found):
+            if name.startswith("."):
+                continue
+            if name.endswith(".npy"):
+                try:
+                    lines.append(_line(prefix + name, os.stat(name, dir_fd=opened)))
+                except OSError as error:  # a link to a disk that is not there, say
+                    raise InputError(
+                        f"{os.path.join(folder, name)}: cannot be read: {error.strerror}"
+                    ) from None
+            elif not prefix and found[name].is_dir():
+                _list_stats(os.path.join(folder, name), f"{name}/", lines)
+    finally:
+        os.close(opened)
 
 
 def _line(name: str, stat: os.stat_result) -> str:

@@ -195,7 +195,7 @@ def check_name(name, where: str, what: str = "clip") -> None:
         raise InputError(f"{where}: the name {name!r} holds a separator or a control character")
     if _FORMULA.match(name):
         raise InputError(
-            f"{where}: the name {name!r} is a formula to a spreadsheet that opens the predictions: "
+            f"{where}: the name {name!r} is a formula to a spreadsheet that opens the predictions; "
             f"rename the {what}"
         )
 

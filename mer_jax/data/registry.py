@@ -5,6 +5,7 @@ from collections.abc import Callable, Mapping
 
 from mer_jax.errors import InputError
 
+MODALITIES = ("audio", "text", "video")
 TRAIN = "train"
 VALIDATION = "val"
 UNLABELLED = "unlabelled"

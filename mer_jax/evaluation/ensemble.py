@@ -12,6 +12,7 @@ from mer_jax import metrics
 from mer_jax.config import HParams, Static
 from mer_jax.data.registry import Task
 from mer_jax.models.layers import ATTENTION, SOWN, Batch
+from mer_jax.observer import Steps, nobody
 from mer_jax.training import loop
 
 
@@ -29,10 +30,12 @@ def predict(
     kept: dict[str, Any],
     features: dict[str, np.ndarray],
     batch_size: int,
+    tell: Steps = nobody,
 ) -> Predictions:
     """What each of the R kept runs predicts for N clips: logits [R, N, C], valence [R, N].
 
-    `features` are float32 [N, D] by modality; they go through the device `batch_size` at a time.
+    `features` are float32 [N, D] by modality; they go through the device `batch_size` at a time,
+    and `tell` hears of each such batch.
     """
     apply = functools.partial(_program(static), hparams.model)
     weights = jax.device_put((kept["params"], kept.get("model_state", {}), kept.get("scaler", {})))
@@ -45,6 +48,7 @@ def predict(
         rows = {m: np.pad(x, ((0, size - held), (0, 0))) for m, x in rows.items()}
         part = apply(*weights, rows)
         parts.append(jax.tree.map(lambda y, held=held: np.asarray(y)[:, :held], part))
+        tell(held)
     return jax.tree.map(lambda *ys: np.concatenate(ys, axis=1), *parts)
 
 

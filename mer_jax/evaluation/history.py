@@ -9,9 +9,11 @@ import numpy as np
 from mer_jax import files
 from mer_jax.data.registry import Task
 from mer_jax.errors import InputError
+from mer_jax.training import unlabelled
 
 FILE = "history.csv"
 _KEYS = ("repeat", "fold", "epoch")  # of a row: whole numbers; all else is a curve
+_BY_CLASS = (unlabelled.BALANCE, unlabelled.THRESHOLD)
 
 
 def write(path: pathlib.Path, kept: dict[str, Any], task: Task) -> None:
@@ -19,13 +21,7 @@ def write(path: pathlib.Path, kept: dict[str, Any], task: Task) -> None:
 
     `kept["history"]` holds float32 [R, E] or [R, E, C]. What is not a number stays empty.
     """
-    columns: dict[str, np.ndarray] = {}
-    for name, curves in kept["history"].items():
-        values = np.asarray(curves)
-        if values.ndim == 2:
-            columns[name] = values
-        else:
-            columns |= {f"{name}_{task.classes[i]}": values[..., i] for i in range(values.shape[2])}
+    columns = by_name(kept["history"], task)
     runs, epochs = next(iter(columns.values())).shape
     rows = (
         (
@@ -38,6 +34,19 @@ def write(path: pathlib.Path, kept: dict[str, Any], task: Task) -> None:
         for epoch in range(epochs)
     )
     files.write_csv(path, (*_KEYS, *columns), rows)
+
+
+def by_name(curves: dict[str, Any], task: Task) -> dict[str, np.ndarray]:
+    """Every curve [..., E] by its name; one by class [..., E, C] becomes a curve a class."""
+    found: dict[str, np.ndarray] = {}
+    for name, values in ((name, np.asarray(curve)) for name, curve in curves.items()):
+        if name in _BY_CLASS:
+            found |= {
+                f"{name}_{of_class}": values[..., i] for i, of_class in enumerate(task.classes)
+            }
+        else:
+            found[name] = values
+    return found
 
 
 def read(path: pathlib.Path) -> dict[str, np.ndarray]:
@@ -55,3 +64,10 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
         raise InputError(f"{path}: no such file; train in this workdir first") from None
     except (ValueError, KeyError) as error:
         raise InputError(f"{path}: damaged: {error}; no command here wrote it so") from None
+
+
+def mean(values: np.ndarray) -> np.ndarray:
+    """The mean [R, E] -> [E] over the runs in which an epoch has a finite value: float [E]."""
+    finite = np.isfinite(values)
+    total = np.where(finite, values, 0).sum(0)
+    return np.divide(total, finite.sum(0), out=np.full(len(total), np.nan), where=finite.any(0))

@@ -32,7 +32,7 @@ def table(results: dict[str, Any], synthetic: bool) -> str:
         bounds = intervals.get(name, {})
         if any(bounds.values()):
             lines.append(["  95 %", *(interval_cell(metric, bounds[metric]) for metric in columns)])
-    return "\n".join([*_aligned(lines), *notes(results, synthetic)])
+    return "\n".join([*aligned(lines), *notes(results, synthetic)])
 
 
 def notes(results: dict[str, Any], synthetic: bool) -> list[str]:
@@ -68,7 +68,7 @@ def comparison(found: dict[str, Any]) -> str:
                 "-" if by_metric[m] is None else parts[part](m, by_metric[m][part]) for m in columns
             ]
             lines.append([heading, *cells])
-    text = _aligned(lines)
+    text = aligned(lines)
     text.append(
         f"This run minus {found['against']}; {found['resamples']} resamples of the same clips; "
         "not better: in that share of them."
@@ -76,7 +76,8 @@ def comparison(found: dict[str, Any]) -> str:
     return "\n".join(text)
 
 
-def _aligned(lines: list[list[str]]) -> list[str]:
+def aligned(lines: list[list[str]]) -> list[str]:
+    """A table as text: the first of `lines` is its head, the first cell of each its label."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
     text = [
         "  ".join(

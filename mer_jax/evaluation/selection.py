@@ -86,7 +86,7 @@ def select(
     )
     for name, value in zip(task.classes, threshold, strict=True):
         if np.isinf(value):
-            LOG.warning("no clip of %s is classified correctly: none is selected as it", name)
+            LOG.warning("no clip of %s is classified correctly; none is selected as it", name)
     confidence, predicted = pool.max(-1).astype(np.float32), pool.argmax(-1)
     row = np.flatnonzero(confidence > threshold[predicted])
     return Selected(row, predicted[row], confidence[row], threshold)

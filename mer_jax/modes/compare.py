@@ -8,18 +8,23 @@ from mer_jax import files
 from mer_jax.errors import InputError
 from mer_jax.evaluation import bootstrap, report, submission
 from mer_jax.modes.evaluate import labelled_splits
+from mer_jax.progress import SILENT, Display
 
 COMPARISON_FILE = "compare.json"
 
 
 def compare(
-    config: ConfigDict, workdir: pathlib.Path, against: pathlib.Path, labels: pathlib.Path | None
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    against: pathlib.Path,
+    labels: pathlib.Path | None,
+    shown: Display = SILENT,
 ) -> None:
     """The paired bootstrap of two runs' written predictions: a table, and compare.json."""
     resamples = config.evaluate.bootstrap
     if not resamples:
         raise InputError("--mode=compare needs config.evaluate.bootstrap above 0")
-    corpus, splits = labelled_splits(config, workdir, labels)
+    corpus, splits = labelled_splits(config, workdir, labels, shown)
     found = {}
     for name, split in splits.items():
         if split.labels.emotion_mask.any() or split.labels.valence_mask.any():
@@ -33,7 +38,7 @@ def compare(
                 corpus.task, *pair, split.labels, resamples, config.seed
             )
     if not found:
-        raise InputError("no test clip has a label to compare by: give them with --labels=FILE")
+        raise InputError("no test clip has a label to compare by; give them with --labels=FILE")
     content = {"against": str(against), "resamples": resamples, "splits": found}
     files.write_json(workdir / COMPARISON_FILE, content)
     print(report.comparison(content))

@@ -14,18 +14,24 @@ from mer_jax.evaluation import ensemble, submission
 from mer_jax.evaluation import report as table
 from mer_jax.evaluation import results as results_lib
 from mer_jax.modes import report
+from mer_jax.progress import SILENT, Display
 from mer_jax.workdir import RESULTS_FILE, Model, predict_runs, restore, test_splits
 
 
-def evaluate(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None) -> None:
+def evaluate(
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    labels: pathlib.Path | None,
+    shown: Display = SILENT,
+) -> None:
     """Predicts and scores the test splits anew, with the labels of a file where one is given.
 
     Rewrites the predictions, the parts `test`, `ensemble` and `interval` of results.json, and the
     report.
     """
     results, model = restore(config, workdir)
-    _, splits = labelled_splits(config, workdir, labels)
-    scored = predict_and_score(model, splits, config, workdir)
+    _, splits = labelled_splits(config, workdir, labels, shown)
+    scored = predict_and_score(model, splits, config, workdir, shown)
     for part, blocks in scored.items():  # what an earlier file's labels gave stays
         for name, scores in blocks.items():
             if all(value is None for value in scores.values()):
@@ -36,32 +42,34 @@ def evaluate(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | N
     files.write_json(workdir / RESULTS_FILE, results)
     show(results, config, workdir)
     if reported:
-        report.ensure(config, workdir, labels)
+        report.ensure(config, workdir, labels, shown)
 
 
-def predict(config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path) -> None:
+def predict(
+    config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path, shown: Display = SILENT
+) -> None:
     """Writes the prediction of every clip in config.data.root's features, labelled or not."""
     _, model = restore(config, workdir)
     if not config.data.root:
         raise InputError("--mode=predict needs --config.data.root, the folder that holds features/")
     names, features = corpus_lib.from_folder(
-        pathlib.Path(config.data.root), corpus_lib.modalities(config)
+        pathlib.Path(config.data.root), corpus_lib.modalities(config), shown.count
     )
-    together = ensemble.average(predict_runs(model, features))
+    together = ensemble.average(predict_runs(model, features, shown, config.data.root))
     submission.write(out, names, together, model.static.task)
     print(f"{len(names)} predictions: {out}")
 
 
 def labelled_splits(
-    config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None
+    config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None, shown: Display
 ) -> tuple[Corpus, dict[str, Split]]:
     """The corpus and its test splits, with the labels of a file where one is given."""
-    corpus = corpus_lib.load(config)
+    corpus = corpus_lib.load(config, shown.count)
     splits = test_splits(config, corpus)
     if not splits:
         raise InputError(
             f"the label file of {workdir}'s run lists no test clips, so there is nothing to "
-            "evaluate: --mode=predict takes any folder"
+            "evaluate; --mode=predict takes any folder"
         )
     if labels is not None:
         splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)
@@ -69,13 +77,17 @@ def labelled_splits(
 
 
 def predict_and_score(
-    model: Model, splits: dict[str, Split], config: ConfigDict, workdir: pathlib.Path
+    model: Model,
+    splits: dict[str, Split],
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    shown: Display,
 ) -> dict[str, Any]:
     """Predicts `splits`, writes their CSV files, and gives their scores."""
     task = model.static.task
     predictions = {}
     for name, split in splits.items():
-        predictions[name] = predict_runs(model, split.features)
+        predictions[name] = predict_runs(model, split.features, shown, name)
         together = ensemble.average(predictions[name])
         submission.write(workdir / "predictions" / f"{name}.csv", split.names, together, task)
     return results_lib.test_scores(

@@ -5,22 +5,33 @@ import pathlib
 
 from ml_collections import ConfigDict
 
+from mer_jax.progress import SILENT, Display
 from mer_jax.workdir import REPORT_FILES
 
 LOG = logging.getLogger("mer_jax")
 
 
-def report(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None = None) -> None:
+def report(
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    labels: pathlib.Path | None = None,
+    shown: Display = SILENT,
+) -> None:
     """Writes report.md, report.html and figures/, with the labels of a file where one is given."""
     # Here, because matplotlib takes a second to load and not every command draws.
     from mer_jax.reporting import sections
     from mer_jax.reporting.run import load_run
 
-    sections.write(load_run(workdir, labels, config))
+    sections.write(load_run(workdir, labels, config, shown))
     _tell(workdir)
 
 
-def ensure(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None = None) -> None:
+def ensure(
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    labels: pathlib.Path | None = None,
+    shown: Display = SILENT,
+) -> None:
     """Writes the report where the workdir has none.
 
     The results stand by then, so that what goes wrong here is told and ends nothing.
@@ -29,7 +40,7 @@ def ensure(config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | Non
         _tell(workdir)
         return
     try:
-        report(config, workdir, labels)
+        report(config, workdir, labels, shown)
     except Exception as error:  # whatever it is, the training before it is worth more
         LOG.warning(
             "%s: the results stand, but there is no report of them: %s: %s; "

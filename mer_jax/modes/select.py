@@ -7,18 +7,21 @@ from ml_collections import ConfigDict
 from mer_jax import config as config_lib
 from mer_jax import files
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.registry import UNLABELLED
+from mer_jax.data.registry import TRAIN, UNLABELLED
 from mer_jax.errors import InputError
 from mer_jax.evaluation import selection
+from mer_jax.progress import SILENT, Display
 from mer_jax.training.division import divide
 from mer_jax.workdir import CONFIG_FILE, predict_runs, restore
 
 
-def select(config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path) -> None:
+def select(
+    config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path, shown: Display = SILENT
+) -> None:
     """Algorithm 1: writes the unlabelled clips that pass the threshold of their class."""
     _, model = restore(config, workdir)
     saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
-    corpus = corpus_lib.load(saved)
+    corpus = corpus_lib.load(saved, shown.count)
     task = corpus.task
     if UNLABELLED not in corpus.splits or not task.classes or not saved.folds:
         raise InputError(
@@ -27,7 +30,7 @@ def select(config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path) -> None
     samples, folds = divide(saved, corpus)
     pool_split = corpus.splits[UNLABELLED]
     labelled, known = selection.out_of_fold(
-        selection.probabilities(predict_runs(model, samples.features)),
+        selection.probabilities(predict_runs(model, samples.features, shown, TRAIN)),
         model.kept["repeat"],
         model.kept["fold"],
         folds,
@@ -37,7 +40,9 @@ def select(config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path) -> None
         labelled,
         samples.labels.emotion,
         known & samples.labels.emotion_mask,
-        selection.probabilities(predict_runs(model, pool_split.features)).mean(0),
+        selection.probabilities(predict_runs(model, pool_split.features, shown, UNLABELLED)).mean(
+            0
+        ),
         config.select.eta,
     )
     names = pool_split.names[found.row].tolist()

@@ -16,9 +16,10 @@ from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.corpus import Corpus
 from mer_jax.data.registry import TRAIN, corpus_info
 from mer_jax.errors import InputError
-from mer_jax.evaluation import history
+from mer_jax.evaluation import events, history
 from mer_jax.evaluation import results as results_lib
 from mer_jax.modes import evaluate, report
+from mer_jax.progress import SILENT, Display
 from mer_jax.training import devices, grid, measure
 from mer_jax.training import plan as plan_lib
 from mer_jax.training.checkpoint import Checkpoints
@@ -39,7 +40,12 @@ class _Prepared(NamedTuple):
     record: dict[str, Any]  # the content of config.json
 
 
-def train(config: ConfigDict, workdir: pathlib.Path, repeated: pathlib.Path | None = None) -> None:
+def train(
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    repeated: pathlib.Path | None = None,
+    shown: Display = SILENT,
+) -> None:
     """Cross-validates the grid, keeps the best trial, predicts and scores the test splits.
 
     Started again in its workdir it continues where it was, or says that it is done. Of several
@@ -48,39 +54,72 @@ def train(config: ConfigDict, workdir: pathlib.Path, repeated: pathlib.Path | No
     Raises Terminated where SIGTERM came, with what was trained saved.
     """
     with contextlib.ExitStack() as until_trained:
-        _train(config, workdir, repeated, until_trained)
+        _train(config, workdir, repeated, shown, until_trained)
 
 
-def _train(config, workdir, repeated, until_trained) -> None:
+def _train(config, workdir, repeated, shown, until_trained) -> None:
     with devices.first_before_others("prepared"):
-        prepared = _prepare(config, workdir, repeated, until_trained)
+        prepared = _prepare(config, workdir, repeated, shown, until_trained)
     checkpoints = Checkpoints(workdir)
     trained = _is_trained(prepared, checkpoints, workdir)
     if trained:
         LOG.info("%s: already trained", workdir)
+        if devices.is_first():
+            checkpoints.drop_progress()  # a kill may have come between the results and this
     else:
         LOG.info(
             "%d runs (%d trials, %d repeats, %d folds) in %d chunks",
             sum(len(chunk.runs) for chunk in prepared.chunks), len(prepared.plan.trials),
             config.repeats, max(config.folds, 1), len(prepared.chunks),
         )  # fmt: skip
-        with termination.asked_for() as ending:
-            grid.train(prepared.plan, prepared.chunks, checkpoints, ending)
-    devices.wait_for_all("trained")
+        _train_chunks(prepared, checkpoints, workdir, shown)
     with devices.first_before_others("finished"):
         if devices.is_first():
             if not trained:
-                _finish(prepared, checkpoints, workdir)
+                _finish(prepared, checkpoints, workdir, shown)
             form = results_lib.form(prepared.corpus.task)
             evaluate.show(files.read_json(workdir / RESULTS_FILE, form), config, workdir)
             if config.report:
-                report.ensure(config, workdir)
+                report.ensure(config, workdir, shown=shown)
+
+
+def _train_chunks(
+    prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path, shown: Display
+) -> None:
+    """Trains this process's share; returns, or raises Terminated, in all processes alike.
+
+    One that is asked to end waits for the others, which were asked too and save what they have:
+    JAX ends them on the spot when one is gone.
+    """
+    chunks = prepared.chunks
+    share = [chunk for _, chunk in grid.share(chunks)]
+    left = None
+    with contextlib.ExitStack() as around:
+        ending = around.enter_context(termination.asked_for())
+        observers = [around.enter_context(shown.grid(share, len(chunks)))]
+        if prepared.plan.config.train.tensorboard:
+            observers.append(around.enter_context(contextlib.closing(events.Live(workdir))))
+
+        def observe(seen: grid.Seen) -> None:
+            for observer in observers:
+                observer(seen)
+
+        try:
+            grid.train(prepared.plan, chunks, checkpoints, ending, observe)
+        except termination.Terminated as asked:
+            left = asked
+        devices.wait_for_all("trained")
+    if not grid.is_trained(chunks, checkpoints):
+        raise left or termination.Terminated("terminated; another process was asked to end")
+    if left is not None and devices.is_alone():
+        raise left
 
 
 def _prepare(
     config: ConfigDict,
     workdir: pathlib.Path,
     repeated: pathlib.Path | None,
+    shown: Display,
     until_trained: contextlib.ExitStack,
 ) -> _Prepared:
     """The grid and its data; locks the workdir and writes config.json where it has none."""
@@ -90,7 +129,7 @@ def _prepare(
     for trial in trials:  # refuses what does not fit together before anything is built
         config_lib.static_of(config, trial, modalities, info.task)
     check_same_config(config, workdir)
-    corpus = corpus_lib.load(config)
+    corpus = corpus_lib.load(config, shown.count)
     grid_plan = Plan(config, trials, *divide(config, corpus))
     groups = plan_lib.group(config, trials, modalities, corpus.task)
     if devices.is_first():  # one lock for all processes of a training: they share the workdir
@@ -111,11 +150,13 @@ def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.
     files.read_json(workdir / RESULTS_FILE, results_lib.form(prepared.corpus.task))
     if checkpoints.has_kept():
         return True
-    LOG.warning("%s: already trained, but its weights are gone: training again", workdir)
+    LOG.warning("%s: already trained, but its weights are gone; training again", workdir)
     return False
 
 
-def _finish(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path) -> None:
+def _finish(
+    prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path, shown: Display
+) -> None:
     """Chooses the best trial of a grid that is trained; keeps, tests and writes it."""
     config, trials = prepared.plan.config, prepared.plan.trials
     corpus, chunks = prepared.corpus, prepared.chunks
@@ -133,7 +174,10 @@ def _finish(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path
         batch_size=config.evaluate.batch_size,
     )
     history.write(workdir / history.FILE, kept, corpus.task)
-    test = evaluate.predict_and_score(model, test_splits(config, corpus), config, workdir)
+    if config.train.tensorboard:
+        events.write(workdir, outcomes, trials, best, corpus.task)
+    splits = test_splits(config, corpus)
+    test = evaluate.predict_and_score(model, splits, config, workdir, shown)
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
     report.discard(workdir)
     files.write_json(workdir / RESULTS_FILE, results)
@@ -154,7 +198,7 @@ def _record(
         record = files.read_json(path, RECORD)
         if record["dataset"] != corpus.fingerprint:
             raise InputError(
-                f"{workdir} was begun on a dataset that has changed since: use another --workdir"
+                f"{workdir} was begun on a dataset that has changed since; use another --workdir"
             )
         if record["sizes"] != sizes:
             raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")

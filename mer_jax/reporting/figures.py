@@ -13,6 +13,7 @@ from matplotlib.patches import Patch
 
 from mer_jax import colours, metrics
 from mer_jax.data.registry import TRAIN, Task
+from mer_jax.evaluation.history import mean
 from mer_jax.reporting import analysis
 from mer_jax.reporting.analysis import Predicted
 from mer_jax.reporting.run import Run
@@ -118,7 +119,7 @@ def _curve(column: np.ndarray, runs: int, chosen: np.ndarray, name: str) -> Pict
     figure, axes = _new(_WORDS[name])
     epochs = np.arange(values_RxE.shape[1])
     axes.plot(epochs, values_RxE.T, color=colours.SKY, linewidth=0.6, alpha=0.7)
-    mean_E = mean_over_runs(values_RxE)
+    mean_E = mean(values_RxE)
     axes.plot(epochs, mean_E, color=colours.BLUE, linewidth=2, label=f"mean of {runs} runs")
     at_chosen = values_RxE[np.arange(runs), chosen]
     axes.plot(
@@ -148,26 +149,19 @@ def pool(run: Run) -> dict[str, Picture]:
         axes.set_ylabel(label)
         axes.set_ylim(0, 1)
         if name in history:
-            axes.plot(mean_over_runs(history[name].reshape(runs, -1)), color=colours.BLUE)
+            axes.plot(mean(history[name].reshape(runs, -1)), color=colours.BLUE)
         else:
             for of_class, colour in zip(run.task.classes, colours.PALETTE, strict=False):
                 values_RxE = history[f"{name}_{of_class}"].reshape(runs, -1)
-                axes.plot(mean_over_runs(values_RxE), color=colour, label=of_class)
+                axes.plot(mean(values_RxE), color=colour, label=of_class)
             axes.legend(fontsize="small")
-    last = mean_over_runs(history[unlabelled.SHARE].reshape(runs, -1))[-1]
+    last = mean(history[unlabelled.SHARE].reshape(runs, -1))[-1]
     alt = (
         "Four curves over the epochs, mean over runs: the share of the pool that counts, which "
         f"ends at {last:.2f}; the accuracy of its pseudo-labels where it is known; their spread "
         "over the classes; the thresholds of the classes."
     )
     return {"pool": Picture(figure, alt)}
-
-
-def mean_over_runs(values_RxE: np.ndarray) -> np.ndarray:
-    """Over the runs in which an epoch has a finite value: float [E], NaN where none has."""
-    finite = np.isfinite(values_RxE)
-    total = np.where(finite, values_RxE, 0).sum(0)
-    return np.divide(total, finite.sum(0), out=np.full(len(total), np.nan), where=finite.any(0))
 
 
 def reliabilities(run: Run) -> dict[str, Picture]:
@@ -314,11 +308,11 @@ def _attention(task: Task, predicted: Predicted, title: str) -> Picture:
     markers = "osD^"
     for number, (modality, weight) in enumerate(weights.items()):
         by_class = [weight[of.labels.emotion == of_class] for of_class in places]
-        mean = [part.mean() if len(part) else np.nan for part in by_class]
+        middle = [part.mean() if len(part) else np.nan for part in by_class]
         deviation = [part.std() if len(part) else np.nan for part in by_class]
         shift = 0.15 * (number - (len(weights) - 1) / 2)
         axes.errorbar(
-            places + shift, mean, deviation, fmt=markers[number % len(markers)], capsize=2,
+            places + shift, middle, deviation, fmt=markers[number % len(markers)], capsize=2,
             color=(colours.BLUE, colours.ORANGE, colours.GREEN)[number % 3], label=modality,
         )  # fmt: skip
     _name_below(axes, task.classes)

@@ -16,6 +16,7 @@ from mer_jax.data.corpus import Corpus, Labels, Split
 from mer_jax.data.registry import TRAIN, VALIDATION, Task, corpus_info
 from mer_jax.evaluation import ensemble, history, selection
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.progress import SILENT, Display
 from mer_jax.reporting.analysis import Predicted
 from mer_jax.training.division import divide
 from mer_jax.workdir import CONFIG_FILE, RECORD, Model
@@ -31,11 +32,13 @@ def load_run(
     workdir: str | pathlib.Path,
     labels: str | pathlib.Path | None = None,
     config: ConfigDict | None = None,
+    shown: Display = SILENT,
 ) -> "Run":
     """A finished workdir, such as `load_run("runs/quickstart")`.
 
     `labels` is a file with labels of test clips that came later, as --mode=evaluate takes it.
     `config` says where the features lie now; without it, where the run's own config.json says.
+    `shown` is told how far predicting is.
 
     Raises:
       InputError: nothing was trained there, or its files do not agree.
@@ -46,6 +49,7 @@ def load_run(
         record,
         record.config if config is None else config,
         None if labels is None else pathlib.Path(labels),
+        shown,
     )
 
 
@@ -64,6 +68,7 @@ class Run:
         record: workdir_lib.Record,
         source: ConfigDict,
         labels: pathlib.Path | None,
+        shown: Display,
     ):
         self.workdir = workdir
         self.config = record.config
@@ -73,6 +78,7 @@ class Run:
         self.task: Task = corpus_info(record.config.data.corpus).task
         self._source = source
         self._labels = labels
+        self._shown = shown
         self._predicted: dict[str, Predicted] = {}
 
     @functools.cached_property
@@ -130,13 +136,13 @@ class Run:
             if split == self.out_of_fold:
                 self._predicted[split] = self._validated
             else:
-                self._predicted[split] = self._ensemble(self._test_splits[split])
+                self._predicted[split] = self._ensemble(self._test_splits[split], split)
         return self._predicted[split]
 
     @functools.cached_property
     def corpus(self) -> Corpus:
         """The corpus that was trained on; its datasets are built where they are absent."""
-        return corpus_lib.load(self._source)
+        return corpus_lib.load(self._source, self._shown.count)
 
     @functools.cached_property
     def best_epochs(self) -> dict[tuple[int, int], int]:
@@ -165,15 +171,17 @@ class Run:
         zero_valence = self.config.data.zero_valence
         return corpus_lib.given_labels(self.corpus, self._labels, splits, zero_valence)
 
-    def _ensemble(self, split: Split) -> Predicted:
-        predictions = workdir_lib.predict_runs(self._model, split.features)
+    def _ensemble(self, split: Split, name: str) -> Predicted:
+        predictions = workdir_lib.predict_runs(self._model, split.features, self._shown, name)
         return Predicted(split.names, ensemble.average(predictions), split.labels)
 
     @functools.cached_property
     def _validated(self) -> Predicted | None:
         """Each clip by the runs that validated on it, or None where the corpus is another now."""
         samples, folds = divide(self.config, self.corpus)
-        of_runs = workdir_lib.predict_runs(self._model, samples.features)
+        of_runs = workdir_lib.predict_runs(
+            self._model, samples.features, self._shown, self.out_of_fold
+        )
         repeat, fold = self._model.kept["repeat"], self._model.kept["fold"]
         if not self._same_folds(of_runs, samples.labels, folds):
             LOG.warning(

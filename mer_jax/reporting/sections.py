@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from mer_jax import files
+from mer_jax import files, published
+from mer_jax import rows as rows_lib
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.registry import SYNTHETIC, TRAIN
 from mer_jax.evaluation import report as terminal
@@ -126,7 +127,7 @@ def _result(run: Run, _: Mapping[str, Picture]) -> Section:
     floor = analysis.constant(run.task, run.corpus.splits[TRAIN].labels)
     labels = {split: run.predicted(split).labels for split in run.labelled_splits}
     constant = analysis.constant_scores(run.task, floor, labels) if labels else {}
-    published = _published(run)
+    theirs = _published(run)
     rows = []
     blocks = {terminal.CROSS_VALIDATION: results["cross_validation"], **results["test"]}
     for name, scores in blocks.items():
@@ -134,8 +135,8 @@ def _result(run: Run, _: Mapping[str, Picture]) -> Section:
         bounds = results.get("interval", {}).get(name, {})
         if any(bounds.values()):
             rows.append([" 95 %", *(terminal.interval_cell(m, bounds[m]) for m in columns)])
-        if name in published:
-            rows.append([" published", *(_published_cell(m, published[name]) for m in columns)])
+        if name in theirs:
+            rows.append([" published", *(_published_cell(m, theirs[name]) for m in columns)])
         split = run.out_of_fold if name == terminal.CROSS_VALIDATION else name
         if split in constant:
             cells = (terminal.score_cell(m, _one(constant[split][m])) for m in columns)
@@ -143,14 +144,14 @@ def _result(run: Run, _: Mapping[str, Picture]) -> Section:
     header = ("", *(terminal.COLUMNS[m][0] for m in columns))
     return Section(
         "Result",
-        [Table(header, rows), *map(Text, _result_notes(run, floor, bool(published)))],
+        [Table(header, rows), *map(Text, _result_notes(run, floor, bool(theirs)))],
     )
 
 
 def _result_notes(run: Run, floor: analysis.Constant, is_published: bool) -> list[str]:
     said = ["Mean ± standard deviation over the repeats; F1 (Dis) and accuracy in %."]
     if is_published:
-        said.append(f"Published: the same feature sets in {_PAPER}, Tables 2 and 3.")
+        said.append(f"Published: the same feature sets in {published.SOURCE}.")
     guesses = []
     if floor.emotion is not None:
         guesses.append(f"“{run.task.classes[floor.emotion]}”, train's most frequent emotion")
@@ -168,13 +169,12 @@ def _result_notes(run: Run, floor: analysis.Constant, is_published: bool) -> lis
     return said + terminal.notes(run.results, synthetic=False)
 
 
-def _published(run: Run) -> dict[str, dict[str, tuple[float, float]]]:
-    from mer_jax import published
+def _published(run: Run) -> dict[str, dict[str, tuple[float, float | None]]]:
+    aliases = rows_lib.parse_aliases(run.config.table.aliases, "config.table.aliases")
+    return published.find(corpus_lib.modalities(run.config), aliases) or {}
 
-    return published.find(corpus_lib.modalities(run.config)) or {}
 
-
-def _published_cell(metric: str, scores: Mapping[str, tuple[float, float]]) -> str:
+def _published_cell(metric: str, scores: Mapping[str, tuple[float, float | None]]) -> str:
     if metric not in scores:
         return terminal.score_cell(metric, None)
     mean, std = scores[metric]

@@ -3,32 +3,36 @@
 The kept weights, which outlive training, are orbax's. Chunks are flax's msgpack, a file each,
 written whole: several processes save theirs at once, and orbax takes a save for the common work of
 all processes, of whose host arrays it writes the first process's alone. Everything is saved as host
-arrays, so that another number of devices or processes can read it.
+arrays, so that another number of devices or processes can read it, and with its SHA-256, so that a
+bit that has turned over since is noticed.
 """
 
+import hashlib
 import logging
 import pathlib
 import shutil
+from collections.abc import Sequence
 from typing import Any
 
 import jax
 import numpy as np
 import orbax.checkpoint as ocp
-import tensorstore
 from flax import serialization
 
 from mer_jax import files
-from mer_jax.errors import InputError
+from mer_jax.errors import InputError, first_few
 from mer_jax.training.loop import RunState
 
 LOG = logging.getLogger("mer_jax")
 KEPT = "kept"
 _RESUME = "resume"
 _CHUNKS = "chunks"
+_DIGESTS = "SHA256SUMS"  # of the files of the kept weights, as `sha256sum --check` reads it
 # The first process saves alone: the others have nothing to wait for.
 _ALONE = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
 _MAX_REASON = 160  # characters: tensorstore's errors hold a page of its settings
+_DIGEST_SIZE = hashlib.sha256().digest_size
 
 
 class Checkpoints:
@@ -51,11 +55,11 @@ class Checkpoints:
         if not path.is_file():
             return None
         try:
-            tree = serialization.msgpack_restore(path.read_bytes())
+            tree = _read(path)
             state = serialization.from_state_dict(_without_key(like), tree["state"])
             return int(tree["epoch"]), _with_key(state)
         except _DAMAGED:
-            LOG.warning("%s: damaged; starting this chunk again", path)
+            LOG.warning("%s: damaged, or of another version; starting this chunk again", path)
             return None
 
     def save_chunk(self, chunk: int, finished: dict[str, Any]) -> None:
@@ -67,18 +71,33 @@ class Checkpoints:
         """Whether a chunk is finished."""
         return self._path(_CHUNKS, chunk).is_file()
 
-    def restore_chunk(self, chunk: int) -> dict[str, Any]:
-        """What a finished chunk left behind."""
+    def restore_chunk(self, chunk: int, keys: Sequence[str] = ()) -> dict[str, Any]:
+        """What a finished chunk left behind; InputError where it lacks one of `keys`."""
         path = self._path(_CHUNKS, chunk)
         try:
-            return serialization.msgpack_restore(path.read_bytes())
+            finished = _read(path)
+            lacking = [key for key in keys if key not in finished]
+            if lacking:
+                raise ValueError(f"another version's, without {first_few(lacking)}")
+            return finished
         except _DAMAGED as error:
-            raise InputError(f"{path}: a damaged checkpoint: {error}; remove it") from None
+            raise InputError(
+                f"{path}: a damaged checkpoint: {error}; remove it and start again: its runs will "
+                "be trained anew"
+            ) from None
 
     def save_kept(self, kept: Any) -> None:
         """Saves the best trial's weights; the chunks stay until `drop_progress`."""
-        with ocp.StandardCheckpointer(multiprocessing_options=_ALONE) as checkpointer:
-            checkpointer.save(self._folder / KEPT, jax.device_get(kept), force=True)
+        target = self._folder / KEPT
+        with files.folder_beside(target, "keeping") as beside:
+            with ocp.StandardCheckpointer(multiprocessing_options=_ALONE) as checkpointer:
+                checkpointer.save(beside / KEPT, jax.device_get(kept))
+            digests = _digests(beside / KEPT)
+            lines = [f"{digest}  {name}\n" for name, digest in digests.items()]
+            files.write_text(beside / KEPT / _DIGESTS, "".join(lines))
+            if target.exists():
+                target.rename(beside / "outdated")
+            (beside / KEPT).rename(target)
 
     def has_kept(self) -> bool:
         """Whether there are kept weights, whatever their state."""
@@ -89,9 +108,9 @@ class Checkpoints:
         path = self._folder / KEPT
         if not path.is_dir():
             raise InputError(f"{self._folder}: no kept weights; train in this workdir first")
-        with ocp.PyTreeCheckpointer() as checkpointer:
-            try:
-                _read_through(path)
+        try:
+            _check_digests(path)  # before orbax, which prints tracebacks of its own
+            with ocp.PyTreeCheckpointer() as checkpointer:
                 metadata = checkpointer.metadata(path).item_metadata
                 if metadata is None:  # how orbax tells files that are missing or cannot be parsed
                     raise ValueError("what arrays it holds cannot be read")
@@ -99,12 +118,12 @@ class Checkpoints:
                     lambda _: ocp.RestoreArgs(restore_type=np.ndarray), metadata.tree
                 )
                 return checkpointer.restore(path, restore_args=as_numpy)
-            except (OSError, *_DAMAGED) as error:
-                reason = (str(error).splitlines() or [type(error).__name__])[0]
-                raise InputError(
-                    f"{path}: a damaged checkpoint ({reason[:_MAX_REASON]}); remove it and train "
-                    "in this workdir again"
-                ) from None
+        except (OSError, *_DAMAGED) as error:
+            reason = (str(error).splitlines() or [type(error).__name__])[0]
+            raise InputError(
+                f"{path}: a damaged checkpoint ({reason[:_MAX_REASON]}); remove it and train "
+                "in this workdir again"
+            ) from None
 
     def drop_progress(self) -> None:
         """Removes the chunks, which the kept weights and the results have made superfluous."""
@@ -115,24 +134,40 @@ class Checkpoints:
         return self._folder / folder / f"{chunk:04d}.msgpack"
 
 
-def _read_through(path: pathlib.Path) -> None:
-    """Reads every array in turn; ValueError at the first that cannot be read.
+def _digests(folder: pathlib.Path) -> dict[str, str]:
+    """The SHA-256 of each file of a folder, but for the list of them, by its path from there."""
+    found = {}
+    for path in sorted(folder.rglob("*")):
+        name = path.relative_to(folder).as_posix()
+        if path.is_file() and name != _DIGESTS:
+            with path.open("rb") as file:
+                found[name] = hashlib.file_digest(file, "sha256").hexdigest()
+    return found
 
-    orbax reads all of them in an event loop, which it closes when one fails: what is still under
-    way then prints a traceback of its own.
-    """
-    base = {"driver": "ocdbt", "base": f"{path.as_uri()}/"}
-    keys = [key.decode() for key in tensorstore.KvStore.open(base).result().list().result()]
-    names = [key.removesuffix("/.zarray") for key in keys if key.endswith("/.zarray")]
-    if not names:
-        raise ValueError("it holds no arrays")
-    for name in names:
-        kvstore = {**base, "path": name}
-        tensorstore.open({"driver": "zarr", "kvstore": kvstore}).result().read().result()
+
+def _check_digests(folder: pathlib.Path) -> None:
+    """ValueError where a file is not as it was written, or no digests tell; OSError too."""
+    lines = (folder / _DIGESTS).read_text().splitlines()
+    promised = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    found = _digests(folder)
+    changed = [name for name in promised if found.get(name) != promised[name]]
+    if changed or not promised:
+        raise ValueError(f"not as it was written: {first_few(changed or [_DIGESTS])}")
 
 
 def _write(path: pathlib.Path, tree: Any) -> None:
-    files.write_bytes(path, serialization.msgpack_serialize(jax.device_get(tree)))
+    """Writes a tree as msgpack and the digest of it at the end."""
+    content = serialization.msgpack_serialize(jax.device_get(tree))
+    files.write_bytes(path, content, hashlib.sha256(content).digest())
+
+
+def _read(path: pathlib.Path) -> Any:
+    """What `_write` wrote; one of _DAMAGED where it is no longer that."""
+    content = memoryview(path.read_bytes())
+    content, digest = content[:-_DIGEST_SIZE], content[-_DIGEST_SIZE:]
+    if hashlib.sha256(content).digest() != digest:
+        raise ValueError("its content is not what its digest promises")
+    return serialization.msgpack_restore(content)
 
 
 def _without_key(state: RunState) -> RunState:

@@ -1,10 +1,15 @@
 """What is under the grid: processes, this one's devices as a mesh, where programs are kept."""
 
 import contextlib
+import functools
+import glob
 import hashlib
+import logging
 import os
 import pathlib
 import platform
+import re
+import warnings
 from collections.abc import Iterator
 
 import jax
@@ -13,8 +18,13 @@ from orbax.checkpoint import multihost
 
 from mer_jax.errors import InputError
 
+LOG = logging.getLogger("mer_jax")
 _CACHE = pathlib.Path("~/.cache/mer_jax").expanduser()
 _WORTH_KEEPING_SECONDS = 0.5
+_CACHE_FAULT = re.compile(
+    r"Error (reading|writing) persistent compilation cache entry for '(.*?)': "
+    r"(?:\w+: )?(?:\[Errno \d+\] )?([^:\n]*)"
+)
 _WAIT_SECONDS = 30 * 24 * 3600  # a grid's share may take long; a dead process is noticed elsewhere
 _SHUTDOWN_SECONDS = 60  # that a process which ends, in failure say, waits for the others to end
 
@@ -29,6 +39,34 @@ def keep_compilations() -> None:
         processor = hashlib.sha256(_processor().encode()).hexdigest()[:12]
         jax.config.update("jax_compilation_cache_dir", str(_CACHE / f"compiled-{processor}"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING_SECONDS)
+    warnings.showwarning = functools.partial(_mend_or_tell, warnings.showwarning)
+
+
+def _mend_or_tell(otherwise, message, *where, **more) -> None:
+    """In place of JAX's page for each program: a folder that cannot be used is told of once.
+
+    JAX writes a program in place and never again: what a kill or a full disk has cut off would be
+    compiled at every start, so it is removed.
+    """
+    fault = _CACHE_FAULT.match(str(message))
+    if fault is None:
+        otherwise(message, *where, **more)
+        return
+    doing, program, reason = fault.groups()
+    folder = pathlib.Path(jax.config.jax_compilation_cache_dir)
+    try:
+        damaged = list(folder.glob(f"{glob.escape(program)}-*")) if doing == "reading" else []
+        for path in damaged:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        damaged, reason = [], error.strerror
+    if not damaged:
+        _tell_once(f"{folder}: compiled programs cannot be kept there: {reason}")
+
+
+@functools.cache
+def _tell_once(sentence: str) -> None:
+    LOG.warning("%s", sentence)
 
 
 def _processor() -> str:
@@ -45,6 +83,7 @@ def join_processes(coordinator: str | None, count: int | None, index: int | None
     Where all three are None the cluster tells them. Comes before any other use of JAX; raises
     InputError where the processes do not meet.
     """
+    jax.config.update("jax_enable_preemption_service", False)  # it would swallow SIGTERM
     try:
         jax.distributed.initialize(
             coordinator, count, index, shutdown_timeout_seconds=_SHUTDOWN_SECONDS
@@ -58,6 +97,11 @@ def join_processes(coordinator: str | None, count: int | None, index: int | None
 def is_first() -> bool:
     """Whether this is the process that writes what the workdir has once."""
     return jax.process_index() == 0
+
+
+def is_alone() -> bool:
+    """Whether no other process trains the same grid."""
+    return jax.process_count() == 1
 
 
 def wait_for_all(moment: str) -> None:

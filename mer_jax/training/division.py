@@ -17,13 +17,15 @@ def divide(config: ConfigDict, corpus: Corpus) -> tuple[Samples, dict[tuple[int,
     if not config.folds:
         if VALIDATION not in corpus.splits:
             raise InputError(
-                f"config.folds=0 needs a {VALIDATION} split, which the label file lacks: use folds"
+                f"config.folds=0 needs a {VALIDATION} split, which the label file lacks; use folds"
             )
         validation = corpus.splits[VALIDATION]
     groups = None
     if config.data.group_folds:
         if corpus.info.group is None:
-            raise InputError(f"config.data.group_folds: {corpus.info.name}'s names tell no groups")
+            raise InputError(
+                f"config.data.group_folds: {corpus.info.name}'s names tell no groups; use False"
+            )
         groups = [corpus.info.group(name) for name in split.names.tolist()]
     for name in [TRAIN] if validation is None else [TRAIN, VALIDATION]:
         _check_labels(corpus, name)
@@ -42,5 +44,5 @@ def _check_labels(corpus: Corpus, split: str) -> None:
         if not known:
             raise InputError(
                 f"no clip of {split} has a label for its {what}, which {corpus.info.name}'s models "
-                "learn and are chosen by: add them to the label file"
+                "learn and are chosen by; add them to the label file"
             )

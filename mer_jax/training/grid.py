@@ -23,6 +23,7 @@ from mer_jax.training.pool import Feed
 LOG = logging.getLogger("mer_jax")
 Advance = Callable[[RunState, int, int], RunState]  # (state, start, stop) -> after those epochs
 _program = functools.cache(loop.make_train)  # chunks of one Static share what is compiled
+_LEFT = ("params", "model_state", "scaler", "best_epoch", "failed", "history")  # by every chunk
 
 
 class Outcome(NamedTuple):
@@ -35,27 +36,60 @@ class Outcome(NamedTuple):
     failed_epoch: int = -1  # whose loss or gradient was not finite; -1: none
 
 
+class Seen(NamedTuple):
+    """A chunk as the host sees it: as it finds or begins it, and after each segment."""
+
+    number: int  # of the chunk, from 0
+    chunk: Chunk
+    before: int  # epochs behind it when the segment began
+    epoch: int  # epochs behind it now
+    score: np.ndarray  # float32 [R]: the best selection metric of each run so far; NaN: none
+    history: dict[str, Any]  # arrays [R and copies, E, ...], gone once the next segment begins
+
+    @property
+    def is_found(self) -> bool:
+        """Whether it is as it was found: nothing of it is trained now yet."""
+        return self.before == self.epoch
+
+
+Observer = Callable[[Seen], None]
+
+
+def share(chunks: Sequence[Chunk]) -> list[tuple[int, Chunk]]:
+    """The chunks that this process trains, with their numbers: each n-th of n processes'."""
+    return list(enumerate(chunks))[jax.process_index() :: jax.process_count()]
+
+
 def train(
     plan: Plan,
     chunks: Sequence[Chunk],
     checkpoints: Checkpoints,
     ending: Callable[[], bool] = lambda: False,
+    observe: Observer = lambda _: None,
 ) -> None:
     """Trains this process's share of the chunks, those that are finished left out.
 
-    Every process takes each n-th chunk, trains it on devices of its own, and saves it. Raises
+    Every process trains its chunks on devices of its own, and saves them. `observe` is called for
+    what is found finished, and between segments, when the host has the numbers anyway. Raises
     Terminated after a segment in which `ending` has become True, with what was done saved.
     """
+    for number, chunk in share(chunks):
+        if checkpoints.has_chunk(number):
+            observe(_found(number, chunk, checkpoints.restore_chunk(number)))
     feed = Feed(plan)
-    for number, chunk in enumerate(chunks):
-        mine = number % jax.process_count() == jax.process_index()
-        if mine and not checkpoints.has_chunk(number):
+    for number, chunk in share(chunks):
+        if not checkpoints.has_chunk(number):
             title = f"chunk {number + 1}/{len(chunks)} ({len(chunk.runs)} runs)"
-            state = _train_chunk(plan, feed, chunk, number, title, checkpoints, ending)
+            state = _train_chunk(plan, feed, chunk, number, title, checkpoints, ending, observe)
             scalers = [plan.folds[run.repeat, run.fold].scaler for run in chunk.padded]
             checkpoints.save_chunk(number, _finished(state, scalers))
         if ending():
             raise Terminated(f"terminated; {number + 1} of {len(chunks)} chunks are done")
+
+
+def is_trained(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> bool:
+    """Whether every chunk is finished, whichever process trained it."""
+    return all(checkpoints.has_chunk(number) for number in range(len(chunks)))
 
 
 def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
@@ -73,7 +107,9 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
 
     def advance(state: RunState, start: int, stop: int) -> RunState:
         for first, last in feed.spans(start, stop):
-            samples = feed.samples(first)
+            samples = feed.samples(first)  # while the devices train the epochs before
+            # Its buffers come round again: those epochs are over before the next ones begin.
+            state = jax.block_until_ready(state)
             state = program.advance(
                 hparams, folds, samples, state, jnp.int32(first), jnp.int32(last)
             )
@@ -82,7 +118,7 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
     return advance, program.init(hparams, feed.resident, keys)
 
 
-def _train_chunk(plan, feed, chunk, number, title, checkpoints, ending) -> RunState:
+def _train_chunk(plan, feed, chunk, number, title, checkpoints, ending, observe) -> RunState:
     advance, state = start(plan, feed, chunk)
     epochs, epoch = plan.config.train.epochs, 0
     own = np.arange(len(chunk.runs))  # copies are not saved: other devices need another number
@@ -92,17 +128,21 @@ def _train_chunk(plan, feed, chunk, number, title, checkpoints, ending) -> RunSt
         state = _rows(state, np.minimum(np.arange(chunk.width), len(own) - 1))
         state = jax.device_put(state, devices.by_run())
         LOG.info("%s: continuing after epoch %d", title, epoch)
+    seen = _seen(number, chunk, epoch, epoch, state)
+    observe(seen)
     saved = time.monotonic()
     while epoch < epochs:
         stop = min(epoch + plan.config.train.segment, epochs)
         state = advance(state, epoch, stop)
         first, epoch = epoch, stop
-        selection = chunk.static.task.selection
-        best = chunk.static.task.selection_sign * np.asarray(state.best.score)
-        LOG.info("%s: epoch %d/%d, best %s %.3f", title, epoch, epochs, selection, best.mean())
+        seen = _seen(number, chunk, first, epoch, state)
+        observe(seen)
         stopped = np.asarray(state.failed)[own]
         if (stopped >= first).any():
-            LOG.warning("%s: numbers of %d runs went wrong", title, (stopped >= 0).sum())
+            LOG.warning(
+                "%s: the loss or gradient of %d runs is no longer finite; they count as failed",
+                title, (stopped >= 0).sum(),
+            )  # fmt: skip
         if epoch == epochs:
             break
         asked = ending()
@@ -111,7 +151,29 @@ def _train_chunk(plan, feed, chunk, number, title, checkpoints, ending) -> RunSt
             saved = time.monotonic()
         if asked:
             raise Terminated(f"terminated; {title} is saved after epoch {epoch}")
+    scores = seen.score[np.isfinite(seen.score)]
+    reached = "no score"
+    if scores.size:
+        reached = f"best {chunk.static.task.selection} {scores.mean():.3f} on average"
+    LOG.info("%s: trained, %s", title, reached)
     return state
+
+
+def _seen(number: int, chunk: Chunk, before: int, epoch: int, state: RunState) -> Seen:
+    own = len(chunk.runs)
+    score, failed = np.asarray(state.best.score)[:own], np.asarray(state.failed)[:own]
+    counts = np.isfinite(score) & (failed < 0)
+    score = np.where(counts, chunk.static.task.selection_sign * score, np.float32(np.nan))
+    return Seen(number, chunk, before, epoch, score, state.history)
+
+
+def _found(number: int, chunk: Chunk, finished: dict[str, Any]) -> Seen:
+    rows = np.arange(len(chunk.runs))
+    best = np.asarray(finished["best_epoch"])[rows]
+    curves = np.asarray(finished["history"][chunk.static.task.selection])
+    score = np.where(best >= 0, curves[rows, best], np.float32(np.nan))
+    epochs = chunk.static.epochs
+    return Seen(number, chunk, epochs, epochs, score, finished["history"])
 
 
 def _rows(tree: Any, rows: np.ndarray) -> Any:
@@ -132,14 +194,15 @@ def _finished(state: RunState, scalers: Sequence[dict[str, Any]]) -> dict[str, A
     A run whose numbers went wrong has no best epoch, whatever it had reached before: an epoch
     chosen from a training that was cut short is no result of that trial.
     """
-    return {
-        "params": state.best.params,
-        "model_state": state.best.model_state,
-        "scaler": {m: list(pair) for m, pair in _stack(scalers).items()},
-        "best_epoch": jnp.where(state.failed < 0, state.best.epoch, -1),
-        "failed": state.failed,
-        "history": state.history,
-    }
+    left = (
+        state.best.params,
+        state.best.model_state,
+        {m: list(pair) for m, pair in _stack(scalers).items()},
+        jnp.where(state.failed < 0, state.best.epoch, -1),
+        state.failed,
+        state.history,
+    )
+    return dict(zip(_LEFT, left, strict=True))
 
 
 def outcomes(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> list[Outcome]:
@@ -150,7 +213,7 @@ def outcomes(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> list[Outcome]
     found = [
         outcome
         for number, chunk in enumerate(chunks)
-        for outcome in _outcomes(chunk, checkpoints.restore_chunk(number))
+        for outcome in _outcomes(chunk, checkpoints.restore_chunk(number, _LEFT))
     ]
     if all(outcome.best_epoch < 0 for outcome in found):
         raise InputError(
@@ -175,7 +238,7 @@ def kept_runs(chunks: Sequence[Chunk], trial: int, checkpoints: Checkpoints) -> 
     for number, chunk in enumerate(chunks):
         rows = [i for i, run in enumerate(chunk.runs) if run.trial == trial]
         if rows:
-            finished = checkpoints.restore_chunk(number)
+            finished = checkpoints.restore_chunk(number, _LEFT)
             finished["repeat"] = np.array([run.repeat for run in chunk.padded])
             finished["fold"] = np.array([run.fold for run in chunk.padded])
             rows = [i for i in rows if finished["best_epoch"][i] >= 0]

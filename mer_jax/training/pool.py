@@ -1,5 +1,6 @@
 """The pool of unlabelled clips: which they are, and whether they stay on the device or stream."""
 
+import itertools
 import logging
 import math
 
@@ -17,6 +18,7 @@ from mer_jax.training.plan import Plan
 from mer_jax.training.stream import HostRows
 
 LOG = logging.getLogger("mer_jax")
+_ALIGNMENT = 64  # bytes: memory so aligned a CPU device takes as it is, without a copy
 
 
 def find(config: ConfigDict, samples: Samples, unlabelled: Split | None) -> Pool | None:
@@ -85,6 +87,14 @@ class Feed:
             rows = max(len(fold.train_weight) for fold in plan.folds.values())
             mu = max(config_lib.as_tuple(plan.config.semi.mu))
             self._shard = min(self.pool_size, rows * mu)
+            # Two, so that an epoch is gathered while the one before is trained on; the same ones
+            # again and again, since memory that is new costs as much as what is copied into it.
+            self._buffers = itertools.cycle(
+                [
+                    {m: _aligned((self._shard, x.shape[1])) for m, x in self._pool.features.items()}
+                    for _ in range(2)
+                ]
+            )
             LOG.info("%s: streams, %d clips an epoch", described, self._shard)
 
     @property
@@ -99,17 +109,23 @@ class Feed:
         return [(epoch, epoch + 1) for epoch in range(start, stop)]
 
     def samples(self, epoch: int) -> Samples:
-        """The samples of an epoch, on the devices."""
+        """The samples of an epoch, on the devices; they hold until the call after the next one."""
         if not self._shard:
             return self.resident
         return self.resident._replace(pool=jax.device_put(self.shard(epoch), devices.replicated()))
 
     def shard(self, epoch: int) -> Pool:
-        """The clips of an epoch of a pool that streams: the same whenever it is asked for."""
+        """The clips of an epoch of a pool that streams: the same whenever it is asked for.
+
+        Their features stand in one of two buffers, which the call after the next one overwrites.
+        """
         rng = np.random.default_rng((self._seed, epoch))
         rows = np.sort(rng.choice(self.pool_size, self._shard, replace=False))
+        features = next(self._buffers)
+        for modality, x in self._pool.features.items():
+            np.take(x, rows, axis=0, out=features[modality], mode="clip")  # "raise" would copy
         return Pool(
-            {m: np.ascontiguousarray(x[rows]) for m, x in self._pool.features.items()},
+            features,
             self._pool.number[rows],
             self._pool.emotion[rows],
             self._pool.emotion_mask[rows],
@@ -124,6 +140,14 @@ class Feed:
 
 def _bytes(features: dict[str, np.ndarray]) -> int:
     return sum(x.nbytes for x in features.values())
+
+
+def _aligned(shape: tuple[int, ...]) -> np.ndarray:
+    """An empty float32 array that a CPU device can use where it lies."""
+    size = 4 * math.prod(shape)
+    memory = np.empty(size + _ALIGNMENT, np.uint8)
+    start = -memory.ctypes.data % _ALIGNMENT
+    return memory[start : start + size].view(np.float32).reshape(shape)
 
 
 def _as_bfloat16(x: np.ndarray) -> np.ndarray:

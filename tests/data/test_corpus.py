@@ -361,7 +361,7 @@ def test_only_the_sets_that_are_named_are_built(root, tmp_path, make_config):
 
 def test_a_config_without_a_feature_set(make_config, root):
     user_folder.write_mer2023(root)
-    with pytest.raises(InputError, match=r"no feature set: name one or more of config\.features"):
+    with pytest.raises(InputError, match=r"no feature set; name one or more of config\.features"):
         corpus_lib.load(make_config(features__audio=""))
 
 
@@ -430,3 +430,16 @@ def test_two_sizes_in_a_folder(root):
     user_folder.write_features(root, "x-UTT", {"a": [1.0], "b": [1.0], "c": [1.0, 2.0]})
     with pytest.raises(InputError, match=r"c\.npy: features of size 2, but a\.npy has size 1"):
         corpus_lib.from_folder(root, {"audio": "x-UTT"})
+
+
+# Which sets there are
+
+
+def test_available_are_the_folders_sets_or_without_it_those_that_are_built(root, make_config):
+    user_folder.write_mer2023(root)
+    config = make_config()
+    assert corpus_lib.available(config) == [AUDIO, TEXT]
+    without_folder = make_config(data__root="")
+    assert corpus_lib.available(without_folder) == []
+    corpus_lib.build(config)
+    assert corpus_lib.available(without_folder) == [AUDIO]

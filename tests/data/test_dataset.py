@@ -14,6 +14,7 @@ import tensorflow_datasets as tfds
 from mer_jax.data import dataset
 from mer_jax.data.registry import CMUMOSI, MELD, MER2023
 from mer_jax.errors import InputError
+from mer_jax.modes import build
 from tests import user_folder
 from tests.user_folder import AUDIO
 
@@ -544,3 +545,35 @@ def test_a_damaged_source_is_no_dataset(built, tmp_path, content):
 def test_a_fingerprint_of_nothing(tmp_path):
     with pytest.raises(InputError, match="no built dataset"):
         dataset.fingerprint(tmp_path)
+
+
+def flipped(target, column):
+    """Turns over one bit of a column of train, and leaves the file's time as it was."""
+    path = target / "arrays" / "train" / f"{column}.npy"
+    stat, content = path.stat(), bytearray(path.read_bytes())
+    content[-1] ^= 1
+    path.write_bytes(content)
+    os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
+
+
+@pytest.mark.parametrize("column", ["feature", "valence", "names"])
+def test_a_bit_that_turned_over_is_noticed_where_a_build_is_asked_for(root, tfds_dir, log, column):
+    user_folder.write_mer2023(root)
+    target = dataset.ensure(MER2023, root, tfds_dir, AUDIO)
+    before = built_files(target / "arrays")
+    assert dataset.is_as_built(target)
+    flipped(target, column)
+    assert not dataset.is_as_built(target)
+    with pytest.raises(InputError, match=r"1\.0\.0: damaged, not as it was built; name config"):
+        dataset.ensure(MER2023, None, tfds_dir, AUDIO, verify=True)
+    config = user_folder.config(root, tfds_dir)
+    build.build(config)
+    assert f"{target}: damaged, not as it was built; building again" in log.text
+    after = built_files(target / "arrays")
+    assert {name: kept[2] for name, kept in after.items()} == {
+        name: kept[2] for name, kept in before.items()
+    }
+    log.clear()
+    build.build(config)
+    assert built_files(target / "arrays") == after
+    assert not log.records

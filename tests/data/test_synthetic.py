@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from sklearn.model_selection import cross_val_score
+from sklearn.neighbors import NearestCentroid
 
+from mer_jax import published
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import synthetic
 from tests import user_folder
@@ -205,3 +207,52 @@ def test_it_is_read_by_the_path_of_every_corpus(tmp_path):
     assert {m: x.shape[1] for m, x in semi.features.items()} == {
         "audio": 96, "text": 64, "video": 80
     }  # fmt: skip
+
+
+# Sets of the paper's names
+
+
+def test_papers_sets_are_added_and_change_nothing_else(tmp_path):
+    one, other = "chinese-hubert-large-UTT", "manet_UTT"
+    synthetic.ensure(tmp_path / "own", seed=3, pool=5, counts=SMALL)
+    own = files(tmp_path / "own")
+    synthetic.ensure(tmp_path / "own", seed=3, pool=5, counts=SMALL, feature_sets=[one, "nobodys"])
+    with_one = files(tmp_path / "own")
+    # Together, in another order, on a new folder: what a set holds does not depend on it.
+    synthetic.ensure(tmp_path / "both", seed=3, pool=5, counts=SMALL, feature_sets=[other, one])
+    both = files(tmp_path / "both")
+    assert {path: with_one[path] for path in own} == own
+    assert {path.parent.name for path in with_one.keys() - own.keys()} == {one}
+    assert len(with_one) - len(own) == 30 + 6 + 7 + 8 + 5
+    assert {path: both[path] for path in with_one} == with_one
+    assert len(both) - len(with_one) == 30 + 6 + 7 + 8 + 5
+
+
+def test_the_set_of_a_better_published_score_tells_more(tmp_path):
+    counts = {"train": 400, "mer_multi": 200, "mer_noise": 1, "mer_semi": 1}
+    sets = ["eGeMAPS_UTT", "chinese-hubert-large-UTT"]  # 17 and 66 %
+    synthetic.ensure(tmp_path / "corpus", seed=0, pool=0, counts=counts, feature_sets=sets)
+    with np.load(tmp_path / "corpus" / "label-6way.npz", allow_pickle=True) as file:
+        train, test = file["train_corpus"].item(), file["test1_corpus"].item()
+    scores = []
+    for name in sets:
+        (x, y), (x_test, y_test) = (
+            (
+                np.stack([np.load(tmp_path / f"corpus/features/{name}/{c}.npy") for c in clips]),
+                [clip["emo"] for clip in clips.values()],
+            )
+            for clips in (train, test)
+        )
+        scores.append(NearestCentroid().fit(x, y).score(x_test, y_test))
+    assert scores[0] + 0.15 < scores[1]  # the standard error of the difference is 0.05
+
+
+def test_every_set_of_the_paper_can_be_had(tmp_path):
+    config = user_folder.config(
+        pathlib.Path(), tmp_path, data__corpus="synthetic", data__root="", features__audio="x"
+    )
+    present = corpus_lib.available(config)
+    assert len(present) == 3 + 27
+    for known in published.FEATURE_SETS.values():
+        assert known.folders[0] in present
+    assert list(tmp_path.iterdir()) == []  # nothing is written before a config names it

@@ -61,3 +61,8 @@ def test_a_damaged_history_is_refused(tmp_path, text):
         history.read(tmp_path / history.FILE)
     with pytest.raises(InputError, match="no such file"):
         history.read(tmp_path / "absent.csv")
+
+
+def test_a_curve_is_the_mean_over_the_runs_that_have_a_number():
+    values = np.array([[1.0, np.nan, np.inf], [3.0, 5.0, np.nan]])
+    np.testing.assert_array_equal(history.mean(values), [2, 5, np.nan])

@@ -97,7 +97,7 @@ def test_the_result_table_has_the_scores_and_the_floor(reported):
 
 def test_published_figures_stand_beside_ours(reported, monkeypatch):
     scores = {"cross-validation": {"dis": (0.7264, 0.0102)}, "mer_semi": {"dis": (0.864, 0.01)}}
-    monkeypatch.setattr(mer_jax.published, "find", lambda features: scores)
+    monkeypatch.setattr(sections.published, "find", lambda features, aliases: scores)
     run = mer_jax.load_run(reported)
     text = document.markdown(sections.describe(run, {}))
     at = text.index("| cross-validation |")
@@ -247,11 +247,6 @@ def test_the_pool_is_drawn_where_there_is_one(reported):
     share = run.history["pool_share"].reshape(6, -1).mean(0)
     np.testing.assert_allclose(lines[0][0].get_ydata(), share)
     assert f"ends at {share[-1]:.2f}" in picture.alt
-
-
-def test_a_curve_is_the_mean_over_the_runs_that_have_a_number():
-    values = np.array([[1.0, np.nan, np.inf], [3.0, 5.0, np.nan]])
-    np.testing.assert_array_equal(figures.mean_over_runs(values), [2, 5, np.nan])
 
 
 def test_curves_mark_the_chosen_epochs(reported):

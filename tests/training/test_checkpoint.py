@@ -1,11 +1,13 @@
 """Checkpoints give back what was saved, for the chunk that asks."""
 
+import hashlib
 import shutil
 import sys
 
 import jax
 import numpy as np
 import pytest
+from flax import serialization
 
 from mer_jax.errors import InputError
 from mer_jax.training.checkpoint import Checkpoints
@@ -50,6 +52,73 @@ def test_damaged_progress_starts_its_chunk_again(tmp_path, left):
     path = tmp_path / "checkpoints" / "resume" / "0000.msgpack"
     path.write_bytes(path.read_bytes()[:left])
     assert checkpoints.restore_progress(0, group.state) is None
+
+
+def flipped(path, at=0.5):
+    """Turns over one bit, of what lies in the middle: an array."""
+    content = bytearray(path.read_bytes())
+    content[int(len(content) * at)] ^= 4
+    path.write_bytes(content)
+
+
+def test_a_bit_that_turned_over_is_noticed(tmp_path, caplog):
+    group = Group([(0, 0, 1e-2)])
+    checkpoints = Checkpoints(tmp_path)
+    folder = tmp_path / "checkpoints"
+    checkpoints.save_progress(0, 2, group.state)
+    flipped(folder / "resume" / "0000.msgpack")
+    assert checkpoints.restore_progress(0, group.state) is None
+    assert "0000.msgpack: damaged, or of another version; starting this chunk" in caplog.text
+    arrays = {"params": np.random.default_rng(0).normal(size=10_000)}
+    checkpoints.save_chunk(0, arrays)
+    flipped(folder / "chunks" / "0000.msgpack")
+    with pytest.raises(
+        InputError, match=r"0000\.msgpack: a damaged checkpoint: its content is not"
+    ):
+        checkpoints.restore_chunk(0)
+    checkpoints.save_kept(arrays)
+    largest = max((folder / "kept").rglob("*"), key=lambda path: path.stat().st_size)
+    flipped(largest)
+    with pytest.raises(InputError, match=rf"kept: a damaged .*not as it was.*{largest.name}"):
+        checkpoints.restore_kept()
+
+
+def test_what_another_version_left_is_told_and_not_used(tmp_path, caplog):
+    """One without digests; one whose runs could not fail."""
+    group = Group([(0, 0, 1e-2)])
+    checkpoints = Checkpoints(tmp_path)
+    folder = tmp_path / "checkpoints"
+    checkpoints.save_progress(0, 2, group.state)
+    path = folder / "resume" / "0000.msgpack"
+    path.write_bytes(path.read_bytes()[:-32])
+    assert checkpoints.restore_progress(0, group.state) is None
+    checkpoints.save_progress(0, 2, group.state)
+    tree = serialization.msgpack_restore(path.read_bytes()[:-32])
+    del tree["state"]["failed"]
+    content = serialization.msgpack_serialize(tree)
+    path.write_bytes(content + hashlib.sha256(content).digest())
+    assert checkpoints.restore_progress(0, group.state) is None
+    assert caplog.text.count("0000.msgpack: damaged, or of another version") == 2
+    checkpoints.save_chunk(0, {"best_epoch": np.arange(1)})
+    with pytest.raises(InputError, match="another version's, without failed; remove it and start"):
+        checkpoints.restore_chunk(0, ("best_epoch", "failed"))
+    checkpoints.save_kept({"params": np.arange(3.0)})
+    (folder / "kept" / "SHA256SUMS").unlink()
+    with pytest.raises(InputError, match="kept: a damaged checkpoint"):
+        checkpoints.restore_kept()
+
+
+def test_the_kept_weights_are_listed_as_sha256sum_reads_it(tmp_path):
+    Checkpoints(tmp_path).save_kept({"params": np.arange(1000.0)})
+    folder = tmp_path / "checkpoints" / "kept"
+    lines = (folder / "SHA256SUMS").read_text().splitlines()
+    found = {name: digest for digest, name in (line.split("  ") for line in lines)}
+    expected = {
+        str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest()
+        for path in folder.rglob("*")
+        if path.is_file() and path.name != "SHA256SUMS"
+    }
+    assert found == expected
 
 
 def test_trees_come_back_and_are_dropped(tmp_path):

@@ -1,0 +1,235 @@
+"""How far long work is: one live display on a terminal, a line every few seconds elsewhere."""
+
+import contextlib
+import datetime
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import Protocol
+
+import numpy as np
+from rich.console import Console
+from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
+from rich.text import Text
+
+from mer_jax.observer import Steps
+from mer_jax.training.grid import Observer, Seen
+from mer_jax.training.plan import Chunk, Run
+
+LOG = logging.getLogger("mer_jax")
+_REFRESHES = 2  # of the live display, a second: drawing takes the processor from the training
+LINE_SECONDS = 5.0  # least time between two lines where there is no terminal
+_BAR = (10, 40)  # narrowest and widest, in columns
+_BESIDE_BAR = 72  # columns of the longest title and words
+_clock = time.monotonic
+
+
+class _Row(Protocol):
+    """One line of a display."""
+
+    what: str
+    done: int
+    total: int
+
+    def words(self) -> str:
+        """What stands beside the bar at this moment."""
+
+
+View = Callable[[Sequence[_Row]], AbstractContextManager[Callable[[], None]]]
+
+
+class Display:
+    """Shows work while it lasts; a view draws it and is told when something has changed."""
+
+    def __init__(self, view: View):
+        self._view = view
+
+    @contextlib.contextmanager
+    def count(self, what: str, total: int) -> Iterator[Steps]:
+        """A body of `total` steps; it calls what it is given with the number of steps done."""
+        row = _Counted(what, total)
+        with self._view([row]) as refresh:
+
+            def tell(steps: int) -> None:
+                row.pace.add(steps)
+                refresh()
+
+            yield tell
+
+    @contextlib.contextmanager
+    def grid(self, share: Sequence[Chunk], chunks: int) -> Iterator[Observer]:
+        """A body that trains `share` of a grid's `chunks` and tells of each segment."""
+        runs, chunk = _Runs(share, chunks), _Epochs(chunks)
+        with self._view([runs, chunk]) as refresh:
+
+            def see(seen: Seen) -> None:
+                runs.see(seen)
+                chunk.see(seen)
+                refresh()
+
+            yield see
+
+
+class _Pace:
+    """How far work is and how fast it goes: what was found done counts, but not for the speed."""
+
+    def __init__(self, total: int):
+        self.total, self.done = total, 0
+        self._found = 0
+        self._begun = self._latest = _clock()
+
+    def add(self, steps: int, found: bool = False) -> None:
+        self.done += steps
+        self._found += steps if found else 0
+        self._latest = _clock()
+
+    @property
+    def speed(self) -> float | None:
+        """Steps a second; None before any is done."""
+        spent, steps = self._latest - self._begun, self.done - self._found
+        return steps / spent if steps and spent > 0 else None
+
+    def words(self, unit: str) -> list[str]:
+        """The speed and what is left, once there is a speed to tell them by."""
+        if self.speed is None:
+            return []
+        since = _clock() - self._latest
+        left = max((self.total - self.done) / self.speed - since, 0)
+        return [f"{self.speed:.3g} {unit}/s", f"{datetime.timedelta(seconds=round(left))} left"]
+
+
+class _Counted:
+    """Steps of one kind."""
+
+    def __init__(self, what: str, total: int):
+        self.what, self.total = what, total
+        self.pace = _Pace(total)
+
+    @property
+    def done(self) -> int:
+        return self.pace.done
+
+    def words(self) -> str:
+        return ", ".join([f"{self.done}/{self.total} clips", *self.pace.words("clips")])
+
+
+class _Runs:
+    """The runs of a grid: how many are trained, how fast, and the best trial so far."""
+
+    def __init__(self, share: Sequence[Chunk], chunks: int):
+        self.what = "training" if len(share) == chunks else "this process"
+        self._runs = sum(len(chunk.runs) for chunk in share)
+        self._trained = 0
+        self._pace = _Pace(sum(len(chunk.runs) * chunk.static.epochs for chunk in share))
+        self._scores: dict[int, dict[Run, float]] = {}  # by trial and run
+        self._best = ""
+
+    @property
+    def done(self) -> int:
+        return self._pace.done
+
+    @property
+    def total(self) -> int:
+        return self._pace.total
+
+    def see(self, seen: Seen) -> None:
+        runs, task = seen.chunk.runs, seen.chunk.static.task
+        epochs = seen.epoch if seen.is_found else seen.epoch - seen.before
+        self._pace.add(epochs * len(runs), found=seen.is_found)
+        self._trained += len(runs) if seen.epoch == seen.chunk.static.epochs else 0
+        for run, score in zip(runs, seen.score.tolist(), strict=True):
+            if np.isfinite(score):
+                self._scores.setdefault(run.trial, {})[run] = score
+        # As trials are compared in the end: by the mean over their folds and repeats.
+        means = [np.mean(list(scores.values())) for scores in self._scores.values()]
+        if means:
+            best = max(means, key=lambda mean: task.selection_sign * mean)
+            self._best = f"best {task.selection} {best:.3f}"
+
+    def words(self) -> str:
+        parts = [f"{self._trained}/{self._runs} runs", *self._pace.words("run-epochs"), self._best]
+        return ", ".join(filter(None, parts))
+
+
+class _Epochs:
+    """The chunk that trains at the moment."""
+
+    def __init__(self, chunks: int):
+        self._chunks = chunks
+        self.what, self.done, self.total = "", 0, 1
+        self._runs = 0
+
+    def see(self, seen: Seen) -> None:
+        self.what = f"chunk {seen.number + 1}/{self._chunks}"
+        self.done, self.total = seen.epoch, seen.chunk.static.epochs
+        self._runs = len(seen.chunk.runs)
+
+    def words(self) -> str:
+        return f"epoch {self.done}/{self.total} of {self._runs} runs" if self.what else ""
+
+
+@contextlib.contextmanager
+def _unseen(_rows: Sequence[_Row]) -> Iterator[Callable[[], None]]:
+    yield lambda: None
+
+
+@contextlib.contextmanager
+def _lines(rows: Sequence[_Row]) -> Iterator[Callable[[], None]]:
+    """Work that is over sooner than a line is due says nothing."""
+    latest = _clock()
+
+    def refresh() -> None:
+        nonlocal latest
+        if _clock() - latest >= LINE_SECONDS:
+            latest = _clock()
+            LOG.info("%s", "; ".join(f"{row.what}: {row.words()}" for row in rows))
+
+    yield refresh
+
+
+@contextlib.contextmanager
+def _live(rows: Sequence[_Row]) -> Iterator[Callable[[], None]]:
+    """Bars at the foot of the terminal; what else goes to sys.stderr stands above them."""
+    console = Console(stderr=True)
+    bars = Progress(
+        TextColumn("{task.description}", markup=False),
+        BarColumn(bar_width=min(max(console.width - _BESIDE_BAR, _BAR[0]), _BAR[1])),
+        _Words(),
+        console=console,
+        refresh_per_second=_REFRESHES,
+        transient=True,
+        redirect_stdout=False,
+    )
+    with bars:
+        tasks = [bars.add_task(row.what, total=row.total, row=row) for row in rows]
+
+        def refresh() -> None:
+            for task, row in zip(tasks, rows, strict=True):
+                bars.update(task, description=row.what, completed=row.done, total=row.total)
+
+        yield refresh
+
+
+class _Words(ProgressColumn):
+    """A row's words, drawn anew each time: the time left runs down between two segments."""
+
+    def render(self, task: Task) -> Text:
+        return Text(task.fields["row"].words(), no_wrap=True)
+
+
+SILENT = Display(_unseen)
+
+
+def display(silent: bool) -> Display:
+    """Bars where standard error is a terminal, else lines of the log; nothing where `silent`."""
+    if silent:
+        return SILENT
+    return Display(_live if _is_terminal() else _lines)
+
+
+def _is_terminal() -> bool:
+    """Whether standard error is a terminal whose cursor can be moved."""
+    # Not rich's own word alone: FORCE_COLOR, which build servers set, makes it call a pipe one.
+    return sys.stderr.isatty() and not Console(stderr=True).is_dumb_terminal
