@@ -67,6 +67,8 @@ def get_config() -> config_dict.ConfigDict:
     config.evaluate.batch_size = 4096  # clips predicted at once
     config.evaluate.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
 
+    config.report = True  # report.md, report.html and figures/ after training and evaluating
+
     config.table = config_dict.ConfigDict()
     # A training each, "audio HuBERT-large, text MacBERT-large": the paper's names of feature sets,
     # or folders under features/. Empty: no table, the one training of config.features.

@@ -9,3 +9,12 @@ Array names carry their shape as letters after an underscore, and annotations us
 """
 
 __version__ = "0.1.0"
+
+
+def __getattr__(name: str):
+    """`mer_jax.load_run` loads JAX and all else when it is asked for."""
+    if name == "load_run":
+        from mer_jax.reporting.run import load_run
+
+        return load_run
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -15,7 +15,7 @@ from mer_jax import config as config_lib
 from mer_jax import files, termination
 from mer_jax.errors import InputError
 
-MODES = ("build", "train", "evaluate", "compare", "predict", "select", "table")
+MODES = ("build", "train", "evaluate", "compare", "predict", "select", "table", "report")
 _WRONG_INPUT = 2
 _HELP = {"--help", "-help", "--h", "-h", "-?", "--helpshort"}
 _SAVED = config_lib.CONFIGS / "saved.py"
@@ -27,7 +27,7 @@ _CONFIG = config_flags.DEFINE_config_file(
 _WORKDIR = flags.DEFINE_string("workdir", None, "DIR: where a run's files lie.")
 _MODE = flags.DEFINE_enum("mode", "train", MODES, "What to do.")
 _LABELS = flags.DEFINE_string(
-    "labels", None, "evaluate, compare: labels of test clips, a CSV or an npz."
+    "labels", None, "evaluate, compare, report: labels of test clips, a CSV or an npz."
 )
 _AGAINST = flags.DEFINE_string("against", None, "compare: the DIR of the other run.")
 _CONFIG_JSON = flags.DEFINE_string(
@@ -59,6 +59,7 @@ EXAMPLES = {  # by mode: what --help shows after the program's name
     "predict": "--mode=predict --workdir=runs/multi --config.data.root=other --out=other.csv",
     "select": "--mode=select --workdir=runs/multi --config.select.eta=0.8",
     "table": "--mode=table --workdir=runs",
+    "report": "--mode=report --workdir=runs/multi",
 }
 
 
@@ -83,8 +84,8 @@ class Arguments:
         self.mode = _MODE.value
         if not _WORKDIR.value and self.mode != "build":
             raise InputError(f"--mode={self.mode} needs --workdir=DIR")
-        if _LABELS.value and self.mode not in ("evaluate", "compare"):
-            raise InputError("--labels goes with --mode=evaluate or --mode=compare")
+        if _LABELS.value and self.mode not in ("evaluate", "compare", "report"):
+            raise InputError("--labels goes with --mode=evaluate, compare or report")
         if bool(_AGAINST.value) != (self.mode == "compare"):
             raise InputError("--mode=compare and --against=DIR go together")
         if _CONFIG_JSON.value and self.mode != "train":

@@ -7,7 +7,7 @@ def main(arguments: command_line.Arguments) -> None:
     """Runs the chosen mode."""
     # A mistake on the command line is told before these load.
     from mer_jax import progress
-    from mer_jax.modes import build, compare, evaluate, select, table, train
+    from mer_jax.modes import build, compare, evaluate, report, select, table, train
     from mer_jax.training import devices
 
     config, workdir = arguments.config, arguments.workdir
@@ -34,6 +34,8 @@ def main(arguments: command_line.Arguments) -> None:
             select.select(config, workdir, arguments.out, shown)
         case "table":
             table.gather(config, workdir)
+        case "report":
+            report.report(config, workdir, arguments.labels, shown)
 
 
 if __name__ == "__main__":

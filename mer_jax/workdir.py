@@ -10,7 +10,8 @@ from mer_jax import config as config_lib
 from mer_jax import files
 from mer_jax.config import HParams, Static
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.registry import corpus_info
+from mer_jax.data.corpus import Corpus, Split
+from mer_jax.data.registry import VALIDATION, corpus_info
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation import results as results_lib
@@ -20,6 +21,7 @@ from mer_jax.training.checkpoint import Checkpoints
 
 CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.json"
+REPORT_FILES = ("report.md", "report.html")  # in the order in which they are written
 # What continuing and predicting rely on in config.json.
 RECORD = {"config": dict, "chunk": [int], "dataset": {str: str}, "sizes": {str: int}}
 
@@ -34,31 +36,40 @@ class Model(NamedTuple):
     batch_size: int
 
 
-def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], Model]:
-    """The results and the model of a workdir, by its own config.json.
+class Record(NamedTuple):
+    """What the files of a finished workdir tell before any weight is read."""
 
-    Of `config` only what predicting takes is used: no override changes the model.
-    """
+    config: ConfigDict
+    sizes: dict[str, int]  # of the features, by modality
+    results: dict[str, Any]
+    trial: dict[str, Any]  # the best one
+
+
+def read(workdir: pathlib.Path) -> Record:
+    """The record of a workdir; InputError where it is not finished or its files do not agree."""
     for name in (CONFIG_FILE, RESULTS_FILE):
         if not (workdir / name).is_file():
             raise InputError(f"{workdir}: no {name}; train in this workdir first")
     saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
     sizes = files.read_json(workdir / CONFIG_FILE, RECORD)["sizes"]
-    task = corpus_info(saved.data.corpus).task
-    results = files.read_json(workdir / RESULTS_FILE, results_lib.form(task))
-    trial = next(
-        (
-            trial
-            for trial in config_lib.trials(saved)
-            if all(trial.get(key) == value for key, value in results["best"].items())
-        ),
-        None,
+    form = results_lib.form(corpus_info(saved.data.corpus).task)
+    results = files.read_json(workdir / RESULTS_FILE, form)
+    for trial in config_lib.trials(saved):
+        if all(trial.get(key) == value for key, value in results["best"].items()):
+            return Record(saved, sizes, results, trial)
+    raise InputError(
+        f"{workdir / RESULTS_FILE}: best is {results['best']}, which {CONFIG_FILE} did not "
+        "try, as of different trainings; use another --workdir"
     )
-    if trial is None:
-        raise InputError(
-            f"{workdir / RESULTS_FILE}: best is {results['best']}, which {CONFIG_FILE} did not "
-            "try, as of different trainings; use another --workdir"
-        )
+
+
+def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], Model]:
+    """The results and the model of a workdir, by its own config.json.
+
+    Of `config` only what predicting takes is used: no override changes the model.
+    """
+    saved, sizes, results, trial = read(workdir)
+    task = corpus_info(saved.data.corpus).task
     static = config_lib.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
     kept = Checkpoints(workdir).restore_kept()
     if not loop.fits(static, sizes, kept):
@@ -85,6 +96,11 @@ def predict_runs(
         return ensemble.predict(
             model.static, model.hparams, model.kept, features, model.batch_size, tell
         )
+
+
+def test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
+    """The splits that are predicted: without the one that training chose its epochs by."""
+    return corpus.test_splits(without=None if config.folds else VALIDATION)
 
 
 def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:

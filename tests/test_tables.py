@@ -29,7 +29,7 @@ def config_of(root, tfds_dir, **changes):
             **{
                 "data__root": str(root), "data__tfds_dir": str(tfds_dir), "model__hidden": 4,
                 "train__learning_rate": 1e-3, "train__epochs": 1, "folds": 2, "repeats": 1,
-                "evaluate__bootstrap": 0, "table__rows": ROWS,
+                "evaluate__bootstrap": 0, "report": False, "table__rows": ROWS,
                 "table__aliases": "VGGish=sounds", **changes,
             }
         )

@@ -107,5 +107,10 @@ def write_mer2023(root: pathlib.Path) -> dict[str, list[str]]:
 
 def config(root: pathlib.Path, tfds_dir: pathlib.Path, **changes) -> ConfigDict:
     """A checked config over `write_mer2023`'s folder; a change is `data__corpus="meld"`."""
-    ours = {"data__root": str(root), "data__tfds_dir": str(tfds_dir), "features__audio": AUDIO}
+    ours = {
+        "data__root": str(root),
+        "data__tfds_dir": str(tfds_dir),
+        "features__audio": AUDIO,
+        "report": False,
+    }
     return config_lib.check(changed(**{**ours, **changes}))

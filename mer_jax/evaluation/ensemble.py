@@ -11,7 +11,7 @@ import numpy as np
 from mer_jax import metrics
 from mer_jax.config import HParams, Static
 from mer_jax.data.registry import Task
-from mer_jax.models.layers import Batch
+from mer_jax.models.layers import ATTENTION, SOWN, Batch
 from mer_jax.observer import Steps, nobody
 from mer_jax.training import loop
 
@@ -21,6 +21,7 @@ class Predictions(NamedTuple):
 
     emotion: np.ndarray | None  # logits, float32 [..., N, C]
     valence: np.ndarray | None  # float32 [..., N]
+    attention: dict[str, np.ndarray] | None = None  # by modality: float32 [..., N]; None: no such
 
 
 def predict(
@@ -36,7 +37,7 @@ def predict(
     `features` are float32 [N, D] by modality; they go through the device `batch_size` at a time,
     and `tell` hears of each such batch.
     """
-    apply = jax.jit(jax.vmap(functools.partial(_apply, static, hparams), in_axes=(0, 0, 0, None)))
+    apply = functools.partial(_program(static), hparams.model)
     weights = jax.device_put((kept["params"], kept.get("model_state", {}), kept.get("scaler", {})))
     count = len(next(iter(features.values())))
     size = min(batch_size, count)
@@ -51,12 +52,19 @@ def predict(
     return jax.tree.map(lambda *ys: np.concatenate(ys, axis=1), *parts)
 
 
-def _apply(static, hparams, params, model_state, scaler, rows) -> Predictions:
+@functools.cache
+def _program(static: Static):
+    apply = functools.partial(_apply, static)
+    return jax.jit(jax.vmap(apply, in_axes=(None, 0, 0, 0, None)))
+
+
+def _apply(static, settings, params, model_state, scaler, rows) -> Predictions:
     features = {m: loop.standardise(x, scaler.get(m)) for m, x in rows.items()}
     batch = Batch(features, {}, jnp.ones(len(next(iter(features.values())))))
     variables = {"params": params, **model_state}
-    output = loop.build_model(static).apply(variables, batch, hparams.model)
-    return Predictions(output.emotion, output.valence)
+    output, sown = loop.build_model(static).apply(variables, batch, settings, mutable=[SOWN])
+    attention = sown.get(SOWN, {}).get("fusion", {}).get(ATTENTION, (None,))[0]
+    return Predictions(output.emotion, output.valence, attention)
 
 
 def average(predictions: Predictions, runs=slice(None)) -> Predictions:

@@ -1,6 +1,6 @@
-"""The curves of the chosen trial's runs: one table of every epoch, and the pool's as a figure."""
+"""The curves of the chosen trial's runs: history.csv, one row a run and epoch."""
 
-import io
+import csv
 import pathlib
 from typing import Any
 
@@ -8,17 +8,12 @@ import numpy as np
 
 from mer_jax import files
 from mer_jax.data.registry import Task
+from mer_jax.errors import InputError
 from mer_jax.training import unlabelled
 
+FILE = "history.csv"
+_KEYS = ("repeat", "fold", "epoch")  # of a row: whole numbers; all else is a curve
 _BY_CLASS = (unlabelled.BALANCE, unlabelled.THRESHOLD)
-_TITLES = {
-    unlabelled.SHARE: "share of the pool that counts",
-    unlabelled.ACCURACY: "accuracy of the pseudo-labels",
-    unlabelled.BALANCE: "pseudo-labels by class, share",
-    unlabelled.THRESHOLD: "threshold by class",
-}
-# Okabe and Ito's palette, which a colour-blind reader can tell apart, without its black.
-_COLOURS = ("#E69F00", "#56B4E9", "#009E73", "#F0E442", "#0072B2", "#D55E00", "#CC79A7")
 
 
 def write(path: pathlib.Path, kept: dict[str, Any], task: Task) -> None:
@@ -38,7 +33,7 @@ def write(path: pathlib.Path, kept: dict[str, Any], task: Task) -> None:
         for run in range(runs)
         for epoch in range(epochs)
     )
-    files.write_csv(path, ("repeat", "fold", "epoch", *columns), rows)
+    files.write_csv(path, (*_KEYS, *columns), rows)
 
 
 def by_name(curves: dict[str, Any], task: Task) -> dict[str, np.ndarray]:
@@ -54,28 +49,21 @@ def by_name(curves: dict[str, Any], task: Task) -> dict[str, np.ndarray]:
     return found
 
 
-def draw_pool(path: pathlib.Path, kept: dict[str, Any], task: Task) -> None:
-    """The pool's curves, mean over runs; writes nothing for a supervised trial."""
-    if unlabelled.SHARE not in kept["history"]:
-        return
-    import matplotlib.figure  # half a second, which supervised runs are spared
+def read(path: pathlib.Path) -> dict[str, np.ndarray]:
+    """The columns of a file that `write` wrote, a value a row: int64 keys, float64 curves.
 
-    figure = matplotlib.figure.Figure(figsize=(10, 6), layout="constrained")
-    for axes, (name, title) in zip(figure.subplots(2, 2).flat, _TITLES.items(), strict=True):
-        values = np.asarray(kept["history"][name])
-        axes.set_title(title)
-        axes.set_xlabel("epoch")
-        axes.set_ylim(0, 1)
-        if name in _BY_CLASS:
-            for i, of_class in enumerate(task.classes):
-                colour, dashes = _COLOURS[i % len(_COLOURS)], "--" if i >= len(_COLOURS) else "-"
-                axes.plot(mean(values[..., i]), dashes, color=colour, label=of_class)
-            axes.legend(fontsize="small")
-        else:
-            axes.plot(mean(values), color=_COLOURS[4])
-    picture = io.BytesIO()
-    figure.savefig(picture, format="png", dpi=120)
-    files.write_bytes(path, picture.getvalue())
+    Raises InputError where the file is absent or is no history.
+    """
+    try:
+        with path.open(newline="", encoding="utf-8") as file:
+            header, *rows = csv.reader(file)
+        values = np.array([[float(cell or "nan") for cell in row] for row in rows], np.float64)
+        columns = dict(zip(header, values.T, strict=True))
+        return columns | {name: columns[name].astype(np.int64) for name in _KEYS}
+    except FileNotFoundError:
+        raise InputError(f"{path}: no such file; train in this workdir first") from None
+    except (ValueError, KeyError) as error:
+        raise InputError(f"{path}: damaged: {error}; no command here wrote it so") from None
 
 
 def mean(values: np.ndarray) -> np.ndarray:

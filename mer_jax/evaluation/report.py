@@ -31,19 +31,24 @@ def table(results: dict[str, Any], synthetic: bool) -> str:
         lines.append([name, *(score_cell(metric, scores[metric]) for metric in columns)])
         bounds = intervals.get(name, {})
         if any(bounds.values()):
-            lines.append(["  95 %", *(_bounds(metric, bounds[metric]) for metric in columns)])
-    text = aligned(lines)
-    if any(any(bounds.values()) for bounds in intervals.values()):
-        text.append("95 %: interval of the ensemble of all repeats, by a bootstrap over the clips.")
+            lines.append(["  95 %", *(interval_cell(metric, bounds[metric]) for metric in columns)])
+    return "\n".join([*aligned(lines), *notes(results, synthetic)])
+
+
+def notes(results: dict[str, Any], synthetic: bool) -> list[str]:
+    """What stands below the table of a run, a sentence each."""
+    said = []
+    if any(any(bounds.values()) for bounds in results.get("interval", {}).values()):
+        said.append("95 %: interval of the ensemble of all repeats, by a bootstrap over the clips.")
     failed = sum(run["status"] != "ok" for run in results["runs"])
     if failed:
-        text.append(f"{failed} of {len(results['runs'])} runs failed and are left out.")
+        said.append(f"{failed} of {len(results['runs'])} runs failed and are left out.")
     if results["best"]:
         chosen = ", ".join(f"{key} {value}" for key, value in results["best"].items())
-        text.append(f"Chosen by cross-validation: {chosen}.")
+        said.append(f"Chosen by cross-validation: {chosen}.")
     if synthetic:
-        text.append(SYNTHETIC_NOTICE)
-    return "\n".join(text)
+        said.append(SYNTHETIC_NOTICE)
+    return said
 
 
 def comparison(found: dict[str, Any]) -> str:
@@ -55,7 +60,7 @@ def comparison(found: dict[str, Any]) -> str:
     ]
     lines = [["", *(COLUMNS[metric][0] for metric in columns)]]
     for name, by_metric in found["splits"].items():
-        parts = {"difference": _difference, "interval": _bounds, "not_better": _share}
+        parts = {"difference": _difference, "interval": interval_cell, "not_better": _share}
         for part, heading in (
             ("difference", name), ("interval", "  95 %"), ("not_better", "  not better")
         ):  # fmt: skip
@@ -93,7 +98,8 @@ def _share(_: str, value: float) -> str:
     return f"{value:.3f}"
 
 
-def _bounds(metric: str, bounds: list[float] | None) -> str:
+def interval_cell(metric: str, bounds: list[float] | None) -> str:
+    """`[low, high]` in the units of the metric's column."""
     if bounds is None:
         return "-"
     _, factor, decimals = COLUMNS[metric]

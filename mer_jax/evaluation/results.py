@@ -27,7 +27,16 @@ def form(task: Task) -> dict[str, Any]:
         "ensemble": {str: dict.fromkeys(scores, (nothing, number))},
         "interval": (files.ABSENT, {str: dict.fromkeys(scores, (nothing, [number]))}),
         "best": dict,
-        "runs": [{"status": str}],
+        "runs": [
+            {
+                "status": str,
+                "hparams": dict,
+                "repeat": int,
+                "fold": int,
+                "best_epoch": (nothing, int),
+                "validation": {str: (nothing, number)},
+            }
+        ],
     }
 
 

@@ -32,24 +32,34 @@ def probabilities(predictions: Predictions) -> np.ndarray:
 
 
 def out_of_fold(
-    probability: np.ndarray,
+    predicted: Any,
     repeat: np.ndarray,
     fold: np.ndarray,
     folds: Mapping[tuple[int, int], Fold],
-) -> tuple[np.ndarray, np.ndarray]:
-    """Each clip's probability by the runs that validated on it: float64 [N, C], and whether any.
+) -> tuple[Any, np.ndarray]:
+    """What is predicted of each clip by the runs that validated on it, and whether any did.
 
-    `probability` is [R, N, C], `repeat` and `fold` are the runs'. Averaged over repeats: one run
-    a repeat has not seen the clip. Confidences on clips that a run was trained on are near 1.
+    `predicted` is an array [R, N, ...] or a tree of such, `repeat` and `fold` are the runs'; gives
+    float64 [N, ...] and bool [N]. Averaged over repeats: one run a repeat has not seen the clip.
+    Confidences on clips that a run was trained on are near 1.
     """
-    total = np.zeros(probability.shape[1:])
-    count = np.zeros(probability.shape[1])
+    leaves = jax.tree.leaves(predicted)
+    validated = np.zeros(leaves[0].shape[:2], bool)
     for run, key in enumerate(zip(repeat.tolist(), fold.tolist(), strict=True)):
-        of_run = folds[key]
-        rows = of_run.validation_index[of_run.validation_weight > 0]
-        total[rows] += probability[run, rows]
-        count[rows] += 1
-    return total / np.maximum(count, 1)[:, None], count > 0
+        validated[run, validation_rows(folds[key])] = True
+    count = validated.sum(0)
+
+    def mean(values):
+        further = (1,) * (values.ndim - 2)
+        total = np.where(validated.reshape(*validated.shape, *further), values, 0)
+        return total.sum(0, dtype=np.float64) / np.maximum(count, 1).reshape(-1, *further)
+
+    return jax.tree.map(mean, predicted), count > 0
+
+
+def validation_rows(fold: Fold) -> np.ndarray:
+    """The rows that a fold validates on, without its padding: int [V]."""
+    return fold.validation_index[fold.validation_weight > 0]
 
 
 def select(

@@ -9,6 +9,9 @@ from jaxtyping import Array, Bool, Float, Key, Num
 
 from mer_jax.models.dropout import dropout
 
+SOWN = "intermediates"  # Flax's collection of what a module shows beside its output
+ATTENTION = "modality_weights"  # in it: {modality: [B]}; no submodule may be called so too
+
 
 class Batch(NamedTuple):
     """What every model takes. Padded rows and frames must reach no statistic."""

@@ -8,12 +8,14 @@ from ml_collections import ConfigDict
 from mer_jax import files
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.corpus import Corpus, Split
-from mer_jax.data.registry import SYNTHETIC, VALIDATION
+from mer_jax.data.registry import SYNTHETIC
 from mer_jax.errors import InputError
-from mer_jax.evaluation import ensemble, report, submission
+from mer_jax.evaluation import ensemble, submission
+from mer_jax.evaluation import report as table
 from mer_jax.evaluation import results as results_lib
+from mer_jax.modes import report
 from mer_jax.progress import SILENT, Display
-from mer_jax.workdir import RESULTS_FILE, Model, predict_runs, restore
+from mer_jax.workdir import RESULTS_FILE, Model, predict_runs, restore, test_splits
 
 
 def evaluate(
@@ -24,7 +26,8 @@ def evaluate(
 ) -> None:
     """Predicts and scores the test splits anew, with the labels of a file where one is given.
 
-    Rewrites the predictions and the parts `test`, `ensemble` and `interval` of results.json.
+    Rewrites the predictions, the parts `test`, `ensemble` and `interval` of results.json, and the
+    report.
     """
     results, model = restore(config, workdir)
     _, splits = labelled_splits(config, workdir, labels, shown)
@@ -34,8 +37,12 @@ def evaluate(
             if all(value is None for value in scores.values()):
                 blocks[name] = results.get(part, {}).get(name, scores)
     results = {**results, **scored}
+    reported = config.report or report.is_written(workdir)
+    report.discard(workdir)
     files.write_json(workdir / RESULTS_FILE, results)
     show(results, config, workdir)
+    if reported:
+        report.ensure(config, workdir, labels, shown)
 
 
 def predict(
@@ -69,11 +76,6 @@ def labelled_splits(
     return corpus, splits
 
 
-def test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
-    """The splits that are predicted: without the one that training chose its epochs by."""
-    return corpus.test_splits(without=None if config.folds else VALIDATION)
-
-
 def predict_and_score(
     model: Model,
     splits: dict[str, Split],
@@ -95,6 +97,6 @@ def predict_and_score(
 
 def show(results: dict[str, Any], config: ConfigDict, workdir: pathlib.Path) -> None:
     """Prints the result table and where the files lie."""
-    print(report.table(results, synthetic=config.data.corpus == SYNTHETIC))
+    print(table.table(results, synthetic=config.data.corpus == SYNTHETIC))
     predictions = f"; predictions: {workdir / 'predictions'}" if results["test"] else ""
     print(f"Scores: {workdir / RESULTS_FILE}{predictions}")

@@ -14,17 +14,18 @@ from mer_jax import config as config_lib
 from mer_jax import files, lock, termination
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.corpus import Corpus
-from mer_jax.data.registry import TRAIN, UNLABELLED, VALIDATION, corpus_info
+from mer_jax.data.registry import TRAIN, corpus_info
 from mer_jax.errors import InputError
 from mer_jax.evaluation import events, history
 from mer_jax.evaluation import results as results_lib
-from mer_jax.modes import evaluate
+from mer_jax.modes import evaluate, report
 from mer_jax.progress import SILENT, Display
-from mer_jax.training import devices, grid, measure, pool
+from mer_jax.training import devices, grid, measure
 from mer_jax.training import plan as plan_lib
 from mer_jax.training.checkpoint import Checkpoints
+from mer_jax.training.division import divide
 from mer_jax.training.plan import Chunk, Plan
-from mer_jax.workdir import CONFIG_FILE, RECORD, RESULTS_FILE, Model, check_same_config
+from mer_jax.workdir import CONFIG_FILE, RECORD, RESULTS_FILE, Model, check_same_config, test_splits
 
 LOG = logging.getLogger("mer_jax")
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets")
@@ -78,6 +79,8 @@ def _train(config, workdir, repeated, shown, until_trained) -> None:
                 _finish(prepared, checkpoints, workdir, shown)
             form = results_lib.form(prepared.corpus.task)
             evaluate.show(files.read_json(workdir / RESULTS_FILE, form), config, workdir)
+            if config.report:
+                report.ensure(config, workdir, shown=shown)
 
 
 def _train_chunks(
@@ -170,53 +173,15 @@ def _finish(
         sizes=prepared.record["sizes"],
         batch_size=config.evaluate.batch_size,
     )
-    history.write(workdir / "history.csv", kept, corpus.task)
-    history.draw_pool(workdir / "figures" / "pool.png", kept, corpus.task)
+    history.write(workdir / history.FILE, kept, corpus.task)
     if config.train.tensorboard:
         events.write(workdir, outcomes, trials, best, corpus.task)
-    splits = evaluate.test_splits(config, corpus)
+    splits = test_splits(config, corpus)
     test = evaluate.predict_and_score(model, splits, config, workdir, shown)
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
+    report.discard(workdir)
     files.write_json(workdir / RESULTS_FILE, results)
     checkpoints.drop_progress()
-
-
-def divide(config: ConfigDict, corpus: Corpus):
-    """The samples that training sees and their folds. Test splits are not among them."""
-    split = corpus.splits[TRAIN]
-    validation = None
-    if not config.folds:
-        if VALIDATION not in corpus.splits:
-            raise InputError(
-                f"config.folds=0 needs a {VALIDATION} split, which the label file lacks; use folds"
-            )
-        validation = corpus.splits[VALIDATION]
-    groups = None
-    if config.data.group_folds:
-        if corpus.info.group is None:
-            raise InputError(
-                f"config.data.group_folds: {corpus.info.name}'s names tell no groups; use False"
-            )
-        groups = [corpus.info.group(name) for name in split.names.tolist()]
-    for name in [TRAIN] if validation is None else [TRAIN, VALIDATION]:
-        _check_labels(corpus, name)
-    samples = plan_lib.training_samples(split, validation)
-    samples = samples._replace(pool=pool.find(config, samples, corpus.splits.get(UNLABELLED)))
-    return samples, plan_lib.make_folds(config, samples, split.names, groups)
-
-
-def _check_labels(corpus: Corpus, split: str) -> None:
-    """Refuses a split without any label of one kind: no epoch would have a score to choose by."""
-    task, labels = corpus.task, corpus.splits[split].labels
-    for what, known in (
-        ("emotion", labels.emotion_mask.any() or not task.classes),
-        ("valence", labels.valence_mask.any() or not task.valence_range),
-    ):
-        if not known:
-            raise InputError(
-                f"no clip of {split} has a label for its {what}, which {corpus.info.name}'s models "
-                "learn and are chosen by; add them to the label file"
-            )
 
 
 def _record(

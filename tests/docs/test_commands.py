@@ -29,6 +29,7 @@ SMALL = {
     "model.layers": "2,2",
     "folds": "2",
     "repeats": "1",
+    "report": "False",
     "evaluate.bootstrap": "20",
     "semi.mu": "1",
 }

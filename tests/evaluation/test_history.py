@@ -1,10 +1,12 @@
-"""The curves of a workdir: history.csv and the pool's figure."""
+"""The curves of a workdir: history.csv."""
 
 import csv
 
 import numpy as np
+import pytest
 
 from mer_jax.data.registry import Task
+from mer_jax.errors import InputError
 from mer_jax.evaluation import history
 from mer_jax.training import unlabelled
 
@@ -41,11 +43,24 @@ def test_every_epoch_of_every_run_is_a_row(tmp_path):
     ]
 
 
-def test_the_pool_is_drawn_where_there_is_one(tmp_path):
-    history.draw_pool(tmp_path / "figures" / "pool.png", kept_of(), TASK)
-    assert list(tmp_path.iterdir()) == []
-    history.draw_pool(tmp_path / "figures" / "pool.png", kept_of(**pool_curves()), TASK)
-    assert (tmp_path / "figures" / "pool.png").read_bytes().startswith(b"\x89PNG")
+def test_what_is_written_is_read_back(tmp_path):
+    path = tmp_path / history.FILE
+    history.write(path, kept_of(threshold=pool_curves()["threshold"]), TASK)
+    found = history.read(path)
+    assert list(found) == ["repeat", "fold", "epoch", "loss", "threshold_calm", "threshold_tense"]
+    np.testing.assert_array_equal(found["fold"], [3, 3, 4, 4])
+    assert found["epoch"].dtype == np.int64
+    np.testing.assert_array_equal(found["loss"], [0.5, 0.25, 1.0, np.nan])
+    np.testing.assert_array_equal(found["threshold_tense"], [0.75, 0.5, 0.0, np.nan])
+
+
+@pytest.mark.parametrize("text", ["", "repeat,fold,epoch\n0,0\n", "repeat\n0\n", "loss\nlow\n"])
+def test_a_damaged_history_is_refused(tmp_path, text):
+    (tmp_path / history.FILE).write_text(text)
+    with pytest.raises(InputError, match=r"history\.csv: damaged"):
+        history.read(tmp_path / history.FILE)
+    with pytest.raises(InputError, match="no such file"):
+        history.read(tmp_path / "absent.csv")
 
 
 def test_a_curve_is_the_mean_over_the_runs_that_have_a_number():

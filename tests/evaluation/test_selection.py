@@ -66,6 +66,10 @@ def test_each_clip_is_judged_by_the_runs_that_did_not_train_on_it():
     # Clip 0: runs 0 and 3; clip 1: runs 1 and 2; clip 2: run 0 alone.
     np.testing.assert_allclose(found[:, 0], [1.5, 1.75, 0.5])
     assert known.all()
+    tree = {"a": np.arange(12.0).reshape(4, 3), "b": None}
+    of_tree, _ = selection.out_of_fold(tree, np.array([0, 0, 1, 1]), np.array([0, 1, 0, 1]), folds)
+    np.testing.assert_allclose(of_tree["a"], [(0 + 9) / 2, (4 + 7) / 2, 2])
+    assert of_tree["b"] is None
     without = selection.out_of_fold(np.ones((1, 3, 2)), np.array([0]), np.array([1]), folds)[1]
     np.testing.assert_array_equal(without, [False, True, False])
 

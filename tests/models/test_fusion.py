@@ -9,7 +9,7 @@ from mer_jax.data.registry import CMUMOSI, MELD, MER2023, Task
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.fusion.attention_release import three_branches
-from mer_jax.models.layers import Batch
+from mer_jax.models.layers import ATTENTION, SOWN, Batch
 
 SIZES = {"audio": 5, "text": 4, "video": 3}
 SETTINGS = {"hidden": 8, "layers": (6, 8)}
@@ -103,6 +103,32 @@ def test_equals_its_equations(fusion, modalities):
     z = TRANSCRIPTIONS[fusion](params["fusion"], batch.features, modalities)
     np.testing.assert_allclose(output.emotion, dense(params["emotion"], z), atol=1e-5)
     np.testing.assert_allclose(output.valence, dense(params["valence"], z)[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize(("fusion", "modalities"), COMBINATIONS)
+def test_weights_of_modalities_are_shown_where_there_are_any(fusion, modalities):
+    model, batch = model_of(fusion, modalities), batch_of(modalities)
+    variables = model.init(jax.random.key(1), batch, TRACED)
+    assert list(variables) == ["params"], "what is shown is no state"
+    _, sown = model.apply(variables, batch, TRACED, mutable=[SOWN])
+    if fusion not in ("attention", "attention_release"):
+        assert not sown
+        return
+    (shown,) = sown[SOWN]["fusion"][ATTENTION]
+    params = variables["params"]["fusion"]
+    if fusion == "attention":
+        hidden = [stack(params[m], batch.features[m]) for m in modalities]
+        names = modalities
+    else:
+        names = {1: ("audio", "audio 2", "audio 3"), 2: ("audio", "video", "video 2")}.get(
+            len(modalities), modalities
+        )
+        branches = [batch.features[name.split()[0]] for name in names]
+        hidden = [stack(params[f"branch_{i}"], x) for i, x in enumerate(branches)]
+    assert tuple(shown) == names
+    z = sum(shown[name][:, None] * h for name, h in zip(names, hidden, strict=True))
+    expected = TRANSCRIPTIONS[fusion](params, batch.features, modalities)
+    np.testing.assert_allclose(z, expected, atol=1e-5)
 
 
 @pytest.mark.parametrize(("fusion", "modalities"), COMBINATIONS)

@@ -4,7 +4,8 @@ A fusion is a Flax module with a field `modalities` (names, in order) and a fiel
 static settings. It declares STATIC, the settings that change shapes, and TRACED, those that do not
 and reach it as traced scalars; each is a key of the config's `model` or `train` part. It is called
 as `fusion(batch, settings, train)` and gives the fused vector, float32 [B, H], and a dictionary of
-further losses, each weighted by the traced setting called `<loss>_weight`.
+further losses, each weighted by the traced setting called `<loss>_weight`. Where it weighs the
+modalities it sows the weights, `self.sow(SOWN, ATTENTION, {modality: [B]})`: reports draw them.
 """
 
 from mer_jax.models.fusion.attention import AttentionFusion

@@ -6,7 +6,14 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from mer_jax.models.layers import Batch, Encoder, torch_uniform, utterance_vectors
+from mer_jax.models.layers import (
+    ATTENTION,
+    SOWN,
+    Batch,
+    Encoder,
+    torch_uniform,
+    utterance_vectors,
+)
 
 
 class AttentionFusion(nn.Module):
@@ -38,4 +45,5 @@ class AttentionFusion(nn.Module):
         b_alpha_M = self.param("b_alpha", torch_uniform, (len(self.modalities),), fan_in)
         score_BxM = jnp.einsum("bhm,h->bm", h_BxHxM, w_alpha_H)
         alpha_BxM = nn.softmax(score_BxM + jnp.broadcast_to(b_alpha_M, score_BxM.shape))
+        self.sow(SOWN, ATTENTION, dict(zip(self.modalities, alpha_BxM.T, strict=True)))
         return jnp.einsum("bhm,bm->bh", h_BxHxM, alpha_BxM), {}

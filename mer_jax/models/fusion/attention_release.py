@@ -6,7 +6,14 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from mer_jax.models.layers import Batch, Encoder, TorchDense, utterance_vectors
+from mer_jax.models.layers import (
+    ATTENTION,
+    SOWN,
+    Batch,
+    Encoder,
+    TorchDense,
+    utterance_vectors,
+)
 
 
 def three_branches(modalities: tuple[str, ...]) -> tuple[str, ...]:
@@ -38,4 +45,7 @@ class AttentionReleaseFusion(nn.Module):
         ]
         attended_BxH = Encoder(self.layers, name="attention")(jnp.concatenate(h, -1), rate, train)
         alpha_BxM = TorchDense(len(branches), name="alpha")(attended_BxH)
+        seen = [branches[:i].count(m) for i, m in enumerate(branches)]
+        names = [f"{m} {n + 1}" if n else m for m, n in zip(branches, seen, strict=True)]
+        self.sow(SOWN, ATTENTION, dict(zip(names, alpha_BxM.T, strict=True)))
         return jnp.einsum("bhm,bm->bh", jnp.stack(h, axis=-1), alpha_BxM), {}

@@ -1,0 +1,173 @@
+"""The numbers of a report: floor, scores by class, calibration, mistakes. NumPy throughout."""
+
+from collections.abc import Mapping
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.data.corpus import Labels
+from mer_jax.data.registry import Task
+from mer_jax.evaluation import ensemble, selection
+from mer_jax.evaluation.ensemble import Predictions
+
+
+class Predicted(NamedTuple):
+    """What one ensemble says of the N clips of a split, and what is known of them."""
+
+    names: np.ndarray  # str [N]
+    predictions: Predictions  # logits [N, C], valence [N]
+    labels: Labels
+
+    @property
+    def has_emotion(self) -> bool:
+        """Whether there is an emotion to hold the predicted one against."""
+        return self.predictions.emotion is not None and bool(self.labels.emotion_mask.any())
+
+    @property
+    def has_valence(self) -> bool:
+        """Whether there is a valence to hold the predicted one against."""
+        return self.predictions.valence is not None and bool(self.labels.valence_mask.any())
+
+    @property
+    def probability(self) -> np.ndarray:
+        """Softmax of the mean logits: float32 [N, C]."""
+        return selection.probabilities(self.predictions)
+
+    def with_emotion(self) -> "Predicted":
+        """The clips whose emotion is known."""
+        return self.rows(self.labels.emotion_mask)
+
+    def with_valence(self) -> "Predicted":
+        """The clips whose valence is known."""
+        return self.rows(self.labels.valence_mask)
+
+    def rows(self, rows: np.ndarray) -> "Predicted":
+        """Some of the clips, by a mask or by number."""
+        emotion, valence, attention = self.predictions
+        return Predicted(
+            self.names[rows],
+            Predictions(
+                None if emotion is None else emotion[rows],
+                None if valence is None else valence[rows],
+                attention and {m: weight[rows] for m, weight in attention.items()},
+            ),
+            Labels(*(column[rows] for column in self.labels)),
+        )
+
+
+class Constant(NamedTuple):
+    """The prediction that looks at no clip, a floor: from the labels of train alone."""
+
+    emotion: int | None  # the most frequent class; None: the task has none
+    valence: float | None  # the mean
+
+
+def constant(task: Task, labels: Labels) -> Constant:
+    """The constant prediction that the labels of train give; the first of equal classes."""
+    emotion = valence = None
+    if task.classes:
+        known = labels.emotion[labels.emotion_mask]
+        emotion = int(np.bincount(known, minlength=len(task.classes)).argmax())
+    if task.valence_range:
+        valence = float(labels.valence[labels.valence_mask].mean(dtype=np.float64))
+    return Constant(emotion, valence)
+
+
+def constant_scores(
+    task: Task, of: Constant, splits: Mapping[str, Labels]
+) -> dict[str, dict[str, float | None]]:
+    """Every metric of the task by split, where each clip is predicted as `of`."""
+    longest = max(len(labels.emotion) for labels in splits.values())
+    # Padded alike they are scored by one compiled program; a mask of 0 counts for nothing.
+    padded = {
+        split: Labels(*(np.pad(column, (0, longest - len(column))) for column in labels))
+        for split, labels in splits.items()
+    }
+    logits = valence = None
+    if of.emotion is not None:
+        one_hot = np.eye(len(task.classes), dtype=np.float32)[of.emotion]
+        logits = np.tile(one_hot, (longest, 1))
+    if of.valence is not None:
+        valence = np.full(longest, of.valence, np.float32)
+    predictions = Predictions(logits, valence)
+    scores = {split: ensemble.score(task, predictions, labels) for split, labels in padded.items()}
+    for by_metric in scores.values():
+        if "corr" in by_metric:
+            by_metric["corr"] = None  # undefined for a constant; rounding makes a number of it
+    return scores
+
+
+def confusion(predicted: Predicted) -> np.ndarray:
+    """How many clips of each true class (row) are predicted as each class: int [C, C]."""
+    of = predicted.with_emotion()
+    classes = of.predictions.emotion.shape[-1]
+    counts = np.zeros((classes, classes), int)
+    np.add.at(counts, (of.labels.emotion, of.predictions.emotion.argmax(-1)), 1)
+    return counts
+
+
+class ByClass(NamedTuple):
+    """Scores of each class, 0 where they are undefined: float64 [C]."""
+
+    precision: np.ndarray
+    recall: np.ndarray
+    f1: np.ndarray
+    support: np.ndarray  # int [C], clips of the class
+
+
+def by_class(confusion_CxC: np.ndarray) -> ByClass:
+    """Precision, recall and F1 (Eq. 9) of a confusion matrix."""
+    right, true, guessed = np.diag(confusion_CxC), confusion_CxC.sum(1), confusion_CxC.sum(0)
+    return ByClass(
+        precision=right / np.maximum(guessed, 1),
+        recall=right / np.maximum(true, 1),
+        f1=2 * right / np.maximum(true + guessed, 1),
+        support=true,
+    )
+
+
+class Reliability(NamedTuple):
+    """Confidence against accuracy in bins of equal width over [0, 1]; NaN in an empty bin."""
+
+    count: np.ndarray  # int [bins]
+    confidence: np.ndarray  # float64 [bins], the mean
+    accuracy: np.ndarray  # float64 [bins]
+    error: float  # expected calibration error, Guo et al. 2017, Eq. 3
+
+
+def reliability(predicted: Predicted, bins: int) -> Reliability:
+    """How often a clip is right that is predicted with a confidence (the largest probability)."""
+    of = predicted.with_emotion()
+    probability = of.probability
+    confidence = probability.max(-1).astype(np.float64)
+    right = probability.argmax(-1) == of.labels.emotion
+    # Bins are open on the left, as Guo et al. have them; a confidence is never 0.
+    number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
+    count = np.bincount(number, minlength=bins)
+    safe = np.where(count, count, np.nan)
+    mean_confidence = np.bincount(number, confidence, bins) / safe
+    accuracy = np.bincount(number, right, bins) / safe
+    gap = np.where(count, np.abs(accuracy - mean_confidence), 0)
+    return Reliability(count, mean_confidence, accuracy, float((count * gap).sum() / count.sum()))
+
+
+class Mistake(NamedTuple):
+    """A clip that is predicted wrongly."""
+
+    name: str
+    true: int
+    predicted: int
+    confidence: float
+
+
+def confident_mistakes(predicted: Predicted, most: int) -> list[Mistake]:
+    """The wrong predictions of largest probability, the surest first; names settle equals."""
+    of = predicted.with_emotion()
+    probability = of.probability
+    guess, confidence = probability.argmax(-1), probability.max(-1)
+    wrong = np.flatnonzero(guess != of.labels.emotion)
+    order = wrong[np.lexsort((of.names[wrong], -confidence[wrong]))][:most]
+    return [
+        Mistake(str(of.names[i]), int(of.labels.emotion[i]), int(guess[i]), float(confidence[i]))
+        for i in order
+    ]

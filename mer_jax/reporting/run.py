@@ -1,0 +1,234 @@
+"""A finished workdir as an object: config, results, history, predictions as columns, figures."""
+
+import functools
+import logging
+import pathlib
+from typing import TYPE_CHECKING, Any
+
+import jax
+import numpy as np
+from ml_collections import ConfigDict
+
+from mer_jax import files
+from mer_jax import workdir as workdir_lib
+from mer_jax.data import corpus as corpus_lib
+from mer_jax.data.corpus import Corpus, Labels, Split
+from mer_jax.data.registry import TRAIN, VALIDATION, Task, corpus_info
+from mer_jax.evaluation import ensemble, history, selection
+from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.progress import SILENT, Display
+from mer_jax.reporting.analysis import Predicted
+from mer_jax.training.division import divide
+from mer_jax.workdir import CONFIG_FILE, RECORD, Model
+
+if TYPE_CHECKING:
+    from matplotlib.figure import Figure
+
+LOG = logging.getLogger("mer_jax")
+_SAME_ACCURACY = 0.01  # mean distance from the recorded ones; another device rounds otherwise
+
+
+def load_run(
+    workdir: str | pathlib.Path,
+    labels: str | pathlib.Path | None = None,
+    config: ConfigDict | None = None,
+    shown: Display = SILENT,
+) -> "Run":
+    """A finished workdir, such as `load_run("runs/quickstart")`.
+
+    `labels` is a file with labels of test clips that came later, as --mode=evaluate takes it.
+    `config` says where the features lie now; without it, where the run's own config.json says.
+    `shown` is told how far predicting is.
+
+    Raises:
+      InputError: nothing was trained there, or its files do not agree.
+    """
+    record = workdir_lib.read(pathlib.Path(workdir))
+    return Run(
+        pathlib.Path(workdir),
+        record,
+        record.config if config is None else config,
+        None if labels is None else pathlib.Path(labels),
+        shown,
+    )
+
+
+class Run:
+    """What a workdir holds; whatever takes a look at features or weights waits until asked for.
+
+    Attributes:
+      workdir: the folder.
+      config: the configuration that was trained (an ml_collections ConfigDict).
+      results: the content of results.json.
+    """
+
+    def __init__(
+        self,
+        workdir: pathlib.Path,
+        record: workdir_lib.Record,
+        source: ConfigDict,
+        labels: pathlib.Path | None,
+        shown: Display,
+    ):
+        self.workdir = workdir
+        self.config = record.config
+        self.results: dict[str, Any] = record.results
+        self.trial = record.trial
+        self.sizes = record.sizes
+        self.task: Task = corpus_info(record.config.data.corpus).task
+        self._source = source
+        self._labels = labels
+        self._shown = shown
+        self._predicted: dict[str, Predicted] = {}
+
+    @functools.cached_property
+    def history(self) -> dict[str, np.ndarray]:
+        """history.csv by column, a value a run and epoch: repeat, fold, epoch and every curve."""
+        return history.read(self.workdir / history.FILE)
+
+    @property
+    def has_history(self) -> bool:
+        """Whether there is a history.csv, which the first versions did not write."""
+        return (self.workdir / history.FILE).is_file()
+
+    @functools.cached_property
+    def predictions(self) -> dict[str, dict[str, np.ndarray]]:
+        """By split the columns of its N clips, those that the task lacks left out.
+
+        `name` str, `discrete` str, `probabilities` float32 [N, C] in the order of
+        `task.classes`, `valence` float32; and what is known: `true_discrete` str, empty where it
+        is not, `true_valence` float32, NaN where it is not. `train` (with `config.folds` of 0:
+        `val`) is predicted out of fold, each clip by the runs that validated on it; the test
+        splits by the ensemble of all.
+        """
+        return {name: self._columns(self.predicted(name)) for name in self.splits}
+
+    @functools.cached_property
+    def figures(self) -> "dict[str, Figure]":
+        """The report's figures by name, such as `confusion_train`, to be shown in a notebook."""
+        from mer_jax.reporting import figures
+
+        return {name: picture.figure for name, picture in figures.draw(self).items()}
+
+    @property
+    def out_of_fold(self) -> str:
+        """The split that training validated on: `train`, or `val` where `config.folds` is 0."""
+        return TRAIN if self.config.folds else VALIDATION
+
+    @functools.cached_property
+    def splits(self) -> list[str]:
+        """The splits that can be predicted: out of fold first, then the test splits."""
+        own = [self.out_of_fold] if self._validated is not None else []
+        return own + list(self._test_splits)
+
+    @functools.cached_property
+    def labelled_splits(self) -> list[str]:
+        """Those of `splits` of which an emotion or a valence is known."""
+        known = {self.out_of_fold: True} | {
+            name: bool(split.labels.emotion_mask.any() or split.labels.valence_mask.any())
+            for name, split in self._test_splits.items()
+        }
+        return [name for name in self.splits if known[name]]
+
+    def predicted(self, split: str) -> Predicted:
+        """The predictions of one of `splits`, computed once."""
+        if split not in self._predicted:
+            if split == self.out_of_fold:
+                self._predicted[split] = self._validated
+            else:
+                self._predicted[split] = self._ensemble(self._test_splits[split], split)
+        return self._predicted[split]
+
+    @functools.cached_property
+    def corpus(self) -> Corpus:
+        """The corpus that was trained on; its datasets are built where they are absent."""
+        return corpus_lib.load(self._source, self._shown.count)
+
+    @functools.cached_property
+    def best_epochs(self) -> dict[tuple[int, int], int]:
+        """The chosen epoch by repeat and fold, failed runs left out."""
+        return {key: run["best_epoch"] for key, run in self._runs.items()}
+
+    @functools.cached_property
+    def _runs(self) -> dict[tuple[int, int], dict[str, Any]]:
+        """What results.json says of the best trial's runs, by repeat and fold."""
+        best = self.results["best"].items()
+        return {
+            (run["repeat"], run["fold"]): run
+            for run in self.results["runs"]
+            if run["status"] == "ok" and all(run["hparams"].get(k) == v for k, v in best)
+        }
+
+    @functools.cached_property
+    def _model(self) -> Model:
+        return workdir_lib.restore(self._source, self.workdir)[1]
+
+    @functools.cached_property
+    def _test_splits(self) -> dict[str, Split]:
+        splits = workdir_lib.test_splits(self.config, self.corpus)
+        if self._labels is None:
+            return splits
+        zero_valence = self.config.data.zero_valence
+        return corpus_lib.given_labels(self.corpus, self._labels, splits, zero_valence)
+
+    def _ensemble(self, split: Split, name: str) -> Predicted:
+        predictions = workdir_lib.predict_runs(self._model, split.features, self._shown, name)
+        return Predicted(split.names, ensemble.average(predictions), split.labels)
+
+    @functools.cached_property
+    def _validated(self) -> Predicted | None:
+        """Each clip by the runs that validated on it, or None where the corpus is another now."""
+        samples, folds = divide(self.config, self.corpus)
+        of_runs = workdir_lib.predict_runs(
+            self._model, samples.features, self._shown, self.out_of_fold
+        )
+        repeat, fold = self._model.kept["repeat"], self._model.kept["fold"]
+        if not self._same_folds(of_runs, samples.labels, folds):
+            LOG.warning(
+                "%s: the clips of %s are not those that its weights were trained with, so no "
+                "predictions out of fold", self.workdir, TRAIN,
+            )  # fmt: skip
+            return None
+        predictions, known = selection.out_of_fold(of_runs, repeat, fold, folds)
+        names = self.corpus.splits[TRAIN].names
+        if not self.config.folds:
+            names = np.concatenate([names, self.corpus.splits[VALIDATION].names])
+        predictions = jax.tree.map(np.float32, predictions)
+        return Predicted(names, predictions, samples.labels).rows(known)
+
+    def _same_folds(self, of_runs: Predictions, labels: Labels, folds) -> bool:
+        """Whether the runs' scores on their validation rows are the recorded ones.
+
+        The hash of the datasets alone does not tell: labels of test clips may have been added.
+        """
+        recorded = files.read_json(self.workdir / CONFIG_FILE, RECORD)["dataset"]
+        if recorded == self.corpus.fingerprint:
+            return True
+        metric = "acc" if self.task.classes else "mae"
+        distances = []
+        keys = zip(
+            self._model.kept["repeat"].tolist(), self._model.kept["fold"].tolist(), strict=True
+        )
+        for run, key in enumerate(keys):
+            rows = selection.validation_rows(folds[key])
+            if self.task.classes:
+                known = rows[labels.emotion_mask[rows]]
+                score = of_runs.emotion[run, known].argmax(-1) == labels.emotion[known]
+            else:
+                known = rows[labels.valence_mask[rows]]
+                score = abs(of_runs.valence[run, known] - labels.valence[known])
+            distances.append(abs(score.mean() - self._runs[key]["validation"][metric]))
+        return float(np.mean(distances)) <= _SAME_ACCURACY
+
+    def _columns(self, predicted: Predicted) -> dict[str, np.ndarray]:
+        columns = {"name": predicted.names}
+        if self.task.classes:
+            classes, labels = np.array(self.task.classes), predicted.labels
+            columns["discrete"] = classes[predicted.predictions.emotion.argmax(-1)]
+            columns["probabilities"] = predicted.probability
+            columns["true_discrete"] = np.where(labels.emotion_mask, classes[labels.emotion], "")
+        if self.task.valence_range:
+            labels = predicted.labels
+            columns["valence"] = predicted.predictions.valence
+            columns["true_valence"] = np.where(labels.valence_mask, labels.valence, np.nan)
+        return columns

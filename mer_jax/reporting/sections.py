@@ -1,0 +1,297 @@
+"""The sections of a report, and its files: report.md, report.html and figures/."""
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import numpy as np
+
+from mer_jax import files, published
+from mer_jax import rows as rows_lib
+from mer_jax.data import corpus as corpus_lib
+from mer_jax.data.registry import SYNTHETIC, TRAIN
+from mer_jax.evaluation import report as terminal
+from mer_jax.models.fusion import FUSIONS
+from mer_jax.reporting import analysis, document, figures
+from mer_jax.reporting.document import Beside, Document, Image, Section, Table, Text
+from mer_jax.reporting.figures import Picture
+from mer_jax.reporting.run import Run
+from mer_jax.workdir import REPORT_FILES
+
+FIGURES = "figures"
+MISTAKES = 20  # of a split, by name
+_PAPER = "Lian et al. 2023"
+
+
+def write(run: Run) -> None:
+    """Writes figures/*.png, report.md and report.html into the run's workdir, in this order."""
+    drawn = figures.draw(run)
+    pictures = {}
+    for name, picture in drawn.items():
+        pictures[name] = figures.png(picture.figure)
+        files.write_bytes(run.workdir / FIGURES / f"{name}.png", pictures[name])
+    content = describe(run, drawn)
+    texts = document.markdown(content), document.web_page(content, pictures)
+    for name, text in zip(REPORT_FILES, texts, strict=True):
+        files.write_text(run.workdir / name, text)
+
+
+def describe(run: Run, drawn: Mapping[str, Picture]) -> Document:
+    """The report's content; sections that the run has no data for are left out.
+
+    It names no path and no date: equal runs have equal reports.
+    """
+    corpus = run.config.data.corpus
+    modalities = ", ".join(corpus_lib.modalities(run.config))
+    made = (_result, _configuration, _by_class, _confusion, _curves, _pool, _reliability)
+    made += (_valence, _attention, _mistakes)
+    lead = [Text(terminal.SYNTHETIC_NOTICE)] if corpus == SYNTHETIC else []
+    if not run.splits or run.splits[0] != run.out_of_fold:
+        lead.append(
+            Text(
+                "The clips of train are not those that these weights were trained with, so nothing "
+                "is predicted out of fold here."
+            )
+        )
+    sections = [section for make in made if (section := make(run, drawn)) is not None]
+    return Document(f"{corpus}: {run.trial['model.fusion']} of {modalities}", lead, sections)
+
+
+Make = Callable[[Run, Mapping[str, Picture]], Section | None]
+
+
+def _configuration(run: Run, _: Mapping[str, Picture]) -> Section:
+    config, trial = run.config, run.trial
+    fusion = FUSIONS[trial["model.fusion"]]
+    meaning = (inspect.getmodule(fusion).__doc__ or "").strip().partition("\n")[0]
+    sets = ", ".join(
+        f"{modality} {name} (size {run.sizes[modality]})"
+        for modality, name in corpus_lib.modalities(config).items()
+    )
+    scaled = "each column standardised on its training fold" if config.data.standardise else "raw"
+    trials = len(run.results["runs"]) // (config.repeats * max(config.folds, 1))
+    rounds = f"{config.folds} folds of train" if config.folds else "the split val validates"
+    if config.data.group_folds:
+        rounds += ", whole videos or dialogues in one"
+    rows = [
+        ("Corpus", f"{config.data.corpus}; {_clips(run)}"),
+        ("Features", f"{sets}; {scaled}"),
+        ("Model", f"{_settings(trial, 'model.')}: {meaning}"),
+        (
+            "Training",
+            f"{config.train.epochs} epochs of Adam in batches of {config.train.batch_size}; "
+            + _settings(trial, "train."),
+        ),
+    ]
+    if "semi.method" in trial:
+        rows.append(("Unlabelled clips", _settings(trial, "semi.")))
+    if config.data.labelled_fraction != 1:
+        share = config.data.labelled_fraction
+        kept = f"{share:g} of train" if share < 1 else f"{share:g} clips of each class"
+        rows.append(("Hidden labels", f"only {kept} keeps its label, drawn anew in each repeat"))
+    plural = "trial" if trials == 1 else "trials"
+    rows += [
+        ("Validation", f"{rounds}; {config.repeats} repeats; seed {config.seed}"),
+        (
+            "Choice",
+            f"{len(run.results['runs'])} runs of {trials} {plural}; each run's epoch and the trial "
+            f"by validation {terminal.COLUMNS[run.task.selection][0]}",
+        ),
+    ]
+    return Section("Configuration", [Table(("Part", "What was trained"), rows, words=True)])
+
+
+def _clips(run: Run) -> str:
+    """How many clips each split has, and how many of them have a label."""
+    parts = []
+    for name, split in run.corpus.splits.items():
+        known = int((split.labels.emotion_mask | split.labels.valence_mask).sum())
+        labelled = "" if known == len(split.names) else f" ({known:,} labelled)"
+        parts.append(f"{name} {len(split.names):,}{labelled}")
+    return "clips: " + ", ".join(parts)
+
+
+def _settings(trial: Mapping[str, Any], prefix: str) -> str:
+    """`hidden 128, dropout 0.3`: a trial's settings of one part of the config."""
+    return ", ".join(
+        f"{key.removeprefix(prefix).replace('_', ' ')} {value}"
+        for key, value in trial.items()
+        if key.startswith(prefix)
+    )
+
+
+def _result(run: Run, _: Mapping[str, Picture]) -> Section:
+    """The table in the form of the paper's Table 3, what the paper has, and the floor."""
+    results = run.results
+    columns = [m for m in terminal.COLUMNS if m in results["cross_validation"]]
+    floor = analysis.constant(run.task, run.corpus.splits[TRAIN].labels)
+    labels = {split: run.predicted(split).labels for split in run.labelled_splits}
+    constant = analysis.constant_scores(run.task, floor, labels) if labels else {}
+    theirs = _published(run)
+    rows = []
+    blocks = {terminal.CROSS_VALIDATION: results["cross_validation"], **results["test"]}
+    for name, scores in blocks.items():
+        rows.append([name, *(terminal.score_cell(m, scores[m]) for m in columns)])
+        bounds = results.get("interval", {}).get(name, {})
+        if any(bounds.values()):
+            rows.append([" 95 %", *(terminal.interval_cell(m, bounds[m]) for m in columns)])
+        if name in theirs:
+            rows.append([" published", *(_published_cell(m, theirs[name]) for m in columns)])
+        split = run.out_of_fold if name == terminal.CROSS_VALIDATION else name
+        if split in constant:
+            cells = (terminal.score_cell(m, _one(constant[split][m])) for m in columns)
+            rows.append([" constant prediction", *cells])
+    header = ("", *(terminal.COLUMNS[m][0] for m in columns))
+    return Section(
+        "Result",
+        [Table(header, rows), *map(Text, _result_notes(run, floor, bool(theirs)))],
+    )
+
+
+def _result_notes(run: Run, floor: analysis.Constant, is_published: bool) -> list[str]:
+    said = ["Mean ± standard deviation over the repeats; F1 (Dis) and accuracy in %."]
+    if is_published:
+        said.append(f"Published: the same feature sets in {published.SOURCE}.")
+    guesses = []
+    if floor.emotion is not None:
+        guesses.append(f"“{run.task.classes[floor.emotion]}”, train's most frequent emotion")
+    if floor.valence is not None:
+        guesses.append(f"{floor.valence:.2f}, train's mean valence")
+    said.append(
+        f"The constant prediction answers every clip with {', and with '.join(guesses)}: the floor "
+        "that a model has to leave behind."
+    )
+    of = "the mean of the folds'" if run.config.folds else "that of the split val at the"
+    said.append(
+        f"The cross-validation score is {of} best epochs, which were chosen by it: slightly "
+        "optimistic."
+    )
+    return said + terminal.notes(run.results, synthetic=False)
+
+
+def _published(run: Run) -> dict[str, dict[str, tuple[float, float | None]]]:
+    aliases = rows_lib.parse_aliases(run.config.table.aliases, "config.table.aliases")
+    return published.find(corpus_lib.modalities(run.config), aliases) or {}
+
+
+def _published_cell(metric: str, scores: Mapping[str, tuple[float, float | None]]) -> str:
+    if metric not in scores:
+        return terminal.score_cell(metric, None)
+    mean, std = scores[metric]
+    return terminal.score_cell(metric, {"mean": mean, "std": std})
+
+
+def _one(score: float | None) -> dict[str, Any] | None:
+    return None if score is None else {"mean": score, "std": None}
+
+
+def _emotion_splits(run: Run) -> list[str]:
+    return [split for split in run.labelled_splits if run.predicted(split).has_emotion]
+
+
+def _by_class(run: Run, _: Mapping[str, Picture]) -> Section | None:
+    tables = []
+    for split in _emotion_splits(run):
+        scores = analysis.by_class(analysis.confusion(run.predicted(split)))
+        of = zip(run.task.classes, *scores, strict=True)
+        rows = [[name, *(f"{100 * x:.2f}" for x in three), str(n)] for name, *three, n in of]
+        weighted = [np.average(x, weights=scores.support) for x in scores[:3]]
+        total = str(scores.support.sum())
+        rows.append(["weighted mean", *(f"{100 * x:.2f}" for x in weighted), total])
+        header = ("emotion", "Precision", "Recall", "F1", "Clips")
+        tables.append(Table(header, rows, figures.title_of(run, split)))
+    if not tables:
+        return None
+    return Section("Scores by emotion", [Text(_of_whom(run) + " In %."), Beside(tables)])
+
+
+def _of_whom(run: Run) -> str:
+    """What the predictions are that sections show."""
+    if run.out_of_fold not in run.splits:
+        return "Each test split is predicted by the ensemble of all runs."
+    if run.out_of_fold == TRAIN:
+        said = (
+            "Clips of train are predicted out of fold: each by the mean of the runs that validated "
+            "on it, one a repeat."
+        )
+    else:
+        said = "Clips of val, which chose the epochs, are predicted by the mean of all runs."
+    return said + " A test split is predicted by the ensemble of all runs."
+
+
+def _pictures(title: str, words: str, prefix: str, drawn: Mapping[str, Picture]) -> Section | None:
+    """A section of the drawn figures whose names begin with `prefix`, None where there is none."""
+    images = [Image(name, of.alt) for name, of in drawn.items() if name.startswith(prefix)]
+    if not images:
+        return None
+    return Section(title, [Text(words), Beside(images)])
+
+
+def _confusion(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
+    words = (
+        "Clips of each true emotion (row) by the emotion that is predicted (column), shaded by "
+        "their share of the row."
+    )
+    return _pictures("Confusion matrices", words, "confusion_", drawn)
+
+
+def _curves(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
+    words = (
+        "The runs of the chosen trial, thin, and their mean; a dot stands at the epoch that a run "
+        f"keeps, the best by validation {terminal.COLUMNS[run.task.selection][0]}."
+    )
+    return _pictures("Learning curves", words, "curve_", drawn)
+
+
+def _pool(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
+    return _pictures("Unlabelled clips", "Mean over the runs of the chosen trial.", "pool", drawn)
+
+
+def _reliability(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
+    words = (
+        f"Clips in {figures.RELIABILITY_BINS} bins of confidence, the largest probability: on the "
+        "dashed line as many are right as the model says. The expected calibration error is the "
+        "mean distance from it over the clips (Guo et al. 2017)."
+    )
+    return _pictures("Calibration", words, "reliability_", drawn)
+
+
+def _valence(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
+    section = _pictures(
+        "Valence",
+        "Predicted against true valence; on the dashed line they are equal.",
+        "valence_",
+        drawn,
+    )
+    further = _pictures(
+        "", f"How true and predicted valences spread by emotion (Figure 4 of {_PAPER} draws the "
+        "true ones).", "distribution_", drawn,
+    )  # fmt: skip
+    if section is None or further is None:
+        return section
+    return section._replace(parts=[*section.parts, *further.parts])
+
+
+def _attention(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
+    words = (
+        "The weights that the fusion gives to the modalities, mean over the runs that predict a "
+        "clip, by true emotion: their mean over the clips, and their standard deviation as bars."
+    )
+    return _pictures("Attention", words, "attention_", drawn)
+
+
+def _mistakes(run: Run, _: Mapping[str, Picture]) -> Section | None:
+    tables = []
+    for split in _emotion_splits(run):
+        found = analysis.confident_mistakes(run.predicted(split), MISTAKES)
+        classes = run.task.classes
+        rows = [
+            [m.name, classes[m.true], classes[m.predicted], f"{m.confidence:.3f}"] for m in found
+        ]
+        if rows:
+            header = ("clip", "true", "predicted", "confidence")
+            tables.append(Table(header, rows, figures.title_of(run, split)))
+    if not tables:
+        return None
+    words = f"Of each split the wrong predictions of largest probability, at most {MISTAKES}."
+    return Section("Most confident mistakes", [Text(words), Beside(tables)])
