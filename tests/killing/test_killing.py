@@ -191,6 +191,7 @@ if THOROUGH:
                 if phase is None:
                     break
                 fell[phase] += 1
+                print(f"{kind}: aimed at {aim}, killed while {phase}", flush=True)
             with start() as last:
                 _, log = last.communicate(timeout=PATIENCE_SECONDS)
             assert last.returncode == 0, log
