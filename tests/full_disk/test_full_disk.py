@@ -55,13 +55,11 @@ def whole(place, config):
 @pytest.fixture(scope="module")
 def cut_off(place, config, whole):
     """Workdirs of trainings that were killed, by the call that they ended in."""
-    moments = {
-        "progress": ("save_progress", lambda function: killing(function, lambda *_: True)),
-        "chunk": ("save_chunk", lambda function: killing(function, lambda *_: True)),
-    }
-    for name, (call, cut) in moments.items():
+    moments = {"progress": "save_progress", "chunk": "save_chunk"}
+    for name, call in moments.items():
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Checkpoints, call, cut(getattr(Checkpoints, call)))
+            cut = killing(getattr(Checkpoints, call), lambda *_: True)
+            patch.setattr(Checkpoints, call, cut)
             with pytest.raises(Killed):
                 train.train(config, place / name)
     return {name: place / name for name in moments}
