@@ -145,6 +145,8 @@ def read(target: pathlib.Path) -> dict[str, Columns]:
         }
         for split, columns in splits.items():
             _check_columns(split, columns)
+    except PermissionError:
+        raise
     except Exception as error:  # a header is parsed as Python: a damaged one raises anything
         reason = str(error).partition("\n")[0]
         raise InputError(

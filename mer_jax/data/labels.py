@@ -129,6 +129,8 @@ def read_npz(path: pathlib.Path) -> dict[str, dict]:
                 member.filename.removesuffix(".npy"): _read_member(archive, member, path)
                 for member in archive.infolist()
             }
+    except PermissionError:
+        raise
     except _UNREADABLE_NPZ as error:
         raise InputError(f"{path}: not a readable npz file: {error}") from None
 

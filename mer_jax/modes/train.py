@@ -109,7 +109,9 @@ def _train_chunks(
         except termination.Terminated as asked:
             left = asked
         devices.wait_for_all("trained")
-    if not grid.is_trained(chunks, checkpoints):
+        done = grid.is_trained(chunks, checkpoints)
+        devices.wait_for_all("counted")  # the first is about to remove what was counted
+    if not done:
         raise left or termination.Terminated("terminated; another process was asked to end")
     if left is not None and devices.is_alone():
         raise left

@@ -118,6 +118,8 @@ class Checkpoints:
                     lambda _: ocp.RestoreArgs(restore_type=np.ndarray), metadata.tree
                 )
                 return checkpointer.restore(path, restore_args=as_numpy)
+        except PermissionError:  # to remove what may be whole would be bad advice
+            raise
         except (OSError, *_DAMAGED) as error:
             reason = (str(error).splitlines() or [type(error).__name__])[0]
             raise InputError(

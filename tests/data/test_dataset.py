@@ -517,6 +517,26 @@ def test_a_damaged_dataset_says_what_to_remove(built, tmp_path, spoil):
     assert "\n" not in str(refusal.value)
 
 
+class Touches:
+    """Pickles as a call that leaves a file."""
+
+    def __init__(self, path):
+        self.path = path
+
+    def __reduce__(self):
+        return pathlib.Path.touch, (self.path,)
+
+
+def test_a_column_is_never_unpickled(built, tmp_path):
+    target = tmp_path / "copy"
+    shutil.copytree(built, target)
+    for column in ("names", "emotion"):
+        array(column, np.array([Touches(tmp_path / "marker")], object))(target)
+    with pytest.raises(InputError, match=r"arrays: damaged \(.*\); remove .* to build"):
+        dataset.read(target)
+    assert not (tmp_path / "marker").exists()
+
+
 def test_damaged_records_harm_nobody(built, tmp_path):
     """They are for other users of TFDS: what trains are the arrays beside them."""
     target = tmp_path / "copy"

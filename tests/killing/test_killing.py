@@ -40,7 +40,7 @@ KINDS = {
 THOROUGH = "MER_JAX_KILLS" in os.environ
 TOLD = KINDS if THOROUGH else ("supervised",)
 POLL_SECONDS = 0.0005
-PATIENCE_SECONDS = 300  # for a training that nobody disturbs, and for a phase to come
+PATIENCE_SECONDS = 1200  # for a training that nobody disturbs, and for a phase to come
 
 
 class Place:
@@ -141,8 +141,15 @@ def finish_among_kills(start, rng, longest):
         return kills
 
 
+def finish(process: subprocess.Popen) -> None:
+    """Waits for a training that nobody disturbs."""
+    with process:
+        _, log = process.communicate(timeout=PATIENCE_SECONDS)
+    assert process.returncode == 0, log
+
+
 @pytest.fixture
-def trainings(tmp_path, start_command_line, command_line):
+def trainings(tmp_path, start_command_line):
     """A function that starts a training by its name, after an undisturbed one called `whole`."""
     root = tmp_path / "corpus"
     synthetic.ensure(root, seed=1, pool=4, counts=COUNTS)
@@ -153,11 +160,11 @@ def trainings(tmp_path, start_command_line, command_line):
             base = f"--config={config_lib.CONFIGS / 'base.py'}"
             return [base, f"--workdir={tmp_path / name}", *flags_of(config)]
 
-        command_line(*arguments("warm"))  # compiles, so that `longest` is what a restart takes
-        begun = time.monotonic()
-        done = command_line(*arguments("whole"))
-        longest = time.monotonic() - begun
-        assert done.returncode == 0, done.stderr
+        longest = 0.0
+        for name in ("warm", "whole"):  # the first compiles: `longest` is what a restart takes
+            begun = time.monotonic()
+            finish(start_command_line(*arguments(name)))
+            longest = time.monotonic() - begun
         return lambda name, **more: start_command_line(*arguments(name), **more), longest
 
     return prepare
@@ -191,9 +198,8 @@ if THOROUGH:
                 if phase is None:
                     break
                 fell[phase] += 1
-            with start() as last:
-                _, log = last.communicate(timeout=PATIENCE_SECONDS)
-            assert last.returncode == 0, log
+                print(f"{kind}: aimed at {aim}, killed while {phase}", flush=True)
+            finish(start())
             assert_same_files(tmp_path / "whole", tmp_path / "killed")
             left = [
                 path for folder in (place.workdir, place.tfds_dir) for path in folder.rglob(".*")
