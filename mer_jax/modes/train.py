@@ -90,7 +90,7 @@ def _train_chunks(prepared: _Prepared, checkpoints: Checkpoints) -> None:
         done = grid.is_trained(prepared.chunks, checkpoints)
         devices.wait_for_all("counted")  # the first is about to remove what was counted
     if not done:
-        raise left or termination.Terminated("terminated; another process was asked to end")
+        raise left or termination.Terminated("terminated; chunks of other processes are not done")
     if left is not None and devices.is_alone():
         raise left
 
