@@ -112,7 +112,7 @@ def _train_chunks(
         done = grid.is_trained(chunks, checkpoints)
         devices.wait_for_all("counted")  # the first is about to remove what was counted
     if not done:
-        raise left or termination.Terminated("terminated; another process was asked to end")
+        raise left or termination.Terminated("terminated; chunks of other processes are not done")
     if left is not None and devices.is_alone():
         raise left
 
