@@ -20,7 +20,7 @@ quickstart: $(VENV)/runtime
 test: $(VENV)/development
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/python -m pytest
+	$(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile
 
 # Two minutes of random files for the readers, of which `make test` takes a few seconds.
 fuzz: $(VENV)/development

@@ -4,14 +4,21 @@ import os
 import subprocess
 import sys
 
-import jax
-import jaxtyping
-import pytest
+# Programs here run for milliseconds and compile for seconds: half of that without optimisation.
+_QUICKLY_COMPILED = "--xla_backend_optimization_level=0 --xla_cpu_parallel_codegen_split_count=1"
+os.environ.setdefault("XLA_FLAGS", _QUICKLY_COMPILED)  # before JAX reads it
+
+import jax  # noqa: E402
+import jaxtyping  # noqa: E402
+import pytest  # noqa: E402
 
 jaxtyping.install_import_hook(
     ["mer_jax.metrics", "mer_jax.models", "mer_jax.training"], "beartype.beartype"
 )
 jax.config.update("jax_numpy_rank_promotion", "raise")
+
+
+_DEVICES = "--xla_force_host_platform_device_count"
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -39,7 +46,7 @@ def start_command_line(compilation_cache):
             **os.environ,
             "JAX_COMPILATION_CACHE_DIR": str(compilation_cache),
             "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": "0.5",
-            "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}",
+            "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {_DEVICES}={devices}",
             **(environment or {}),
         }
         command = [*prefix, sys.executable, "-m", "mer_jax.main", *map(str, arguments)]

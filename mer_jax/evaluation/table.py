@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 from mer_jax import metrics, published
 from mer_jax.data.registry import MODALITIES, SYNTHETIC
-from mer_jax.evaluation import report
+from mer_jax.evaluation import terminal
 
 Column = tuple[str, str]  # split, metric
 Score = dict[str, Any]  # mean and std, as in results.json
@@ -27,7 +27,10 @@ class Entry(NamedTuple):
         if self.results is None:
             return None
         split, metric = column
-        blocks = {report.CROSS_VALIDATION: self.results["cross_validation"], **self.results["test"]}
+        blocks = {
+            terminal.CROSS_VALIDATION: self.results["cross_validation"],
+            **self.results["test"],
+        }
         return blocks.get(split, {}).get(metric)
 
     def published_score(self, column: Column) -> Score | None:
@@ -42,7 +45,7 @@ def columns(entries: Sequence[Entry], wanted: Sequence[str]) -> list[Column]:
     splits: dict[str, None] = {}  # a set that keeps the order
     for entry in entries:
         if entry.results is not None:
-            splits |= dict.fromkeys([report.CROSS_VALIDATION, *entry.results["test"]])
+            splits |= dict.fromkeys([terminal.CROSS_VALIDATION, *entry.results["test"]])
         splits |= dict.fromkeys(entry.published or {})
     return [
         (split, metric)
@@ -63,7 +66,7 @@ def best(entries: Sequence[Entry], column: Column) -> float | None:
 def markdown(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
     """The table as Markdown, the remarks below it."""
     chosen = columns(entries, wanted)
-    heads = [f"{split} {report.COLUMNS[metric][0]}" for split, metric in chosen]
+    heads = [f"{split} {terminal.COLUMNS[metric][0]}" for split, metric in chosen]
     lines = [["", *heads], ["---", *["---:"] * len(chosen)]]
     bold = "**{}**".format
     for entry, cells in _cells(entries, chosen, bold, _in_brackets):
@@ -82,7 +85,7 @@ def latex(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
         spans.append(f"\\multicolumn{{{width}}}{{c}}{{{_escape(split)}}}")
         rules.append(f"\\cmidrule(lr){{{first}-{first + width - 1}}}")
         first += width
-    heads = [_escape(report.COLUMNS[metric][0]) for _, metric in chosen]
+    heads = [_escape(terminal.COLUMNS[metric][0]) for _, metric in chosen]
     lines = [
         "% needs \\usepackage{booktabs} and \\usepackage{graphicx}",
         "\\begin{table*}",
@@ -115,10 +118,10 @@ def text(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
         if split not in chosen or metric == "com":
             chosen[split] = metric
     shown = list(chosen.items())
-    lines = [["", *(f"{split} {report.COLUMNS[metric][0]}" for split, metric in shown)]]
+    lines = [["", *(f"{split} {terminal.COLUMNS[metric][0]}" for split, metric in shown)]]
     for entry, cells in _cells(entries, shown, "*{}".format, _in_brackets):
         lines.append([_label(entry), *cells])
-    return "\n".join([*report.aligned(lines), *_remarks(entries, mark="after a *")])
+    return "\n".join([*terminal.aligned(lines), *_remarks(entries, mark="after a *")])
 
 
 def csv_rows(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
@@ -137,7 +140,7 @@ def csv_rows(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
         ]
         for entry in entries
     ]
-    for column in columns(entries, tuple(report.COLUMNS)):
+    for column in columns(entries, tuple(terminal.COLUMNS)):
         for kind, get in (("", Entry.score), (" published", Entry.published_score)):
             scores = [get(entry, column) for entry in entries]
             if any(scores):
@@ -160,9 +163,9 @@ def _cells(
         cells = []
         for column, best_mean in zip(chosen, bests, strict=True):
             ours, theirs = entry.score(column), entry.published_score(column)
-            cell = report.score_cell(column[1], ours)
+            cell = terminal.score_cell(column[1], ours)
             cell = bold(cell) if ours and ours["mean"] == best_mean else plain(cell)
-            cells.append(beside(cell, report.score_cell(column[1], theirs)) if theirs else cell)
+            cells.append(beside(cell, terminal.score_cell(column[1], theirs)) if theirs else cell)
         yield entry, cells
 
 
@@ -185,7 +188,7 @@ def _remarks(entries: Sequence[Entry], mark: str = "in bold") -> list[str]:
     trained = [entry for entry in entries if entry.results]
     synthetic = [entry.label for entry in trained if entry.synthetic]
     if synthetic and len(synthetic) == len(trained):
-        said.append(report.SYNTHETIC_NOTICE)
+        said.append(terminal.SYNTHETIC_NOTICE)
     elif synthetic:
         said.append(f"Of the synthetic corpus, beside all others: {', '.join(synthetic)}.")
     return said

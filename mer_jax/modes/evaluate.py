@@ -10,8 +10,7 @@ from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.corpus import Corpus, Split
 from mer_jax.data.registry import SYNTHETIC
 from mer_jax.errors import InputError
-from mer_jax.evaluation import ensemble, submission
-from mer_jax.evaluation import report as table
+from mer_jax.evaluation import ensemble, submission, terminal
 from mer_jax.evaluation import results as results_lib
 from mer_jax.modes import report
 from mer_jax.progress import SILENT, Display
@@ -97,6 +96,6 @@ def predict_and_score(
 
 def show(results: dict[str, Any], config: ConfigDict, workdir: pathlib.Path) -> None:
     """Prints the result table and where the files lie."""
-    print(table.table(results, synthetic=config.data.corpus == SYNTHETIC))
+    print(terminal.table(results, synthetic=config.data.corpus == SYNTHETIC))
     predictions = f"; predictions: {workdir / 'predictions'}" if results["test"] else ""
     print(f"Scores: {workdir / RESULTS_FILE}{predictions}")

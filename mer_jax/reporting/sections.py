@@ -10,7 +10,7 @@ from mer_jax import files, published
 from mer_jax import rows as rows_lib
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.registry import SYNTHETIC, TRAIN
-from mer_jax.evaluation import report as terminal
+from mer_jax.evaluation import terminal
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.reporting import analysis, document, figures
 from mer_jax.reporting.document import Beside, Document, Image, Section, Table, Text

@@ -7,7 +7,7 @@ import sklearn.metrics as sk
 from mer_jax.data.corpus import Labels
 from mer_jax.data.registry import MER2023, Task
 from mer_jax.errors import InputError
-from mer_jax.evaluation import bootstrap, report, submission
+from mer_jax.evaluation import bootstrap, submission, terminal
 from mer_jax.evaluation.ensemble import Predictions
 
 TASK = MER2023.task
@@ -136,7 +136,7 @@ def test_what_is_no_prediction_is_told(tmp_path, text, sentence):
 def test_the_comparisons_table_shows_difference_interval_and_share():
     block = {"difference": 0.0123, "interval": [-0.01, 0.02], "not_better": 0.25}
     found = {"against": "runs/b", "resamples": 10, "splits": {"test": {"dis": block, "acc": None}}}
-    lines = report.comparison(found).splitlines()
+    lines = terminal.comparison(found).splitlines()
     assert lines[2].split() == ["test", "+1.23", "-"]
     assert lines[3].split() == ["95", "%", "[-1.00,", "2.00]", "-"]
     assert lines[4].split() == ["not", "better", "0.250", "-"]

@@ -5,8 +5,8 @@ import pytest
 
 from mer_jax.data.corpus import Labels, Split
 from mer_jax.data.registry import MELD, MER2023, Task
-from mer_jax.evaluation import report
 from mer_jax.evaluation import results as results_lib
+from mer_jax.evaluation import terminal
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.training.grid import Outcome
 from mer_jax.training.plan import Run
@@ -68,7 +68,7 @@ def test_a_failed_run_is_left_out_and_marked():
     assert [run["failed_epoch"] for run in results["runs"]] == [None, 7] + [None] * 6
     assert results["runs"][1]["validation"] == {"dis": None, "acc": None}
     assert results["best"] == {"train.learning_rate": 0.1}
-    assert "1 of 8 runs failed" in report.table(results, synthetic=False)
+    assert "1 of 8 runs failed" in terminal.table(results, synthetic=False)
 
 
 def test_test_scores_are_of_each_repeats_ensemble_and_of_all():
@@ -110,7 +110,7 @@ def test_the_table_has_the_papers_form():
         "best": {"model.hidden": 256},
         "runs": [{"status": "ok"}],
     }  # fmt: skip
-    text = report.table(results, synthetic=True)
+    text = terminal.table(results, synthetic=True)
     lines = [line.split() for line in text.splitlines()]
     assert lines[0] == ["Dis", "(↑)", "Dim", "(↓)", "Com", "(↑)", "Acc", "(↑)"]
     assert lines[2] == ["cross-validation", "72.64±0.16", "0.83±0.01", "0.52±0.00", "70.00±1.00"]
@@ -119,9 +119,9 @@ def test_the_table_has_the_papers_form():
     assert "model.hidden 256" in text
     results["interval"] = {"mer_multi": {**dict.fromkeys(("acc", "dim", "com")),
                                          "dis": [0.75, 0.801]}}  # fmt: skip
-    with_intervals = report.table(results, synthetic=True).splitlines()
+    with_intervals = terminal.table(results, synthetic=True).splitlines()
     assert with_intervals[4].split() == ["95", "%", "[75.00,", "80.10]", "-", "-", "-"]
     assert with_intervals[5].split()[0] == "mer_semi"
-    assert report.SYNTHETIC_NOTICE in text
-    assert report.SYNTHETIC_NOTICE not in report.table(results, synthetic=False)
+    assert terminal.SYNTHETIC_NOTICE in text
+    assert terminal.SYNTHETIC_NOTICE not in terminal.table(results, synthetic=False)
     assert MER2023.task.selection == "com"

@@ -6,8 +6,8 @@ import io
 import pytest
 
 from mer_jax.evaluation import table
-from mer_jax.evaluation.report import SYNTHETIC_NOTICE
 from mer_jax.evaluation.table import Entry
+from mer_jax.evaluation.terminal import SYNTHETIC_NOTICE
 
 METRICS = ("dis", "dim", "com")
 HUBERT = {

@@ -15,7 +15,7 @@ from mer_jax.modes import train
 from mer_jax.training.checkpoint import Checkpoints
 from tests import user_folder
 from tests.full_disk import limits
-from tests.test_end_to_end import Killed, assert_same_files, flags_of, killing
+from tests.trainings import Killed, assert_same_files, flags_of, killing
 
 THOROUGH = "MER_JAX_DISKS" in os.environ
 KINDS = (limits.Mounted.kind, limits.Limited.kind) if THOROUGH else (limits.Mounted.kind,)
@@ -30,6 +30,7 @@ SMALL = {
     "folds": 2,
     "repeats": 2,
     "evaluate__bootstrap": 0,
+    "train__tensorboard": False,  # no more on the disk than what the cases are about
 }
 
 

@@ -4,12 +4,12 @@ import pytest
 
 from mer_jax.data import synthetic
 from mer_jax.modes import train
-from tests.test_end_to_end import COUNTS, config_of
+from tests.trainings import COUNTS, config_of
 
 
 @pytest.fixture(scope="session")
 def config(tmp_path_factory):
-    """A part of test_end_to_end's grid, whose compiled programs it shares."""
+    """A part of the grid of tests.trainings, whose compiled programs it shares."""
     folder = tmp_path_factory.mktemp("reporting")
     synthetic.ensure(folder / "corpus", seed=1, pool=4, counts=COUNTS)
     return config_of(folder / "corpus", folder / "tfds", model__hidden=8, report=True)

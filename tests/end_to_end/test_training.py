@@ -1,20 +1,15 @@
-"""The main job through the command line and as functions: files, scores, resuming, blindness."""
+"""The main job as functions: files, scores, resuming, blindness."""
 
-import contextlib
 import csv
 import json
 import re
 import shutil
-import signal
-import socket
-from concurrent.futures import ThreadPoolExecutor
 
 import jax
 import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from mer_jax import config as config_lib
 from mer_jax import lock
 from mer_jax.data import synthetic
 from mer_jax.data.registry import MER2023
@@ -22,61 +17,17 @@ from mer_jax.errors import InputError
 from mer_jax.modes import compare, evaluate, select, train
 from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
-from tests.configs import changed
-from tests.event_files import runs_in, scalars_of
-
-COUNTS = {"train": 60, "mer_multi": 12, "mer_noise": 11, "mer_semi": 10}
-SPLITS = ("mer_multi", "mer_noise", "mer_semi")
-GRID = {
-    "model__hidden": (8, 6),
-    "train__learning_rate": (1e-2, 1e-3),
-    "train__epochs": 4,
-    "train__segment": 2,
-    "train__chunk": 5,
-    "folds": 3,
-    "repeats": 2,
-    "report": False,  # tests/reporting has trainings that draw theirs
-}
-
-
-@pytest.fixture(scope="module")
-def root(tmp_path_factory):
-    folder = tmp_path_factory.mktemp("user") / "corpus"
-    synthetic.ensure(folder, seed=1, pool=4, counts=COUNTS)
-    return folder
-
-
-@pytest.fixture(scope="module")
-def tfds_dir(tmp_path_factory):
-    return tmp_path_factory.mktemp("tfds")
-
-
-def config_of(root, tfds_dir, **changes):
-    """The small grid on a folder; dots in keys are written as __."""
-    sets = {f"features__{m}": synthetic.feature_set(m) for m in ("audio", "text", "video")}
-    where = {"data__root": str(root), "data__tfds_dir": str(tfds_dir)}
-    return config_lib.check(changed(**{**where, **sets, **GRID, **changes}))
-
-
-@pytest.fixture(scope="module")
-def config(root, tfds_dir):
-    return config_of(root, tfds_dir)
-
-
-@pytest.fixture(scope="module")
-def trained(config, tmp_path_factory):
-    workdir = tmp_path_factory.mktemp("trained") / "run"
-    train.train(config, workdir)
-    return workdir
-
-
-def results_of(workdir):
-    return json.loads((workdir / "results.json").read_text())
-
-
-def rows_of(path):
-    with path.open() as file:
-        return {row["name"]: row for row in csv.DictReader(file)}
+from tests.trainings import (
+    SPLITS,
+    Killed,
+    assert_same_files,
+    assert_same_weights,
+    config_of,
+    event_values,
+    killing,
+    results_of,
+    rows_of,
+)
 
 
 def true_labels(root):
@@ -96,26 +47,6 @@ def scores_of(rows, labels):
         )
         found["com"] = found["dis"] - 0.25 * found["dim"]
     return found
-
-
-def assert_same_files(workdir, other):
-    """Equal results, predictions and TensorBoard's values, and equal bits in the kept weights."""
-    for name in ("results.json", *(f"predictions/{split}.csv" for split in SPLITS)):
-        assert (workdir / name).read_bytes() == (other / name).read_bytes(), name
-    assert event_values(workdir) == event_values(other)  # their times differ
-    assert_same_weights(workdir, other)
-
-
-def event_values(workdir):
-    folder = workdir / "tensorboard"
-    return {run: scalars_of(folder / run) for run in runs_in(folder)}
-
-
-def assert_same_weights(workdir, other):
-    a, b = Checkpoints(workdir).restore_kept(), Checkpoints(other).restore_kept()
-    assert jax.tree.structure(a) == jax.tree.structure(b)
-    for x, y in zip(jax.tree.leaves(a), jax.tree.leaves(b), strict=True):
-        np.testing.assert_array_equal(x, y)
 
 
 def test_the_workdir_holds_what_the_contract_names(trained, config):
@@ -183,21 +114,6 @@ def test_tensorboard_holds_what_history_csv_and_the_results_hold(trained):
 def test_the_same_seed_gives_the_same_bits(trained, config, tmp_path):
     train.train(config, tmp_path / "again")
     assert_same_files(trained, tmp_path / "again")
-
-
-class Killed(BaseException):
-    """Stands for a kill: nothing handles it."""
-
-
-def killing(function, when):
-    """`function`, after which the process is killed when its arguments say so."""
-
-    def call(*arguments, **keywords):
-        function(*arguments, **keywords)
-        if when(*arguments):
-            raise Killed
-
-    return call
 
 
 @pytest.mark.parametrize("moment", ["first_checkpoint", "last_chunk", "predicting"])
@@ -291,58 +207,6 @@ def test_select_writes_those_that_pass(trained, config, tmp_path):
     everything.select.eta = 1.0
     select.select(everything, trained, tmp_path / "fewer.csv")
     assert rows_of(tmp_path / "fewer.csv").keys() <= rows.keys()
-
-
-def of_two(workdir, config):
-    """The command lines of two processes that train in one workdir."""
-    with socket.socket() as free:
-        free.bind(("127.0.0.1", 0))
-        coordinator = f"--coordinator=127.0.0.1:{free.getsockname()[1]}"
-    arguments = [f"--config={config_lib.CONFIGS / 'base.py'}", f"--workdir={workdir}"]
-    arguments += [*flags_of(config), coordinator, "--process_count=2"]
-    return [(*arguments, f"--process_index={i}") for i in range(2)]
-
-
-def test_two_processes_train_what_one_does(trained, root, tmp_path, command_line):
-    workdir = tmp_path / "run"
-    both = of_two(workdir, config_of(root, tmp_path / "tfds"))
-    with ThreadPoolExecutor() as pool:
-        done = list(pool.map(lambda arguments: command_line(*arguments), both))
-    assert [process.returncode for process in done] == [0, 0], [p.stderr for p in done]
-    assert_same_files(trained, workdir)
-    for first_chunk, process in enumerate(done):
-        chunks = [int(n) for n in re.findall(r"chunk (\d)/6 .*: trained", process.stderr)]
-        assert chunks == [1 + first_chunk, 3 + first_chunk, 5 + first_chunk]
-    assert "building" in done[0].stderr
-    assert "building" not in done[1].stderr
-    assert "cross-validation" in done[0].stdout
-    assert done[1].stdout == ""
-
-
-def test_two_processes_that_are_asked_to_end_leave_together(
-    trained, config, tmp_path, start_command_line
-):
-    """As Slurm asks all of a job; one process then continues to the bits of the undisturbed run."""
-    workdir = tmp_path / "run"
-    with contextlib.ExitStack() as running:
-        both = [
-            running.enter_context(start_command_line(*arguments))
-            for arguments in of_two(workdir, config)
-        ]
-        logs = [next(line for line in each.stderr if "chunk" in line and ": epoch" in line)
-                for each in both]  # fmt: skip
-        with pytest.raises(InputError, match=f"process {both[0].pid} on"), lock.held(workdir):
-            pass
-        for each in both:
-            each.send_signal(signal.SIGTERM)
-        logs = [log + each.stderr.read() for log, each in zip(logs, both, strict=True)]
-    assert [each.returncode for each in both] == [128 + signal.SIGTERM] * 2, logs
-    for log in logs:
-        assert log.splitlines()[-1].startswith("mer_jax: terminated; "), log
-    assert len(list((workdir / "checkpoints").rglob("*.msgpack"))) >= 2, "each has saved its own"
-    assert not (workdir / "results.json").exists()
-    train.train(config, workdir)
-    assert_same_files(trained, workdir)
 
 
 def test_measured_widths_are_recorded_and_not_measured_again(
@@ -460,62 +324,6 @@ def test_predict_runs_on_any_folder(trained, root, tfds_dir, tmp_path):
         assert float(other["valence"]) == pytest.approx(float(row["valence"]), abs=1e-5)
 
 
-def flags_of(config):
-    """The command line that gives `config`."""
-    base = config_lib.flatten(config_lib.check(config_lib.load_base()))
-    return [
-        f"--config.{key}={value}"
-        for key, value in config_lib.flatten(config).items()
-        if value != base[key]
-    ]
-
-
-def test_the_command_line_trains_continues_evaluates_and_predicts(
-    trained, config, root, tmp_path, command_line
-):
-    workdir = tmp_path / "run"
-    file = config_lib.CONFIGS / "base.py"
-    done = command_line(f"--config={file}", f"--workdir={workdir}", *flags_of(config))
-    assert done.returncode == 0, done.stderr
-    assert_same_files(trained, workdir)
-    mean = results_of(trained)["cross_validation"]["dis"]["mean"]
-    assert f"{100 * mean:.2f}±" in done.stdout
-    again = command_line(f"--workdir={workdir}")
-    assert again.returncode == 0, again.stderr
-    assert "already trained" in again.stderr
-    assert again.stdout == done.stdout
-    evaluated = command_line("--mode=evaluate", f"--workdir={workdir}", "--quiet")
-    assert evaluated.returncode == 0, evaluated.stderr
-    assert (evaluated.stdout, evaluated.stderr) == (done.stdout, "")
-    assert_same_files(trained, workdir)
-    out = tmp_path / "out.csv"
-    arguments = ("--mode=predict", f"--workdir={workdir}", f"--config.data.root={root}")
-    predicted = command_line(*arguments, f"--out={out}")
-    assert predicted.returncode == 0, predicted.stderr
-    assert len(rows_of(out)) == sum(COUNTS.values()) + 4
-    other = command_line(f"--workdir={workdir}", "--config.train.epochs=5")
-    assert other.returncode == 2
-    assert "holds a run with config.train.epochs=4, not 5" in other.stderr
-    assert "Traceback" not in other.stderr
-    assert_same_files(trained, workdir)
-
-
-def test_eight_devices_train_the_same_runs(root, tfds_dir, tmp_path, command_line):
-    """The run axis is sharded over 8 virtual devices; weights agree with one device's."""
-    config = config_of(root, tfds_dir, train__epochs=2, train__chunk=12, model__hidden=8)
-    file = config_lib.CONFIGS / "base.py"
-    kept, results = {}, {}
-    for count in (1, 8):
-        workdir = tmp_path / f"on{count}"
-        arguments = (f"--config={file}", f"--workdir={workdir}", *flags_of(config))
-        done = command_line(*arguments, devices=count)
-        assert done.returncode == 0, done.stderr
-        kept[count], results[count] = Checkpoints(workdir).restore_kept(), results_of(workdir)
-    assert results[1]["best"] == results[8]["best"]
-    for one, eight in zip(jax.tree.leaves(kept[1]), jax.tree.leaves(kept[8]), strict=True):
-        np.testing.assert_allclose(one, eight, atol=1e-5)
-
-
 def test_a_validation_split_can_be_the_one_fold(tmp_path, root, tfds_dir):
     """MELD's layout: classes alone, a val split, folds=0."""
     rng = np.random.default_rng(0)
@@ -602,21 +410,6 @@ def test_scores_have_intervals_and_runs_are_compared(
         compare.compare(config, workdir, other, None)
 
 
-def test_a_run_is_repeated_from_its_config_json(trained, tmp_path, command_line):
-    """At the recorded widths: the rule would take others here."""
-    record = json.loads((trained / "config.json").read_text())
-    assert record["device"] == {"kind": "cpu", "backend": "cpu", "count": 1}
-    record["config"]["train"]["chunk"] = "auto"
-    (tmp_path / "old.json").write_text(json.dumps(record))
-    workdir = tmp_path / "new"
-    done = command_line(f"--config_json={tmp_path / 'old.json'}", f"--workdir={workdir}")
-    assert done.returncode == 0, done.stderr
-    again = json.loads((workdir / "config.json").read_text())
-    assert {**again, "commit": None} == {**record, "commit": None}  # someone may commit meanwhile
-    assert not re.search(r"its (?!commit)\w+ is not this run's", done.stderr)
-    assert_same_files(trained, workdir)
-
-
 def test_a_repetition_says_what_differs(trained, root, tfds_dir, tmp_path, caplog):
     record = json.loads((trained / "config.json").read_text())
     record["versions"]["jax"] = "0.0.1"
@@ -637,23 +430,3 @@ def test_two_trainings_do_not_share_a_workdir(config, tmp_path):
     with lock.held(tmp_path / "run"), pytest.raises(InputError, match="trains in it"):
         train.train(config, tmp_path / "run")
     assert not (tmp_path / "run" / "config.json").exists()
-
-
-def test_sigterm_saves_and_the_run_ends_with_the_same_bits(
-    trained, config, tmp_path, start_command_line, command_line
-):
-    workdir = tmp_path / "run"
-    base = f"--config={config_lib.CONFIGS / 'base.py'}"
-    arguments = (base, f"--workdir={workdir}", *flags_of(config))
-    with start_command_line(*arguments) as process:
-        log = next(line for line in process.stderr if "chunk 1/" in line)
-        process.send_signal(signal.SIGTERM)
-        log += process.stderr.read()
-    assert process.returncode == 128 + signal.SIGTERM, log
-    assert "mer_jax: terminated; " in log
-    left = [path.name for path in (workdir / "checkpoints").rglob("*.msgpack")]
-    assert left, "something is saved, though no checkpoint was due"
-    assert not (workdir / "results.json").exists()
-    again = command_line(f"--workdir={workdir}")
-    assert again.returncode == 0, again.stderr
-    assert_same_files(trained, workdir)
