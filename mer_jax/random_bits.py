@@ -1,6 +1,7 @@
 """Random numbers that cost little inside a training step, also on a CPU and under vmap."""
 
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -21,6 +22,24 @@ def normal(key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, "..."]:
     """Standard normal numbers, by the inverse of their distribution (23 bits: within 5.3)."""
     drawn = (random_words(key, shape) >> 9).astype(jnp.float32) + 0.5
     return math.sqrt(2) * jax.lax.erf_inv(drawn / 2**22 - 1)
+
+
+def materialised(key: Key[Array, ""], tree: Any) -> Any:
+    """`tree`, computed once and stored, however often it is read.
+
+    XLA on CPUs draws random numbers again in every kernel that reads what they went into: a strong
+    view three times, the last one transposed for the backward pass. It takes optimisation barriers
+    away before it fuses; what stands in front of a loop it computes. The loop never runs, which no
+    compiler can tell, since that follows from the key.
+    """
+    word = jax.random.key_data(key).ravel()[0]
+    never = ((word >> 1) >> 31).astype(jnp.int32)  # 0: all bits are gone
+    _, tree = jax.lax.while_loop(
+        lambda carry: carry[0] < never,
+        lambda carry: (carry[0] + 1, jax.tree.map(lambda x: x + x, carry[1])),
+        (jnp.int32(0), tree),
+    )
+    return tree
 
 
 def random_words(key: Key[Array, ""], shape: tuple[int, ...]) -> UInt32[Array, "..."]:

@@ -1,11 +1,14 @@
 """Random numbers against JAX's own Threefry and the distributions that they are of."""
 
+import re
+
 import jax
 import jax.extend
 import jax.numpy as jnp
 import numpy as np
 import scipy.stats
 
+from mer_jax import random_bits
 from mer_jax.random_bits import bernoulli, normal, random_words
 
 
@@ -39,3 +42,25 @@ def test_normal_numbers_are_normal():
 def test_a_share_is_true():
     drawn = bernoulli(jax.random.key(3), 0.3, (200, 500))
     assert abs(float(drawn.mean()) - 0.3) < 0.005
+
+
+def test_what_is_materialised_stays_as_it_is():
+    """Its loop would double it. No key may start it, least of all the largest."""
+    words = np.array([[0, 0], [1, 2], [2**31, 5], [2**32 - 1, 2**32 - 1]], np.uint32)
+    keys = jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
+    values = {"audio": jnp.arange(12.0).reshape(4, 3), "text": jnp.ones((4, 2))}
+    found = jax.jit(jax.vmap(random_bits.materialised))(keys, values)
+    for name, value in values.items():
+        np.testing.assert_array_equal(found[name], value)
+
+
+def test_what_is_materialised_is_drawn_once():
+    """Of the compiled program: XLA would draw the view again for its transposed product."""
+
+    def loss(weights, key):
+        view = random_bits.materialised(key, random_bits.normal(key, (64, 128)))
+        return ((view @ weights) ** 2).sum()
+
+    program = jax.jit(jax.grad(loss)).lower(jnp.ones((128, 16)), jax.random.key(0)).compile()
+    assert len(re.findall(r"f32\[64,128\]\S* log-plus-one\(", program.as_text())) == 1
+    assert not re.findall(r"f32\[128,64\]\S* log-plus-one\(", program.as_text())

@@ -100,7 +100,7 @@ def apply(steps: Steps, key: Key[Array, ""], features: Features, deviation: Feat
     for number, (name, strength) in enumerate(steps):
         step_key = jax.random.fold_in(key, number)
         features = VIEWS[name](step_key, features, deviation, strength)
-    return features
+    return random_bits.materialised(key, features)
 
 
 def _keyed(key: Key[Array, ""], features: Features) -> Any:

@@ -10,7 +10,7 @@ import pathlib
 import shutil
 import struct
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -96,7 +96,7 @@ def write(
 
     `trials/trial_T` holds each trial's hyper-parameters, its scores in cross-validation and the
     mean of its runs' curves; `best/repeat_R` the mean over the folds of the best trial, and
-    `best/repeat_R/fold_F` each of its runs; `figures` the pictures of the workdir's figures/.
+    `best/repeat_R/fold_F` each of its runs.
     """
     folder = workdir / FOLDER
     with files.folder_beside(folder, "writing") as beside:
@@ -110,10 +110,27 @@ def write(
             for outcome in runs:
                 curves = history.by_name(outcome.history, task)
                 _write_curves(where / f"fold_{outcome.run.fold}", curves)
-        _write_figures(new / "figures", sorted((workdir / "figures").glob("*.png")))
-        if folder.exists():
-            folder.rename(beside / "outdated")
-        new.rename(folder)
+        _replace(folder, new, beside)
+
+
+def write_figures(workdir: pathlib.Path, pictures: Mapping[str, bytes]) -> None:
+    """Writes `tensorboard/figures` of a workdir anew: PNG files by name."""
+    folder = workdir / FOLDER / "figures"
+    with files.folder_beside(folder, "writing") as beside:
+        new = beside / "figures"
+        with _Curves(new) as writer:
+            for name, png in pictures.items():
+                width, height = struct.unpack(">II", png[16:24])  # IHDR comes first in every PNG
+                image = Summary.Image(width=width, height=height, encoded_image_string=png)
+                writer.add_summary(Summary(value=[Summary.Value(tag=name, image=image)]))
+        _replace(folder, new, beside)
+
+
+def _replace(folder: pathlib.Path, new: pathlib.Path, beside: pathlib.Path) -> None:
+    """Puts a folder in another's place, which goes with the folder beside."""
+    if folder.exists():
+        folder.rename(beside / "outdated")
+    new.rename(folder)
 
 
 def _write_trials(folder, outcomes, trials, task) -> None:
@@ -143,17 +160,6 @@ def _write_curves(folder: pathlib.Path, curves: dict[str, np.ndarray]) -> None:
 
 def _add_all(writer: "_Curves", curves: dict[str, np.ndarray]) -> None:
     writer.add(curves, range(len(curves[loop.LOSS])))
-
-
-def _write_figures(folder: pathlib.Path, pictures: Sequence[pathlib.Path]) -> None:
-    if not pictures:
-        return
-    with _Curves(folder) as writer:
-        for picture in pictures:
-            png = picture.read_bytes()
-            width, height = struct.unpack(">II", png[16:24])  # IHDR comes first in every PNG
-            image = Summary.Image(width=width, height=height, encoded_image_string=png)
-            writer.add_summary(Summary(value=[Summary.Value(tag=picture.stem, image=image)]))
 
 
 def _mean_of(outcomes: Sequence[Outcome], task: Task) -> dict[str, np.ndarray]:

@@ -10,7 +10,7 @@ from mer_jax import files, published
 from mer_jax import rows as rows_lib
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.registry import SYNTHETIC, TRAIN
-from mer_jax.evaluation import terminal
+from mer_jax.evaluation import events, terminal
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.reporting import analysis, document, figures
 from mer_jax.reporting.document import Beside, Document, Image, Section, Table, Text
@@ -24,12 +24,14 @@ _PAPER = "Lian et al. 2023"
 
 
 def write(run: Run) -> None:
-    """Writes figures/*.png, report.md and report.html into the run's workdir, in this order."""
+    """Writes figures/, TensorBoard's, report.md and report.html into the workdir, in this order."""
     drawn = figures.draw(run)
     pictures = {}
     for name, picture in drawn.items():
         pictures[name] = figures.png(picture.figure)
         files.write_bytes(run.workdir / FIGURES / f"{name}.png", pictures[name])
+    if run.config.train.tensorboard:
+        events.write_figures(run.workdir, pictures)
     content = describe(run, drawn)
     texts = document.markdown(content), document.web_page(content, pictures)
     for name, text in zip(REPORT_FILES, texts, strict=True):

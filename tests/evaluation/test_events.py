@@ -2,7 +2,6 @@
 
 import errno
 import io
-import json
 
 import matplotlib.figure
 import numpy as np
@@ -190,11 +189,10 @@ def test_the_best_trials_runs_and_their_mean_replace_what_was_live(tmp_path):
 def test_figures_are_there(tmp_path):
     picture = io.BytesIO()
     matplotlib.figure.Figure(figsize=(3, 2)).savefig(picture, format="png", dpi=10)
-    (tmp_path / "figures").mkdir()
-    (tmp_path / "figures" / "pool.png").write_bytes(picture.getvalue())
-    (tmp_path / "figures" / "source.json").write_text(json.dumps({}))
-    events.write(tmp_path, outcomes(), TRIALS, 0, TASK)
+    for pictures in ({"old": picture.getvalue()}, {"pool": picture.getvalue()}):
+        events.write_figures(tmp_path, pictures)
     ((tag, ((step, value),)),) = values_of(tmp_path / "tensorboard" / "figures").items()
     assert (tag, step) == ("pool", 0)
     assert (value.image.width, value.image.height) == (30, 20)
     assert value.image.encoded_image_string == picture.getvalue()
+    assert [path.name for path in (tmp_path / "tensorboard").iterdir()] == ["figures"]

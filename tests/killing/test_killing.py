@@ -55,12 +55,12 @@ class Place:
         return any(self.tfds_dir.glob("mer2023/*/.building-*"))
 
     def compiles(self) -> bool:
-        """The log tells of the grid, and of no epoch."""
+        """The log tells of the grid, and no epoch is behind it."""
         return any(" chunks" in line for line in self.log) and not self.trains()
 
     def trains(self) -> bool:
         """An epoch is behind it."""
-        return any(": epoch" in line for line in self.log)
+        return any(self.workdir.glob("checkpoints/resume/*.msgpack"))
 
     def saves(self) -> bool:
         """A chunk's progress, or what a finished one leaves, lies beside its place."""

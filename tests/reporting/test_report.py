@@ -13,6 +13,7 @@ from mer_jax.data.registry import Task
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.modes import evaluate, report, train
 from mer_jax.reporting import document, figures, sections
+from tests.event_files import values_of
 from tests.reporting import browser
 from tests.reporting.test_document import Parsed
 
@@ -272,3 +273,9 @@ def test_a_browser_shows_every_section_without_overflow(reported, tmp_path, widt
         assert len(widths) == len(list((reported / "figures").iterdir()))
         assert all(natural > 0 and 0 < drawn <= width for natural, drawn in widths)
         assert page.complaints == []
+
+
+def test_tensorboard_has_the_figures(reported):
+    shown = values_of(reported / "tensorboard" / "figures")
+    drawn = {path.stem: path.read_bytes() for path in (reported / "figures").glob("*.png")}
+    assert {tag: values[0][1].image.encoded_image_string for tag, values in shown.items()} == drawn
