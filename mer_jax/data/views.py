@@ -10,7 +10,7 @@ from jaxtyping import Array, Key
 from mer_jax import random_bits
 from mer_jax.errors import InputError
 
-Features = dict[str, Array]  # by modality: float32 [B, D]
+Features = dict[str, Array]  # by modality: float32 [B, D], or [B, T, D] at frame level
 
 
 def noise(key: Key[Array, ""], features: Features, deviation: Features, strength: float):
@@ -61,14 +61,43 @@ def mixup(key: Key[Array, ""], features: Features, deviation: Features, strength
     return {m: x + share_Bx1 * (x[other_B] - x) for m, x in features.items()}
 
 
+def time_masking(key: Key[Array, ""], features: Features, deviation: Features, strength: float):
+    """Zeroes a span of frames, drawn for each clip, up to a share `strength` of them.
+
+    As SpecAugment does to a spectrogram (Park et al., Interspeech 2019). Vectors of whole
+    utterances have no time: they stay as they are.
+    """
+    del deviation
+    return {
+        m: _span_masked(k, x, strength) if x.ndim == 3 else x for k, (m, x) in _keyed(key, features)
+    }
+
+
+def _span_masked(key: Key[Array, ""], x_BxTxD: Array, strength: float) -> Array:
+    clips, frames, _ = x_BxTxD.shape
+    length_Bx1, place_Bx1 = jax.random.uniform(key, (2, clips, 1))
+    length_Bx1 = jnp.floor(length_Bx1 * (strength * frames + 1))
+    start_Bx1 = jnp.floor(place_Bx1 * (frames - length_Bx1 + 1))
+    frame_1xT = jnp.arange(frames)[None, :]
+    masked_BxT = (frame_1xT >= start_Bx1) & (frame_1xT < start_Bx1 + length_Bx1)
+    return jnp.where(masked_BxT[..., None], 0, x_BxTxD)
+
+
 View = Callable[[Key[Array, ""], Features, Features, float], Features]
 VIEWS: dict[str, View] = {
     "noise": noise,
     "feature_dropout": feature_dropout,
     "modality_dropout": modality_dropout,
     "mixup": mixup,
+    "time_masking": time_masking,
 }
-_MOST = {"noise": 100.0, "feature_dropout": 0.99, "modality_dropout": 1.0, "mixup": 0.5}
+_MOST = {
+    "noise": 100.0,
+    "feature_dropout": 0.99,
+    "modality_dropout": 1.0,
+    "mixup": 0.5,
+    "time_masking": 1.0,
+}
 Steps = tuple[tuple[str, float], ...]  # views in their order, each with its strength
 
 

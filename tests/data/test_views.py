@@ -82,3 +82,21 @@ def test_steps_follow_each_other_with_draws_of_their_own():
 def test_a_wrong_view_is_told(text, message):
     with pytest.raises(InputError, match=f"^{message}"):
         views.parse(text, "here")
+
+
+def test_time_masking_zeroes_a_span_of_frames_and_nothing_of_a_vector():
+    frames, strength = 20, 0.5
+    x = jnp.ones((2000, frames, 3)) * jnp.arange(1, frames + 1)[None, :, None]
+    features = {"audio": x, "text": jnp.ones((2000, 4))}
+    found = views.time_masking(jax.random.key(0), features, {}, strength)
+    np.testing.assert_array_equal(found["text"], features["text"])
+    audio = np.asarray(found["audio"])
+    gone = (audio == 0).all(-1)
+    np.testing.assert_array_equal(audio[~gone], np.asarray(x)[~gone])
+    assert (np.abs(np.diff(gone, axis=1, prepend=0, append=0)).sum(1) <= 2).all(), "one span each"
+    lengths = gone.sum(1)
+    assert (lengths.min(), lengths.max()) == (0, strength * frames)
+    assert abs(lengths.mean() - strength * frames / 2) < 0.3
+    shares = gone[lengths == 10].mean(0)  # a span of 10 in 20 frames covers the middle most often
+    assert shares[9] > shares[0] > 0
+    assert shares[-1] > 0
