@@ -10,7 +10,7 @@ from mer_jax.data import labels
 from mer_jax.data.labels import Label
 from mer_jax.data.registry import CMUMOSI, MELD, MER2023
 from mer_jax.errors import InputError
-from tests import user_folder
+from tests.support import user_folder
 
 MISSING = -1
 
