@@ -10,7 +10,7 @@ import pytest
 
 from mer_jax.data import pickles
 from mer_jax.errors import InputError
-from tests import user_folder
+from tests.support import user_folder
 
 # Pickles that would run code
 
