@@ -6,7 +6,7 @@ from mer_jax import config as config_lib
 from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
 from mer_jax.training import program
-from tests.configs import changed
+from tests.support.configs import changed
 
 
 def test_static_and_traced_settings_part():
