@@ -12,7 +12,7 @@ import pytest
 from mer_jax import files
 from mer_jax.corpora import MER2023
 from mer_jax.data import dataset, synthetic
-from tests import user_folder
+from tests.support import user_folder
 
 
 @pytest.fixture(scope="module")

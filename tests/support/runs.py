@@ -11,7 +11,7 @@ from mer_jax.config import HParams, Static
 from mer_jax.corpora import MER2023
 from mer_jax.data.arrays import Labels
 from mer_jax.training import loop, plan
-from tests.configs import changed
+from tests.support.configs import changed
 
 SIZES = {"audio": 6, "video": 4}
 
