@@ -10,10 +10,11 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from mer_jax import files, metrics, rows
+from mer_jax.corpora import CORPORA
 from mer_jax.data import views
-from mer_jax.data.registry import CORPORA, Task
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.task import Task
 from mer_jax.training.semi import METHODS
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs"

@@ -8,13 +8,14 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files
+from mer_jax.corpora import corpus_info
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.corpus import Corpus, Split
-from mer_jax.data.registry import VALIDATION, corpus_info
+from mer_jax.data.arrays import Corpus, Split
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation import results as results_lib
 from mer_jax.progress import Display
+from mer_jax.task import VALIDATION
 from mer_jax.training import loop, program
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.program import HParams, Static

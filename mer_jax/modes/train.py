@@ -12,14 +12,15 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files, lock, termination
+from mer_jax.corpora import corpus_info
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.corpus import Corpus
-from mer_jax.data.registry import TRAIN, corpus_info
+from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError
 from mer_jax.evaluation import events, history
 from mer_jax.evaluation import results as results_lib
 from mer_jax.modes import evaluate, report
 from mer_jax.progress import SILENT, Display
+from mer_jax.task import TRAIN
 from mer_jax.training import devices, grid, measure, program
 from mer_jax.training import plan as plan_lib
 from mer_jax.training.checkpoint import Checkpoints

@@ -14,7 +14,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from mer_jax import metrics
 from mer_jax.data import views
-from mer_jax.data.corpus import Labels
+from mer_jax.data.arrays import Labels
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import Batch

@@ -7,10 +7,10 @@ from ml_collections import ConfigDict
 
 from mer_jax.config import SEMI_TRACED
 from mer_jax.data import views
-from mer_jax.data.registry import Task
 from mer_jax.data.views import Steps
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.task import Task
 from mer_jax.training.semi import METHODS
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
 from mer_jax.errors import InputError
 from mer_jax.training import program
 from tests.support.configs import changed
