@@ -10,8 +10,8 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files, published, rows
+from mer_jax.corpora import SYNTHETIC, corpus_info
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.registry import SYNTHETIC, corpus_info
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation import table

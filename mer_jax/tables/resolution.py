@@ -7,9 +7,9 @@ from ml_collections import ConfigDict
 from mer_jax import config as config_lib
 from mer_jax import rows
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.registry import MODALITIES
 from mer_jax.errors import InputError, first_few
 from mer_jax.rows import Row
+from mer_jax.task import MODALITIES
 
 
 def resolve(config: ConfigDict) -> tuple[dict[Row, ConfigDict], dict[Row, str]]:

@@ -11,14 +11,14 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import lock
+from mer_jax.corpora import MER2023
 from mer_jax.data import synthetic
-from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
 from mer_jax.evaluation import kept
 from mer_jax.modes import compare, evaluate, predict, select, train
 from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
-from tests.trainings import (
+from tests.support.trainings import (
     SPLITS,
     Killed,
     assert_same_files,
