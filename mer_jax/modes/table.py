@@ -11,7 +11,9 @@ import jax
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax import files, lock, published, rows
+from mer_jax import files, lock, published
+from mer_jax.config import rows
+from mer_jax.config.rows import Row
 from mer_jax.corpora import SYNTHETIC, corpus_info
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.errors import InputError, first_few
@@ -20,7 +22,6 @@ from mer_jax.evaluation import table
 from mer_jax.evaluation.table import Entry
 from mer_jax.modes import train as train_lib
 from mer_jax.progress import SILENT, Display
-from mer_jax.rows import Row
 from mer_jax.task import MODALITIES
 from mer_jax.training import devices
 from mer_jax.workdir import CONFIG_FILE, RESULTS_FILE, check_same_config
