@@ -32,9 +32,7 @@ def load_file(argument: str) -> ConfigDict:
         raise
     except (Exception, SystemExit) as error:  # code of the user's, which may raise anything
         reason = (str(error).splitlines() or [""])[0]
-        raise InputError(
-            f"{path}: no config came of it: {type(error).__name__}: {reason}"
-        ) from None
+        raise InputError(f"{path}: could not be loaded: {type(error).__name__}: {reason}") from None
     if not isinstance(config, ConfigDict):
         raise InputError(
             f"{path}: get_config() gives a {type(config).__name__} instead of a ConfigDict; start "
