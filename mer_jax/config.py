@@ -16,7 +16,7 @@ from mer_jax.data.registry import CORPORA, Task
 from mer_jax.data.views import Steps
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
-from mer_jax.training.semi import METHODS
+from mer_jax.semi import METHODS
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs"
 GRID = (
@@ -104,7 +104,7 @@ _CHOICES = {
 class Semi:
     """What a semi-supervised method changes in a compiled program."""
 
-    method: str  # a name in mer_jax/training/semi.py
+    method: str  # a name in mer_jax/semi/__init__.py
     mu: int
     top_k: int  # pseudo_label: 0 for thresholds by quantile
     weak: Steps

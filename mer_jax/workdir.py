@@ -16,8 +16,8 @@ from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation import results as results_lib
 from mer_jax.progress import Display
-from mer_jax.training import loop
 from mer_jax.training.checkpoint import Checkpoints
+from mer_jax.training.program import fits
 
 CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.json"
@@ -72,7 +72,7 @@ def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], 
     task = corpus_info(saved.data.corpus).task
     static = config_lib.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
     kept = Checkpoints(workdir).restore_kept()
-    if not loop.fits(static, sizes, kept):
+    if not fits(static, sizes, kept):
         raise InputError(
             f"{workdir}: the kept weights are not of the model that {CONFIG_FILE} and "
             f"{RESULTS_FILE} name, as of different trainings; use another --workdir"
