@@ -18,8 +18,9 @@ from mer_jax.data import views
 from mer_jax.data.corpus import Labels
 from mer_jax.models.layers import Batch
 from mer_jax.models.multitask import Output
-from mer_jax.semi import EpochStart, Validated, log
+from mer_jax.semi import log
 from mer_jax.semi import step as semi_step
+from mer_jax.semi.method import EpochStart, Validated
 from mer_jax.semi.step import Clips
 from mer_jax.training import batch as batch_lib
 from mer_jax.training import forward, losses, optimizer

@@ -1,10 +1,11 @@
 """Temporary."""
+
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-from mer_jax.config import HParams, Static, static_of, hparams_of
+from mer_jax.config import HParams, Static, hparams_of, static_of  # noqa: F401
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import Batch

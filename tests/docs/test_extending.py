@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
+from mer_jax import semi
 from mer_jax.data import registry
 from mer_jax.models import fusion, multitask
 from mer_jax.models.layers import Batch
-from mer_jax.training import semi
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 
