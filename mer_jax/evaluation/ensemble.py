@@ -9,12 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import metrics
-from mer_jax.config import HParams, Static
-from mer_jax.data.registry import Task
 from mer_jax.models.layers import ATTENTION, SOWN
 from mer_jax.observer import Steps, nobody
+from mer_jax.task import Task
 from mer_jax.training import batch as batch_lib
-from mer_jax.training.program import build_model
+from mer_jax.training.program import HParams, Static, build_model
 
 
 class Predictions(NamedTuple):

@@ -20,10 +20,10 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.summary_pb2 import Summary
 
 from mer_jax import files, metrics
-from mer_jax.data.registry import Task
 from mer_jax.evaluation import history
 from mer_jax.evaluation import results as results_lib
 from mer_jax.semi import log
+from mer_jax.task import Task
 from mer_jax.training.grid import Outcome, Seen
 from mer_jax.training.state import LOSS
 

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from mer_jax import files
-from mer_jax.data.registry import Task
 from mer_jax.errors import InputError
 from mer_jax.semi import log
+from mer_jax.task import Task
 
 FILE = "history.csv"
 _KEYS = ("repeat", "fold", "epoch")  # of a row: whole numbers; all else is a curve

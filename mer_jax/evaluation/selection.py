@@ -8,9 +8,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.data.registry import Task
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.semi import pseudo_label
+from mer_jax.task import Task
 from mer_jax.training.state import Fold
 
 LOG = logging.getLogger("mer_jax")

@@ -6,9 +6,9 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from mer_jax import files
+from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.corpus import Corpus, Split
-from mer_jax.data.registry import SYNTHETIC
+from mer_jax.data.arrays import Corpus, Split
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble, submission, terminal
 from mer_jax.evaluation import results as results_lib

@@ -12,8 +12,8 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files, lock, published, rows
+from mer_jax.corpora import SYNTHETIC, corpus_info
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.registry import MODALITIES, SYNTHETIC, corpus_info
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation import table
@@ -21,6 +21,7 @@ from mer_jax.evaluation.table import Entry
 from mer_jax.modes import train as train_lib
 from mer_jax.progress import SILENT, Display
 from mer_jax.rows import Row
+from mer_jax.task import MODALITIES
 from mer_jax.training import devices
 from mer_jax.workdir import CONFIG_FILE, RESULTS_FILE, check_same_config
 

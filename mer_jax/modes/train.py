@@ -12,15 +12,16 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files, lock, termination
+from mer_jax.corpora import corpus_info
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.corpus import Corpus
-from mer_jax.data.registry import TRAIN, corpus_info
+from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError
 from mer_jax.evaluation import events, history
 from mer_jax.evaluation import results as results_lib
 from mer_jax.modes import evaluate, report
 from mer_jax.progress import SILENT, Display
-from mer_jax.training import devices, grid, measure
+from mer_jax.task import TRAIN
+from mer_jax.training import devices, grid, measure, program
 from mer_jax.training import plan as plan_lib
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.division import divide
@@ -129,7 +130,7 @@ def _prepare(
     modalities = tuple(corpus_lib.modalities(config))
     trials = config_lib.trials(config)
     for trial in trials:  # refuses what does not fit together before anything is built
-        config_lib.static_of(config, trial, modalities, info.task)
+        program.static_of(config, trial, modalities, info.task)
     check_same_config(config, workdir)
     corpus = corpus_lib.load(config, shown.count)
     grid_plan = Plan(config, trials, *divide(config, corpus))
@@ -167,10 +168,10 @@ def _finish(
     kept = grid.kept_runs(chunks, best, checkpoints)
     checkpoints.save_kept(kept)
     model = Model(
-        static=config_lib.static_of(
+        static=program.static_of(
             config, trials[best], tuple(corpus_lib.modalities(config)), corpus.task
         ),
-        hparams=config_lib.hparams_of(trials[best]),
+        hparams=program.hparams_of(trials[best]),
         kept=kept,
         sizes=prepared.record["sizes"],
         batch_size=config.evaluate.batch_size,

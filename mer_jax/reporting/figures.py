@@ -12,12 +12,12 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from mer_jax import colours, metrics
-from mer_jax.data.registry import TRAIN, Task
 from mer_jax.evaluation.history import mean
 from mer_jax.reporting import analysis
 from mer_jax.reporting.analysis import Predicted
 from mer_jax.reporting.run import Run
 from mer_jax.semi import log
+from mer_jax.task import TRAIN, Task
 from mer_jax.training.state import LOSS
 
 RELIABILITY_BINS = 10

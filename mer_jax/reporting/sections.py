@@ -8,14 +8,15 @@ import numpy as np
 
 from mer_jax import files, published
 from mer_jax import rows as rows_lib
+from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.registry import SYNTHETIC, TRAIN
 from mer_jax.evaluation import events, terminal
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.reporting import analysis, document, figures
 from mer_jax.reporting.document import Beside, Document, Image, Section, Table, Text
 from mer_jax.reporting.figures import Picture
 from mer_jax.reporting.run import Run
+from mer_jax.task import TRAIN
 from mer_jax.workdir import REPORT_FILES
 
 FIGURES = "figures"

@@ -4,11 +4,25 @@ Letters: U unlabelled clips of a step, C classes, P clips of the pool, N labelle
 the pool in an epoch. Nothing here carries a gradient but a method's extra loss.
 """
 
+import dataclasses
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
+
+from mer_jax.data.views import Steps
+
+
+@dataclasses.dataclass(frozen=True)
+class Semi:
+    """What a semi-supervised method changes in a compiled program."""
+
+    method: str  # a name in mer_jax/semi/__init__.py
+    mu: int
+    top_k: int  # pseudo_label: 0 for thresholds by quantile
+    weak: Steps
+    strong: Steps
 
 
 class Weak(NamedTuple):

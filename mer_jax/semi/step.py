@@ -7,11 +7,11 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from mer_jax.config import Semi
 from mer_jax.data import views
 from mer_jax.models.multitask import Output
 from mer_jax.semi import METHODS, EpochStart, Weak
 from mer_jax.semi.log import Diagnostics
+from mer_jax.semi.method import Semi
 
 
 class Clips(NamedTuple):

@@ -3,7 +3,7 @@
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from mer_jax.data.corpus import Labels
+from mer_jax.data.arrays import Labels
 from mer_jax.models.layers import Batch
 from mer_jax.semi.step import Clips
 from mer_jax.training.state import Given

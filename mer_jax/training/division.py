@@ -7,10 +7,10 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax.data import folds as folds_lib
-from mer_jax.data.corpus import Corpus, Labels, Split
-from mer_jax.data.registry import TRAIN, UNLABELLED, VALIDATION
+from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.errors import InputError
 from mer_jax.semi.step import Clips
+from mer_jax.task import TRAIN, UNLABELLED, VALIDATION
 from mer_jax.training.state import Fold, Samples
 
 

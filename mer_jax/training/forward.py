@@ -7,7 +7,7 @@ from jax import lax
 from jaxtyping import Array, Float, Int, Key
 
 from mer_jax import metrics
-from mer_jax.data.corpus import Labels
+from mer_jax.data.arrays import Labels
 from mer_jax.models.layers import Batch
 from mer_jax.models.multitask import Output
 from mer_jax.training import batch as batch_lib

@@ -11,13 +11,13 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import metrics
-from mer_jax.config import HParams, hparams_of
 from mer_jax.errors import InputError
 from mer_jax.termination import Terminated
 from mer_jax.training import devices, loop
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.feed import Feed
 from mer_jax.training.plan import Chunk, Plan, Run
+from mer_jax.training.program import HParams, hparams_of
 from mer_jax.training.state import RunState, run_key
 
 LOG = logging.getLogger("mer_jax")

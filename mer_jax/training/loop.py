@@ -13,9 +13,8 @@ from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from mer_jax import metrics
-from mer_jax.config import HParams, Static
 from mer_jax.data import views
-from mer_jax.data.corpus import Labels
+from mer_jax.data.arrays import Labels
 from mer_jax.models.layers import Batch
 from mer_jax.models.multitask import Output
 from mer_jax.semi import log
@@ -24,7 +23,7 @@ from mer_jax.semi.method import EpochStart, Validated
 from mer_jax.semi.step import Clips
 from mer_jax.training import batch as batch_lib
 from mer_jax.training import forward, losses, optimizer
-from mer_jax.training.program import build_model
+from mer_jax.training.program import HParams, Static, build_model
 from mer_jax.training.state import LOSS, Best, Fold, Given, Learner, RunState, Samples
 
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import jax
 from ml_collections import ConfigDict
 
-from mer_jax.data.registry import Task
+from mer_jax.task import Task
 from mer_jax.training.program import Static, count_parameters, static_of
 from mer_jax.training.state import Fold, Samples
 

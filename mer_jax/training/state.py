@@ -8,10 +8,10 @@ from typing import Any, NamedTuple
 import jax
 from jaxtyping import Array, Float, Int, Key
 
-from mer_jax.config import HParams, Static
-from mer_jax.data.corpus import Labels
+from mer_jax.data.arrays import Labels
 from mer_jax.semi.step import Clips, SemiState
 from mer_jax.training.host_rows import HostRows
+from mer_jax.training.program import HParams, Static
 
 LOSS = "loss"  # its name in the history, beside the validation metrics
 

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
-from mer_jax.data.registry import Task
 from mer_jax.evaluation import events
 from mer_jax.semi import log
+from mer_jax.task import Task
 from mer_jax.training.grid import Outcome, Seen
 from mer_jax.training.plan import Chunk, Run
 from tests.support.event_files import runs_in, scalars_of, values_of

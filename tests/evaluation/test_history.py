@@ -5,10 +5,10 @@ import csv
 import numpy as np
 import pytest
 
-from mer_jax.data.registry import Task
 from mer_jax.errors import InputError
 from mer_jax.evaluation import history
 from mer_jax.semi import log
+from mer_jax.task import Task
 
 TASK = Task(classes=("calm", "tense"), valence_range=None)
 

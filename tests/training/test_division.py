@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from mer_jax.data.corpus import Labels, Split
+from mer_jax.data.arrays import Labels, Split
 from mer_jax.errors import InputError
 from mer_jax.training import division
 from tests.support.plans import NAMES, planned

@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.data.corpus import Labels, Split
+from mer_jax.data.arrays import Labels, Split
 from mer_jax.training.feed import Feed
 from tests.support.plans import planned, trained
 from tests.support.runs import samples_of

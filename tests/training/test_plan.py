@@ -4,7 +4,7 @@ import jax
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
 from mer_jax.training import plan
 from tests.support.runs import config_of
 
