@@ -25,5 +25,6 @@ def test_the_loop_loads_nothing_heavy():
         f"    found = [heavy for heavy in {_HEAVY!r} if heavy in sys.modules]\n"
         "    assert not found, f'{name} loads {found}'\n"
     )
-    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True)
+    command = [sys.executable, "-c", script]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
