@@ -224,7 +224,7 @@ def test_a_workdir_that_is_in_use_or_holds_something_else(trained, config, tmp_p
         table.train(other, workdir)
     with (
         lock.held(tmp_path / "table"),
-        pytest.raises(InputError, match=r"process \d+ on .* trains in it"),
+        pytest.raises(InputError, match=r"process \d+ on .* is training in it"),
     ):
         table.train(config, tmp_path / "table")
 

@@ -1,4 +1,4 @@
-"""Every command of docs/ and of the README runs as it stands there, on fewer clips and runs."""
+"""Every command and every notebook cell of docs/ and the README runs as printed, on fewer clips."""
 
 import multiprocessing
 import os
@@ -85,6 +85,12 @@ def run(arguments, folder, stderr):
     command_line.run(main.main)
 
 
+def run_cell(code, folder):
+    """Runs a page's Python in a process of its own, as a notebook in `folder` would."""
+    os.chdir(folder)
+    exec(compile(code, "cell", "exec"), {"__name__": "cell"})
+
+
 def prepare(arguments, folder):
     """Files that a command names and that come from elsewhere: labels, another folder or run."""
     for argument in arguments:
@@ -131,3 +137,11 @@ def test_every_command_runs(tmp_path, context):
                 process.join(timeout=120)
                 assert process.exitcode == 0, f"{page.name}: {line}\n{stderr.read_text()}"
     assert len(done) > 15
+    for page in PAGES:
+        if page.name == "extending.md":  # its examples have a test file of their own
+            continue
+        for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
+            process = context.Process(target=run_cell, args=(code, tmp_path))
+            process.start()
+            process.join(timeout=120)
+            assert process.exitcode == 0, f"{page.name}: {code}"

@@ -427,6 +427,6 @@ def test_a_repetition_says_what_differs(trained, root, tfds_dir, tmp_path, caplo
 
 
 def test_two_trainings_do_not_share_a_workdir(config, tmp_path):
-    with lock.held(tmp_path / "run"), pytest.raises(InputError, match="trains in it"):
+    with lock.held(tmp_path / "run"), pytest.raises(InputError, match="is training in it"):
         train.train(config, tmp_path / "run")
     assert not (tmp_path / "run" / "config.json").exists()
