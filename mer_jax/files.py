@@ -1,5 +1,7 @@
 """Writing files and folders whole or not at all, and reading back what was written."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import errno
@@ -12,11 +14,12 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from mer_jax.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _WORDS = {
     dict: "a dictionary", list: "a list", str: "a text", int: "a whole number",
@@ -126,6 +129,8 @@ def _refusal(error: Exception, where: str) -> int | None:
 
 def write_array(path: pathlib.Path, array: np.ndarray) -> None:
     """Writes a `.npy` file as np.save does, but a full disk raises the system's own error."""
+    import numpy as np  # which not every command needs
+
     array = np.ascontiguousarray(array)
     with path.open("wb") as file:
         header = np.lib.format.header_data_from_array_1_0(array)

@@ -77,12 +77,12 @@ def run(arguments, folder, stderr):
     os.chdir(folder)
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     os.dup2(os.open(stderr, os.O_WRONLY | os.O_CREAT | os.O_TRUNC), 2)
-    from mer_jax import command_line, main
+    from mer_jax import main
     from mer_jax.data import synthetic
 
     synthetic.COUNTS = COUNTS
     sys.argv = ["mer_jax.main", *arguments]
-    command_line.run(main.main)
+    main.main()
 
 
 def run_cell(code, folder):
@@ -113,7 +113,7 @@ def context(compilation_cache, tmp_path_factory):
         patch.setenv("JAX_COMPILATION_CACHE_DIR", str(compilation_cache))
         patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
         found = multiprocessing.get_context("forkserver")
-        found.set_forkserver_preload(["mer_jax.main", "mer_jax.modes.train"])
+        found.set_forkserver_preload(["mer_jax.main", "mer_jax.experiment"])
         yield found
 
 
