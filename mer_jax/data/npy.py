@@ -10,15 +10,14 @@ from mer_jax.errors import InputError
 
 UTTERANCE = "utterance"
 FRAME = "frame"
-_FORMS = "a feature is (D,), (1, D) or (T, D)"
 
 
-def read_array(path: str | pathlib.Path, level: str | None = None) -> np.ndarray:
+def read_array(path: str | pathlib.Path, size: int | None = None) -> np.ndarray:
     """One `.npy` file as float32 [T, D]; axes of length 1 are squeezed, `(D,)` reads as one row.
 
-    `level` decides what a column `(n, 1)` is: a vector (UTTERANCE) or n frames of size 1 (FRAME).
-    Raises InputError for an empty or truncated file, one that needs a pickle, a shape that is no
-    feature, a column of unknown level, and values that are not finite.
+    A column `(n, 1)` is one vector where the set's `size` is n, n frames where it is 1. Raises
+    InputError for an empty or truncated file, one that needs a pickle, a shape that is no feature,
+    a column in a set of unknown size, and values that are not finite.
     """
     try:
         with open(path, "rb") as opened:
@@ -27,15 +26,22 @@ def read_array(path: str | pathlib.Path, level: str | None = None) -> np.ndarray
         raise _unreadable(path, error) from None
     file = io.BytesIO(data)
     shape, fortran_order, dtype = _header(file, path)
-    rows, size = _rows_and_size(shape, path, level)
-    promised = dtype.itemsize * rows * size
+    rows, columns = _squeezed(shape, path)
+    if rows > 1 and columns == 1:
+        if size is None:
+            raise InputError(
+                f"{path}: shape {shape} can be one vector or {rows} frames of one value; save it "
+                "as (D,) or (T, D), or let the feature set's name end in _UTT or _FRA"
+            )
+        rows, columns = (rows, 1) if size == 1 else (1, rows)
+    promised = dtype.itemsize * rows * columns
     held = len(data) - file.tell()
     if promised != held:
         raise InputError(f"{path}: its header promises {promised} bytes, the file holds {held}")
     array = np.frombuffer(data, dtype, offset=file.tell())
     array = array.reshape(shape, order="F" if fortran_order else "C")
     with np.errstate(over="ignore", invalid="ignore"):
-        rows_TxD = array.reshape(rows, size).astype(np.float32)
+        rows_TxD = array.reshape(rows, columns).astype(np.float32)
     finite = np.isfinite(rows_TxD)
     if not finite.all():
         bad = int(rows_TxD.size - finite.sum())
@@ -43,14 +49,14 @@ def read_array(path: str | pathlib.Path, level: str | None = None) -> np.ndarray
     return rows_TxD
 
 
-def read_shape(path: str | pathlib.Path, level: str | None = None) -> tuple[int, int]:
-    """The shape [T, D] that `read_array` would give, from the file's header alone."""
+def read_shape(path: str | pathlib.Path) -> tuple[int, int]:
+    """The shape [T, D] of a file by its header alone; a column is (n, 1), whatever it means."""
     try:
         with open(path, "rb") as opened:
             shape, _, _ = _header(opened, path)
     except OSError as error:
         raise _unreadable(path, error) from None
-    return _rows_and_size(shape, path, level)
+    return _squeezed(shape, path)
 
 
 def _unreadable(path, error: OSError) -> InputError:
@@ -75,21 +81,12 @@ def _header(file: BinaryIO, path) -> tuple[tuple[int, ...], bool, np.dtype]:
     return shape, fortran_order, dtype
 
 
-def _rows_and_size(shape: tuple[int, ...], path, level: str | None) -> tuple[int, int]:
+def _squeezed(shape: tuple[int, ...], path) -> tuple[int, int]:
     """T and D of an array's shape without its axes of length 1, as the field's loaders squeeze."""
-    if not shape or any(isinstance(n, bool) or n < 1 for n in shape):
-        raise InputError(f"{path}: shape {shape}; {_FORMS}")
-    long = tuple(n for n in shape if n > 1)
-    if len(long) > 2:
-        raise InputError(f"{path}: shape {shape}; {_FORMS}")
+    wrong = not shape or any(isinstance(n, bool) or n < 1 for n in shape)
+    long = () if wrong else tuple(n for n in shape if n > 1)
+    if wrong or len(long) > 2:
+        raise InputError(f"{path}: shape {shape}; a feature is (D,), (1, D) or (T, D)")
     if len(long) == 2:
         return long
-    if not long or shape[-1] > 1:
-        return 1, shape[-1]
-    (length,) = long
-    if level is None:
-        raise InputError(
-            f"{path}: shape {shape} can be one vector or {length} frames of one value; save it as "
-            "(D,) or (T, D), or let the feature set's name end in _UTT or _FRA"
-        )
-    return (1, length) if level == UTTERANCE else (length, 1)
+    return (1, shape[-1]) if not long or shape[-1] > 1 else (long[0], 1)

@@ -20,30 +20,49 @@ class Reader:
 
     def __init__(self, features: FeatureSet):
         self._features = features
-        self._ending = _ending(features.name)
-        self.level = self._ending or _level_of_content(features)
-        self.size, self._example = self._vote()
+        self.names = features.clips.keys()
+        self.folder = features.folder
+        ending = _LEVEL_PATTERN.search(features.name)
+        named = _LEVEL_ENDINGS[ending[1]] if ending else None
+        self.size, self._example = self._vote(named)
+        self.level = named or self._level_of_content()
         self.faults = dict(features.refused)  # name -> the sentence of what is wrong with it
 
-    def _vote(self) -> tuple[int, str]:
-        """The size that most of a few clips have, and the file of one that has it."""
-        names = list(self._features.clips)
-        found: dict[int, list[str]] = {}
+    def _vote(self, level: str | None) -> tuple[int, str]:
+        """The size that most of a few clips have, and the file of one that has it; 0 if unknown.
+
+        A column says nothing beside other shapes; where there are none, the level tells.
+        """
+        names = list(self.names)
+        sizes: dict[int, list[str]] = {}
+        columns: dict[int, list[str]] = {}
         for name in names[:: max(1, len(names) // _LOOKED_AT)]:
             path = self._features.clips[name][0]
             try:
-                found.setdefault(read_shape(path, self._level_of(name))[1], []).append(path)
+                frames, size = read_shape(path)
             except InputError:
                 continue
+            if frames > 1 and size == 1:
+                columns.setdefault(1 if level == FRAME else frames, []).append(path)
+            else:
+                sizes.setdefault(size, []).append(path)
+        found = sizes or (columns if level else {})
         if not found:
             return 0, ""
         size = max(found, key=lambda size: len(found[size]))
         return size, found[size][0]
 
-    def _level_of(self, name: str) -> str | None:
-        """What a column means in a clip's file: nothing certain in one of several frames."""
-        is_file = os.path.dirname(self._features.clips[name][0]) == str(self._features.folder)
-        return self._ending if is_file else None
+    def _level_of_content(self) -> str:
+        """FRAME if any clip has more than one row; what cannot be read says nothing."""
+        for files in self._features.clips.values():
+            try:
+                frames, size = read_shape(files[0])
+            except InputError:
+                continue
+            is_column = frames > 1 and size == 1 and self.size != 1
+            if len(files) > 1 or (frames > 1 and not is_column):
+                return FRAME
+        return UTTERANCE
 
     def rows(self, name: str) -> np.ndarray | None:
         """A clip's rows, float32 [T, size], T being 1 for a vector; None, and a fault, for none."""
@@ -60,28 +79,12 @@ class Reader:
 
     def _rows(self, name: str) -> np.ndarray:
         files = self._features.clips[name]
-        rows = [read_array(file, self._level_of(name)) for file in files]
+        rows = [read_array(file, self.size or None) for file in files]
         _check_sizes({row.shape[1]: file for row, file in zip(rows, files, strict=True)})
         self.size = self.size or rows[0].shape[1]  # none of those looked at could be read
         self._example = self._example or files[0]
         _check_sizes({self.size: self._example, rows[0].shape[1]: files[0]})
         return np.concatenate(rows) if len(rows) > 1 else rows[0]
-
-
-def _ending(name: str) -> str | None:
-    ending = _LEVEL_PATTERN.search(name)
-    return _LEVEL_ENDINGS[ending[1]] if ending else None
-
-
-def _level_of_content(features: FeatureSet) -> str:
-    """FRAME if any clip has more than one row; what cannot be read says nothing."""
-    for files in features.clips.values():
-        try:
-            if len(files) > 1 or read_shape(files[0])[0] > 1:
-                return FRAME
-        except InputError:
-            continue
-    return UTTERANCE
 
 
 def _check_sizes(files: dict[int, str]) -> None:

@@ -10,10 +10,10 @@ from mer_jax.errors import InputError
 from tests.support import user_folder
 
 
-def read(tmp_path, content, level=None):
+def read(tmp_path, content, size=None):
     path = tmp_path / "clip.npy"
     path.write_bytes(user_folder.npy(content))
-    return npy.read_array(path, level)
+    return npy.read_array(path, size)
 
 
 def header(text):
@@ -74,12 +74,12 @@ def test_axes_of_length_one_are_squeezed(tmp_path, shape, rows, order):
 
 
 @pytest.mark.parametrize("shape", [(4, 1), (1, 4, 1), (4, 1, 1)])
-@pytest.mark.parametrize(("level", "rows"), [(npy.UTTERANCE, (1, 4)), (npy.FRAME, (4, 1))])
-def test_what_a_column_is_follows_from_the_level(tmp_path, shape, level, rows):
+@pytest.mark.parametrize(("size", "rows"), [(4, (1, 4)), (1, (4, 1)), (3, (1, 4))])
+def test_what_a_column_is_follows_from_the_sets_size(tmp_path, shape, size, rows):
     values = np.arange(4, dtype=np.float32)
-    found = read(tmp_path, values.reshape(shape), level)
+    found = read(tmp_path, values.reshape(shape), size)
     np.testing.assert_array_equal(found, values.reshape(rows))
-    assert npy.read_shape(tmp_path / "clip.npy", level) == rows
+    assert npy.read_shape(tmp_path / "clip.npy") == (4, 1)
 
 
 def test_a_later_version_of_the_format(tmp_path):

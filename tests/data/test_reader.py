@@ -72,14 +72,42 @@ def test_frames_may_have_several_rows(tmp_path):
     assert found.vector("clip").tolist() == [4, 2]
 
 
-def test_a_column_is_read_by_the_sets_level(tmp_path):
-    column = np.arange(3.0)[:, None]
-    assert read(tmp_path, {"a": column}, "x_UTT") == ({"a": [[0, 1, 2]]}, {})
-    assert read(tmp_path, {"a": column}, "x_FRA") == ({"a": [[0], [1], [2]]}, {})
-    for feature_set, clips in (("x", {"a": column}), ("y_FRA", {"a": {"0": column}})):
-        rows, faults = read(tmp_path, clips, feature_set)
-        assert not rows
-        assert "shape (3, 1) can be one vector or 3 frames of one value" in faults["a"]
+COLUMN = np.arange(3.0)[:, None]
+AS_VECTOR, AS_FRAMES = [[0, 1, 2]], [[0], [1], [2]]
+
+
+@pytest.mark.parametrize(
+    ("feature_set", "others", "rows"),
+    [
+        ("x", {"b": np.ones(3)}, AS_VECTOR),
+        ("x_FRA", {"b": np.ones((2, 3))}, AS_VECTOR),
+        ("x", {"b": np.ones(1)}, AS_FRAMES),
+        ("x_UTT", {"b": np.ones((1, 1))}, AS_FRAMES),
+        ("x_UTT", {}, AS_VECTOR),
+        ("x_FRA", {}, AS_FRAMES),
+        ("x_FRA", {"b": np.ones((2, 1))}, AS_FRAMES),
+    ],
+)
+@pytest.mark.parametrize("is_folder", [False, True])
+def test_a_column_is_what_fits_the_other_clips_or_the_sets_name(
+    tmp_path, feature_set, others, rows, is_folder
+):
+    clips = {"a": {"0": COLUMN} if is_folder else COLUMN, **others}
+    found, faults = read(tmp_path, clips, feature_set)
+    assert found["a"] == rows
+    assert faults == {}
+
+
+def test_columns_alone_are_refused(tmp_path):
+    rows, faults = read(tmp_path, {"a": COLUMN, "b": {"0": COLUMN}}, "x")
+    assert rows == {}
+    for fault in faults.values():
+        assert "shape (3, 1) can be one vector or 3 frames of one value; save it as (D,)" in fault
+
+
+def test_columns_of_vectors_are_no_frames(tmp_path):
+    assert reader(tmp_path, {"a": COLUMN, "b": np.ones(3)}, "x").level == "utterance"
+    assert reader(tmp_path, {"a": COLUMN, "b": np.ones(1)}, "y").level == "frame"
 
 
 def test_every_fault_of_a_set_is_collected(tmp_path):
