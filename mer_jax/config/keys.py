@@ -5,6 +5,7 @@ too, in the files of mer_jax/models/fusion/.
 """
 
 import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -36,7 +37,8 @@ class Key(NamedTuple):
     allowed: Range | Choices | None = None
     kind: Kind | None = None  # None: that of its default in configs/base.py
     grid: bool = False  # whether a tuple of values is an axis of the grid
-    identifies: bool = True  # False: a workdir may be continued with another value
+    # False: a workdir may be continued with another value. Or a function of all values by key.
+    identifies: bool | Callable[[Mapping[str, Any]], bool] = True
     doc: str = ""  # of a fusion's own setting; that of others stands in configs/base.py
 
 
@@ -124,6 +126,11 @@ _LABELLED = Range(
 )
 
 
+def _has_pool(values: Mapping[str, Any]) -> bool:
+    """Whether clips without labels are trained on: how they reach the device decides which."""
+    return any(as_tuple(values["semi.method"]))
+
+
 def declared() -> dict[str, Key]:
     """Every key by its name; those that a grid varies stand in the order of its axes."""
     own = FUSIONS.settings()
@@ -143,7 +150,7 @@ def declared() -> dict[str, Key]:
         Key("data.root", kind=_PATH),
         Key("data.tfds_dir", kind=_PATH, identifies=False),
         Key("data.standardise"),
-        Key("data.device_bytes", AT_LEAST_0, identifies=False),
+        Key("data.device_bytes", AT_LEAST_0, identifies=_has_pool),
         Key("data.labelled_fraction", _LABELLED),
         Key("data.group_folds"),
         Key("data.zero_valence", Choices(("positive", "drop"))),
@@ -200,5 +207,10 @@ def declared() -> dict[str, Key]:
 
 def identity(config: ConfigDict) -> dict[str, Any]:
     """The values that decide a training's results: a workdir is continued with these alone."""
-    known = declared()
-    return {name: value for name, value in flatten(config).items() if known[name].identifies}
+    known, values = declared(), flatten(config)
+
+    def decides(name: str) -> bool:
+        identifies = known[name].identifies
+        return identifies(values) if callable(identifies) else identifies
+
+    return {name: value for name, value in values.items() if decides(name)}

@@ -23,7 +23,7 @@ from mer_jax.workdir import CONFIG_FILE, RESULTS_FILE
 
 MARKDOWN_FILE, CSV_FILE, LATEX_FILE = "table.md", "table.csv", "table.tex"
 FAILED, _DAMAGED = "failed: ", "damaged: "  # how the notes of rows begin that went wrong
-_NO_SETTINGS = ("features.", "data.tfds_dir", "table.")  # keys that set no training apart
+_NO_SETTINGS = ("features.", "table.")  # told otherwise: by the paper's names
 
 
 def gather(config: ConfigDict, workdir: pathlib.Path) -> None:
@@ -89,8 +89,8 @@ def _settings(saved: ConfigDict) -> dict[str, Any]:
     sets = [
         published.name_of(name, aliases) or name for name in corpus_lib.modalities(saved).values()
     ]
-    leaves = config_lib.flatten(saved)
-    kept = {key: value for key, value in leaves.items() if not key.startswith(_NO_SETTINGS)}
+    decide = config_lib.identity(saved)
+    kept = {key: value for key, value in decide.items() if not key.startswith(_NO_SETTINGS)}
     return {"features": " + ".join(sets), **kept}
 
 
