@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax import files, lock, termination
+from mer_jax import files, lock, paths, termination
 from mer_jax.corpora import corpus_info
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.arrays import Corpus
@@ -257,16 +257,10 @@ def _check_widths(
 
 def _commit() -> str | None:
     """The commit of the code that runs, or None where it stands in no git checkout."""
-    command = [
-        "git",
-        "-C",
-        str(config_lib.CONFIGS),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-        "--exclude=*",
-    ]
+    if paths.IS_INSTALLED:  # a repository around it would be of something else
+        return None
+    command = ["git", "-C", str(paths.ROOT), "describe"]
+    command += ["--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):
