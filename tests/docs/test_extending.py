@@ -9,10 +9,11 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
+from mer_jax import config as config_lib
 from mer_jax import corpora
 from mer_jax.models import fusion, multitask
 from mer_jax.models.layers import Batch
-from mer_jax.training import semi
+from mer_jax.training import program, semi
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 
@@ -22,11 +23,10 @@ def example(monkeypatch):
     """Executes the example under a heading; what it registers is gone after the test."""
     for holder, name in (
         (corpora, "CORPORA"),
-        (fusion, "FUSIONS"),
         (semi, "METHODS"),
     ):
         monkeypatch.setattr(holder, name, dict(getattr(holder, name)))
-    monkeypatch.setattr(multitask, "FUSIONS", fusion.FUSIONS)
+    before = dict(fusion.FUSIONS)
 
     def execute(heading):
         section = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
@@ -35,7 +35,9 @@ def example(monkeypatch):
         exec(compile(code, str(PAGE), "exec"), found)
         return found
 
-    return execute
+    yield execute
+    fusion.FUSIONS.clear()
+    fusion.FUSIONS.update(before)
 
 
 def test_the_corpus(example):
@@ -55,12 +57,19 @@ def test_the_fusion_model(example):
     rng = np.random.default_rng(0)
     features = {m: jnp.asarray(rng.normal(size=(3, 5)), jnp.float32) for m in modalities}
     batch = Batch(features, {}, jnp.ones(3))
-    settings = {"dropout": jnp.float32(0)}
+    settings = {"dropout": jnp.float32(0), "gate_sharpness": jnp.float32(1)}
     variables = model.init(jax.random.key(0), batch, settings)
     output = model.apply(variables, batch, settings)
     assert output.emotion.shape == (3, 6)
     weights = variables["params"]["fusion"]
     assert {"audio_gate", "text_gate"} <= weights.keys()
+    config = config_lib.load_base()
+    config.model.fusion, config.model.gate_sharpness = "gated", (1, 4)
+    config.model.hidden, config.train.learning_rate = 4, 1e-3
+    trials = config_lib.trials(config_lib.check(config))
+    assert config_lib.varied(trials) == ["model.gate_sharpness"]
+    given = [program.hparams_of(trial).model for trial in trials]
+    assert given == [{"dropout": 0.3, "gate_sharpness": sharp} for sharp in (1.0, 4.0)]
     half = {m: features[m] * 0 for m in modalities}  # gates of what is zero are those of the bias
     assert not np.allclose(
         output.emotion, model.apply(variables, batch._replace(features=half), settings).emotion
