@@ -12,11 +12,11 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import config as config_lib
-from mer_jax import corpora
+from mer_jax import corpora, semi
 from mer_jax.data import folds
 from mer_jax.models import fusion, multitask
 from mer_jax.models.layers import Batch
-from mer_jax.training import program, semi
+from mer_jax.training import program
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 
