@@ -199,9 +199,13 @@ def _record(
     sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
     if path.is_file():
         record = files.read_json(path, RECORD)
-        if record["dataset"] != corpus.fingerprint:
+        ours, theirs = corpus.fingerprint, record["dataset"]
+        changed = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+        if changed:
+            what = ", ".join(name.removesuffix("/") for name in changed)
             raise InputError(
-                f"{workdir} was begun on a dataset that has changed since; use another --workdir"
+                f"{workdir} was begun on a dataset that has changed since ({what}); use another "
+                "--workdir"
             )
         if record["sizes"] != sizes:
             raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")
