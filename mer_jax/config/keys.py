@@ -16,6 +16,7 @@ from mer_jax.corpora import CORPORA
 from mer_jax.data import views
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.semi import METHODS
 from mer_jax.settings import (
     AT_LEAST_0,
     AT_LEAST_1,
@@ -27,7 +28,6 @@ from mer_jax.settings import (
     Range,
 )
 from mer_jax.task import Task
-from mer_jax.training.semi import METHODS
 
 
 class Key(NamedTuple):
