@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
+from mer_jax.metrics import METRICS
 from mer_jax.observer import Steps
 from mer_jax.training.grid import Observer, Seen
 from mer_jax.training.plan import Chunk, Run
@@ -145,7 +146,7 @@ class _Runs:
         # As trials are compared in the end: by the mean over their folds and repeats.
         means = [np.mean(list(scores.values())) for scores in self._scores.values()]
         if means:
-            best = max(means, key=lambda mean: task.selection_sign * mean)
+            best = max(means, key=lambda mean: METRICS[task.selection].sign * mean)
             self._best = f"best {task.selection} {best:.3f}"
 
     def words(self) -> str:

@@ -148,7 +148,7 @@ def init_run(
     one_row = Batch({m: x[:1] for m, x in samples.features.items()}, {}, jnp.ones(1))
     model_state = build_model(static).init(init_key, one_row, hparams.model)
     params = model_state.pop("params")
-    names = (LOSS, *metrics.names(static.task))
+    names = (LOSS, *metrics.every_epoch(static.task))
     history = {name: jnp.full(static.epochs, jnp.nan, jnp.float32) for name in names}
     semi_state = None
     if static.semi is not None:
@@ -248,7 +248,7 @@ def _epoch(static, whole_batches, hparams, fold, samples, epoch, state: RunState
     latest = Best(
         state.evaluated,
         state.model_state,
-        static.task.selection_sign * scores[static.task.selection],
+        metrics.METRICS[static.task.selection].sign * scores[static.task.selection],
         jnp.asarray(epoch),
     )
     better = latest.score > state.best.score  # never true of NaN; the first of equals stays
@@ -377,10 +377,15 @@ def _evaluate(static, params, model_state, hparams, batch):
 def validate(
     static: Static, params, model_state, hparams: HParams, fold: Fold, samples: Samples
 ) -> dict[str, Float[Array, ""]]:
-    """Every metric of the task on the fold's validation rows."""
+    """The metrics of every epoch on the fold's validation rows."""
     output, labels = _validation_output(static, params, model_state, hparams, fold, samples)
     return metrics.compute(
-        static.task, output.emotion, output.valence, labels, fold.validation_weight
+        static.task,
+        output.emotion,
+        output.valence,
+        labels,
+        fold.validation_weight,
+        only=metrics.every_epoch(static.task),
     )
 
 
