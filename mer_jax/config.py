@@ -11,11 +11,12 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from mer_jax import files, metrics, rows
+from mer_jax.corpora import CORPORA
 from mer_jax.data import views
-from mer_jax.data.registry import CORPORA, Task
 from mer_jax.data.views import Steps
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.task import Task
 from mer_jax.training.semi import METHODS
 
 CONFIGS = pathlib.Path(__file__).resolve().parents[1] / "configs"
@@ -51,7 +52,6 @@ _SEMI_TRACED = (
 )  # beside the method's own
 _OPTIMISER = ("train.learning_rate", "train.weight_decay")  # traced whatever the model
 _PATHS = ("data.root", "data.tfds_dir")
-_METRICS = metrics.names(Task(("any",), (-1.0, 1.0), signed=True))  # of every kind of task
 # What each number must be: a test, and its words.
 _POSITIVE = (lambda value: value > 0, "greater than 0")
 _AT_LEAST_0 = (lambda value: value >= 0, "0 or more")
@@ -97,6 +97,7 @@ _CHOICES = {
     "model.fusion": tuple(FUSIONS),
     "semi.method": ("", *METHODS),
     "table.unimodal_fusion": tuple(FUSIONS),
+    "train.selection": ("", *metrics.METRICS),
 }
 
 
@@ -251,10 +252,11 @@ def _normal(key: str, value, default):
         "model.layers": _normal_layers,
         "train.chunk": _normal_chunk,
         "table.rows": _normal_rows,
-        "table.metrics": _normal_metrics,
     }
     if key in normal_of_key:
         return normal_of_key[key](value)
+    if key in ("table.metrics", "evaluate.metrics"):
+        return _normal_metrics(key, value)
     if key not in GRID:
         value = _element(key, value, default)
         return str(pathlib.Path(value).expanduser().resolve()) if key in _PATHS and value else value
@@ -327,14 +329,14 @@ def _normal_rows(value):
     return given
 
 
-def _normal_metrics(value):
+def _normal_metrics(key, value):
     given = as_tuple(value)
     for name in given:
-        if name not in _METRICS:
+        if name not in metrics.METRICS:
             raise InputError(
-                f"config.table.metrics: unknown metric {name!r}; one of: {', '.join(_METRICS)}"
+                f"config.{key}: unknown metric {name!r}; one of: {', '.join(metrics.METRICS)}"
             )
-    if not given:
+    if not given and key == "table.metrics":
         raise InputError("config.table.metrics is empty")
     return given
 

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
 from rich.text import Text
 
-from mer_jax.metrics import METRICS
+from mer_jax.metrics import selection_sign
 from mer_jax.observer import Steps
 from mer_jax.training.grid import Observer, Seen
 from mer_jax.training.plan import Chunk, Run
@@ -146,7 +146,7 @@ class _Runs:
         # As trials are compared in the end: by the mean over their folds and repeats.
         means = [np.mean(list(scores.values())) for scores in self._scores.values()]
         if means:
-            best = max(means, key=lambda mean: METRICS[task.selection].sign * mean)
+            best = max(means, key=lambda mean: selection_sign(task) * mean)
             self._best = f"best {task.selection} {best:.3f}"
 
     def words(self) -> str:

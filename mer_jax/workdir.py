@@ -9,13 +9,14 @@ from ml_collections import ConfigDict
 from mer_jax import config as config_lib
 from mer_jax import files
 from mer_jax.config import HParams, Static
+from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.corpus import Corpus, Split
-from mer_jax.data.registry import VALIDATION, corpus_info
+from mer_jax.data.arrays import Corpus, Split
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation import results as results_lib
 from mer_jax.progress import Display
+from mer_jax.task import VALIDATION
 from mer_jax.training import loop
 from mer_jax.training.checkpoint import Checkpoints
 
@@ -52,7 +53,7 @@ def read(workdir: pathlib.Path) -> Record:
             raise InputError(f"{workdir}: no {name}; train in this workdir first")
     saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
     sizes = files.read_json(workdir / CONFIG_FILE, RECORD)["sizes"]
-    form = results_lib.form(corpus_info(saved.data.corpus).task)
+    form = results_lib.form(info_of(saved).task)
     results = files.read_json(workdir / RESULTS_FILE, form)
     for trial in config_lib.trials(saved):
         if all(trial.get(key) == value for key, value in results["best"].items()):
@@ -69,7 +70,7 @@ def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], 
     Of `config` only what predicting takes is used: no override changes the model.
     """
     saved, sizes, results, trial = read(workdir)
-    task = corpus_info(saved.data.corpus).task
+    task = info_of(saved).task
     static = config_lib.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
     kept = Checkpoints(workdir).restore_kept()
     if not loop.fits(static, sizes, kept):

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
 from mer_jax.errors import InputError
 from tests.support.configs import changed
 

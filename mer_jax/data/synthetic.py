@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax import files, published
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
 
 LOG = logging.getLogger("mer_jax")
 COUNTS = {"train": 3373, "mer_multi": 411, "mer_noise": 412, "mer_semi": 834}

@@ -11,9 +11,9 @@ import jax
 import numpy as np
 
 from mer_jax import metrics
-from mer_jax.data.corpus import Labels
-from mer_jax.data.registry import Task
+from mer_jax.data.arrays import Labels
 from mer_jax.evaluation.ensemble import Predictions, number, programs
+from mer_jax.task import Task
 
 _PERCENTILES = (2.5, 97.5)
 _AT_ONCE = 100  # drawings on the device: a large split's would not fit all together

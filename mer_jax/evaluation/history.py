@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mer_jax import files
-from mer_jax.data.registry import Task
 from mer_jax.errors import InputError
+from mer_jax.task import Task
 from mer_jax.training import unlabelled
 
 FILE = "history.csv"

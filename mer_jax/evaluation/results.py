@@ -7,10 +7,10 @@ import numpy as np
 
 from mer_jax import config as config_lib
 from mer_jax import files, metrics
-from mer_jax.data.corpus import Split
-from mer_jax.data.registry import Task
+from mer_jax.data.arrays import Split
 from mer_jax.evaluation import bootstrap, ensemble
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 from mer_jax.training.grid import Outcome
 
 OK, FAILED = "ok", "failed"
@@ -84,7 +84,9 @@ def best_trial(outcomes: Sequence[Outcome], trials: int, task: Task) -> int:
         """A trial whose failures were left out of its mean stands behind those without any."""
         whole = all(o.best_epoch >= 0 for o in outcomes if o.run.trial == trial)
         score = cross_validation(outcomes, trial, task)[task.selection]
-        return whole, -np.inf if score is None else metrics.METRICS[task.selection].sign * score["mean"]
+        return whole, -np.inf if score is None else metrics.selection_sign(task) * score[
+            "mean"
+        ]
 
     return max(range(trials), key=quality)  # the first of equals
 

@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.data.registry import Task
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 from mer_jax.training import semi
 from mer_jax.training.loop import Fold
 

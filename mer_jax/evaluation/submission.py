@@ -8,9 +8,9 @@ import numpy as np
 
 from mer_jax import files
 from mer_jax.data.labels import CSV_COLUMNS, read_csv
-from mer_jax.data.registry import Task
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 
 
 def write(path: pathlib.Path, names: Sequence[str], predictions: Predictions, task: Task) -> None:

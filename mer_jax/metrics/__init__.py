@@ -10,6 +10,7 @@ from mer_jax.metrics.registry import (
     every_epoch,
     names,
     selecting,
+    selection_sign,
     shown,
 )
 from mer_jax.metrics.valence import correlation, mean_absolute_error, mean_squared_error, sign_f1
@@ -33,6 +34,7 @@ __all__ = [
     "mean_squared_error",
     "names",
     "selecting",
+    "selection_sign",
     "shown",
     "sign_f1",
     "weighted_f1",

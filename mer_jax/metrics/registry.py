@@ -132,6 +132,11 @@ def shown(task: Task, wanted: Sequence[str]) -> tuple[str, ...]:
     return tuple(wanted) or every_epoch(task)
 
 
+def selection_sign(task: Task) -> int:
+    """1 where more of the metric that chooses epochs and trials is better, -1 where less is."""
+    return METRICS[task.selection].sign
+
+
 def selecting(task: Task, name: str) -> Task:
     """The task with another metric to choose epochs and trials by; its own where `name` is empty.
 

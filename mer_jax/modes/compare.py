@@ -4,7 +4,7 @@ import pathlib
 
 from ml_collections import ConfigDict
 
-from mer_jax import files
+from mer_jax import files, metrics
 from mer_jax.errors import InputError
 from mer_jax.evaluation import bootstrap, submission, terminal
 from mer_jax.modes.evaluate import labelled_splits
@@ -41,5 +41,5 @@ def compare(
         raise InputError("no test clip has a label to compare by; give them with --labels=FILE")
     content = {"against": str(against), "resamples": resamples, "splits": found}
     files.write_json(workdir / COMPARISON_FILE, content)
-    print(terminal.comparison(content))
+    print(terminal.comparison(content, metrics.shown(corpus.task, config.evaluate.metrics)))
     print(f"Comparison: {workdir / COMPARISON_FILE}")

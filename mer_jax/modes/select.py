@@ -7,10 +7,10 @@ from ml_collections import ConfigDict
 from mer_jax import config as config_lib
 from mer_jax import files
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.registry import TRAIN, UNLABELLED
 from mer_jax.errors import InputError
 from mer_jax.evaluation import selection
 from mer_jax.progress import SILENT, Display
+from mer_jax.task import TRAIN, UNLABELLED
 from mer_jax.training.division import divide
 from mer_jax.workdir import CONFIG_FILE, predict_runs, restore
 

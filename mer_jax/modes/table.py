@@ -12,8 +12,8 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files, lock, published, rows
+from mer_jax.corpora import SYNTHETIC, info_of
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.registry import MODALITIES, SYNTHETIC, corpus_info
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation import table
@@ -21,6 +21,7 @@ from mer_jax.evaluation.table import Entry
 from mer_jax.modes import train as train_lib
 from mer_jax.progress import SILENT, Display
 from mer_jax.rows import Row
+from mer_jax.task import MODALITIES
 from mer_jax.training import devices
 from mer_jax.workdir import CONFIG_FILE, RESULTS_FILE, check_same_config
 
@@ -244,7 +245,7 @@ def _with_results(entry: Entry, workdir: pathlib.Path) -> tuple[Entry, ConfigDic
                 synthetic=saved.data.corpus == SYNTHETIC,
             )
         if saved is not None and (workdir / RESULTS_FILE).is_file():
-            form = results_lib.form(corpus_info(saved.data.corpus).task)
+            form = results_lib.form(info_of(saved).task)
             results = files.read_json(workdir / RESULTS_FILE, form)
     except InputError as error:
         return entry._replace(note=f"{_DAMAGED}{error}"), saved

@@ -12,14 +12,15 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files, lock, termination
+from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.corpus import Corpus
-from mer_jax.data.registry import TRAIN, corpus_info
+from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError
 from mer_jax.evaluation import events, history
 from mer_jax.evaluation import results as results_lib
 from mer_jax.modes import evaluate, report
 from mer_jax.progress import SILENT, Display
+from mer_jax.task import TRAIN
 from mer_jax.training import devices, grid, measure
 from mer_jax.training import plan as plan_lib
 from mer_jax.training.checkpoint import Checkpoints
@@ -125,7 +126,7 @@ def _prepare(
     until_trained: contextlib.ExitStack,
 ) -> _Prepared:
     """The grid and its data; locks the workdir and writes config.json where it has none."""
-    info = corpus_info(config.data.corpus)
+    info = info_of(config)
     modalities = tuple(corpus_lib.modalities(config))
     trials = config_lib.trials(config)
     for trial in trials:  # refuses what does not fit together before anything is built

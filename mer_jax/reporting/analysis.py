@@ -5,10 +5,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax.data.corpus import Labels
-from mer_jax.data.registry import Task
+from mer_jax.data.arrays import Labels
 from mer_jax.evaluation import ensemble, selection
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 
 
 class Predicted(NamedTuple):

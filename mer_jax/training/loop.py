@@ -15,7 +15,7 @@ from jaxtyping import Array, Float, Int, Key
 from mer_jax import metrics
 from mer_jax.config import HParams, Static
 from mer_jax.data import views
-from mer_jax.data.corpus import Labels
+from mer_jax.data.arrays import Labels
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import Batch
@@ -248,7 +248,7 @@ def _epoch(static, whole_batches, hparams, fold, samples, epoch, state: RunState
     latest = Best(
         state.evaluated,
         state.model_state,
-        metrics.METRICS[static.task.selection].sign * scores[static.task.selection],
+        metrics.selection_sign(static.task) * scores[static.task.selection],
         jnp.asarray(epoch),
     )
     better = latest.score > state.best.score  # never true of NaN; the first of equals stays

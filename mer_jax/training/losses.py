@@ -25,7 +25,7 @@ def squared_error(
 def supervised(output: Output, labels, row_weight: Float[Array, "B"], settings: dict):
     """Eq. 8: the unweighted sum of both, plus the model's own losses by their weights.
 
-    `labels` has the fields of `mer_jax.data.corpus.Labels`; a row counts for a head where it is
+    `labels` has the fields of `mer_jax.data.arrays.Labels`; a row counts for a head where it is
     no padding and has that label. `settings` are the traced settings of the model.
     """
     loss = jnp.zeros(())

@@ -10,8 +10,8 @@ from ml_collections import ConfigDict
 
 from mer_jax.config import Static, static_of, uses_views
 from mer_jax.data import folds as folds_lib
-from mer_jax.data.corpus import Labels, Split
-from mer_jax.data.registry import Task
+from mer_jax.data.arrays import Labels, Split
+from mer_jax.task import Task
 from mer_jax.training import loop
 from mer_jax.training.loop import Fold, Samples
 

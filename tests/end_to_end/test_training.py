@@ -11,8 +11,8 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import lock
+from mer_jax.corpora import MER2023
 from mer_jax.data import synthetic
-from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
 from mer_jax.modes import compare, evaluate, select, train
 from mer_jax.training import devices, measure

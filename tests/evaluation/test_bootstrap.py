@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from mer_jax.data.corpus import Labels
-from mer_jax.data.registry import MER2023, Task
+from mer_jax.corpora import MER2023
+from mer_jax.data.arrays import Labels
 from mer_jax.errors import InputError
 from mer_jax.evaluation import bootstrap, submission, terminal
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 
 TASK = MER2023.task
 CLIPS, RESAMPLES = 50, 37

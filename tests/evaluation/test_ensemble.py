@@ -6,8 +6,8 @@ import numpy as np
 import sklearn.metrics as sk
 
 from mer_jax.config import HParams
-from mer_jax.data.corpus import Labels
-from mer_jax.data.registry import MELD, MER2023
+from mer_jax.corpora import MELD, MER2023
+from mer_jax.data.arrays import Labels
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.models.layers import Batch

@@ -9,8 +9,8 @@ import shutil
 import pytest
 
 from mer_jax import config as config_lib
+from mer_jax.corpora import MER2023
 from mer_jax.data import dataset
-from mer_jax.data.registry import MER2023
 from mer_jax.modes import train
 from mer_jax.training.checkpoint import Checkpoints
 from tests.support import limits, user_folder

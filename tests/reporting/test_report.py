@@ -9,10 +9,10 @@ import pytest
 
 import mer_jax
 from mer_jax import files
-from mer_jax.data.registry import Task
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.modes import evaluate, report, train
 from mer_jax.reporting import document, figures, sections
+from mer_jax.task import Task
 from tests.support import browser
 from tests.support.event_files import values_of
 from tests.support.pages import Parsed

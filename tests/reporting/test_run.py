@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import mer_jax
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
 from mer_jax.errors import InputError
 
 CLASSES = np.array(MER2023.task.classes)

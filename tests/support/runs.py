@@ -8,8 +8,8 @@ import numpy as np
 
 from mer_jax import config as config_lib
 from mer_jax.config import HParams, Static
-from mer_jax.data.corpus import Labels
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
+from mer_jax.data.arrays import Labels
 from mer_jax.training import loop, plan
 from tests.support.configs import changed
 

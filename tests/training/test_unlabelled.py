@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax.data.corpus import Labels, Split
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
+from mer_jax.data.arrays import Labels, Split
 from mer_jax.errors import InputError
 from mer_jax.training import grid, loop, plan, pool, semi, unlabelled
 from tests.support.plans import NAMES, SMALL, planned, trained
