@@ -84,9 +84,7 @@ def best_trial(outcomes: Sequence[Outcome], trials: int, task: Task) -> int:
         """A trial whose failures were left out of its mean stands behind those without any."""
         whole = all(o.best_epoch >= 0 for o in outcomes if o.run.trial == trial)
         score = cross_validation(outcomes, trial, task)[task.selection]
-        return whole, -np.inf if score is None else metrics.selection_sign(task) * score[
-            "mean"
-        ]
+        return whole, -np.inf if score is None else metrics.selection_sign(task) * score["mean"]
 
     return max(range(trials), key=quality)  # the first of equals
 

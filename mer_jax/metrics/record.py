@@ -59,8 +59,6 @@ class Metric:
         unknown = sorted(set(self.needs) - {EMOTION, VALENCE, SIGN})
         if unknown or not self.needs:
             raise ValueError(f"{self.heading}: needs is {self.needs}, not some of {_NEEDS}")
-        if not callable(self.compute):
-            raise ValueError(f"{self.heading}: compute is {self.compute!r}, no function")
         if self.valence_range is not None and VALENCE not in self.needs:
             raise ValueError(f"{self.heading}: has a valence_range without needing a valence")
 

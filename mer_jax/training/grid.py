@@ -163,9 +163,7 @@ def _seen(number: int, chunk: Chunk, before: int, epoch: int, state: RunState) -
     own = len(chunk.runs)
     score, failed = np.asarray(state.best.score)[:own], np.asarray(state.failed)[:own]
     counts = np.isfinite(score) & (failed < 0)
-    score = np.where(
-        counts, metrics.selection_sign(chunk.static.task) * score, np.float32(np.nan)
-    )
+    score = np.where(counts, metrics.selection_sign(chunk.static.task) * score, np.float32(np.nan))
     return Seen(number, chunk, before, epoch, score, state.history)
 
 

@@ -9,9 +9,13 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from mer_jax import corpora
+from mer_jax import corpora, metrics
+from mer_jax.data.arrays import Labels
+from mer_jax.evaluation import ensemble, terminal
+from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.models import fusion, multitask
 from mer_jax.models.layers import Batch
+from mer_jax.task import Task
 from mer_jax.training import semi
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "extending.md"
@@ -27,6 +31,7 @@ def example(monkeypatch):
     ):
         monkeypatch.setattr(holder, name, dict(getattr(holder, name)))
     monkeypatch.setattr(multitask, "FUSIONS", fusion.FUSIONS)
+    registered = dict(metrics.METRICS)  # one object for all who read it
 
     def execute(heading):
         section = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
@@ -35,7 +40,9 @@ def example(monkeypatch):
         exec(compile(code, str(PAGE), "exec"), found)
         return found
 
-    return execute
+    yield execute
+    metrics.METRICS.clear()
+    metrics.METRICS.update(registered)
 
 
 def test_the_corpus(example):
@@ -77,11 +84,29 @@ def test_the_method(example):
 
 
 def test_the_metric(example):
-    metric = example("A metric")["unweighted_recall"]
+    example("A metric")
     rng = np.random.default_rng(0)
     true, predicted = rng.integers(0, 4, 50), rng.integers(0, 5, 50)
     twice = rng.integers(0, 3, 50)
-    value = metric(jnp.asarray(true), jnp.asarray(predicted), jnp.asarray(twice, jnp.float32), 5)
+    task = Task(tuple("abcde"))
+    known = np.ones(50, bool)
+    labels = Labels(true.astype(np.int32), known, np.zeros(50, np.float32), ~known)
+    logits = np.eye(5, dtype=np.float32)[predicted]
     with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
-        expected = sk.balanced_accuracy_score(np.repeat(true, twice), np.repeat(predicted, twice))
-    np.testing.assert_allclose(value, expected, rtol=1e-6)
+        drawn, once = (
+            sk.balanced_accuracy_score(np.repeat(true, n), np.repeat(predicted, n))
+            for n in (twice, np.ones(50, int))
+        )
+    for xp in (np, jnp):
+        weight = xp.asarray(twice, dtype=xp.float32)
+        value = metrics.compute(task, xp.asarray(logits), None, labels, weight)["uar"]
+        np.testing.assert_allclose(value, drawn, rtol=1e-6)
+    scores = ensemble.score(task, Predictions(logits, None), labels)
+    assert scores["uar"] == pytest.approx(once, rel=1e-6)
+    of_all = {name: {"mean": value, "std": None} for name, value in scores.items()}
+    results = {"cross_validation": {"dis": None, "acc": None}, "test": {"test": of_all}}
+    text = terminal.table({**results, "best": {}, "runs": []}, False, ("dis", "uar"))
+    assert text.splitlines()[0].split() == ["Dis", "(↑)", "UAR", "(↑)"]
+    assert text.splitlines()[3].split()[-1] == f"{100 * once:.2f}"
+    assert "uar" not in metrics.every_epoch(task)
+    assert "uar" in metrics.every_epoch(metrics.selecting(task, "uar"))
