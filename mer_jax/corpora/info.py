@@ -1,4 +1,4 @@
-"""The record of a corpus: its task, how its label file is laid out, and what its names tell."""
+"""The record of a corpus: its task, the layout of its label file, and the groups of its clips."""
 
 import dataclasses
 from collections.abc import Callable, Mapping
@@ -8,7 +8,7 @@ from mer_jax.task import UNLABELLED, Task
 
 @dataclasses.dataclass(frozen=True)
 class CorpusInfo:
-    """How a corpus is laid out. `name` is also its builder's folder in datasets/."""
+    """The layout of a corpus. `name` is also its builder's folder in datasets/."""
 
     name: str
     task: Task
@@ -19,7 +19,7 @@ class CorpusInfo:
 
     @property
     def splits(self) -> tuple[str, ...]:
-        """Every split the corpus can have, in the order of reports."""
+        """Every split that the corpus can have, in the order of reports."""
         return tuple(self.corpora.values()) + ((UNLABELLED,) if self.pool_split else ())
 
 

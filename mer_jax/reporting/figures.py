@@ -186,7 +186,7 @@ def _reliability(predicted: Predicted, title: str) -> Picture:
     alt = (
         f"Reliability diagram of {title}: expected calibration error {of.error:.3f} in "
         f"{RELIABILITY_BINS} bins; most predictions are "
-        f"{'less sure than they are right' if side > 0 else 'surer than they are right'}."
+        f"{'underconfident' if side > 0 else 'overconfident'}."
     )
     return Picture(figure, alt)
 

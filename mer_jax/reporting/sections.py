@@ -53,8 +53,8 @@ def describe(run: Run, drawn: Mapping[str, Picture]) -> Document:
     if not run.splits or run.splits[0] != run.out_of_fold:
         lead.append(
             Text(
-                "The clips of train are not those that these weights were trained with, so nothing "
-                "is predicted out of fold here."
+                "These weights were trained on other clips of train than the dataset has now, so "
+                "nothing is predicted out of fold here."
             )
         )
     sections = [section for make in made if (section := make(run, drawn)) is not None]
@@ -162,13 +162,13 @@ def _result_notes(run: Run, floor: analysis.Constant, is_published: bool) -> lis
     if floor.valence is not None:
         guesses.append(f"{floor.valence:.2f}, train's mean valence")
     said.append(
-        f"The constant prediction answers every clip with {', and with '.join(guesses)}: the floor "
-        "that a model has to leave behind."
+        f"The constant prediction answers every clip with {', and with '.join(guesses)}: the "
+        "baseline that a model must beat."
     )
     of = "the mean of the folds'" if run.config.folds else "that of the split val at the"
     said.append(
-        f"The cross-validation score is {of} best epochs, which were chosen by it: slightly "
-        "optimistic."
+        f"The cross-validation score is {of} best epochs. They were chosen by this score, so it is "
+        "slightly optimistic."
     )
     return said + terminal.notes(run.results, synthetic=False)
 
@@ -233,16 +233,16 @@ def _pictures(title: str, words: str, prefix: str, drawn: Mapping[str, Picture])
 
 def _confusion(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
     words = (
-        "Clips of each true emotion (row) by the emotion that is predicted (column), shaded by "
-        "their share of the row."
+        "Number of clips by true emotion (row) and predicted emotion (column), shaded by their "
+        "share of the row."
     )
     return _pictures("Confusion matrices", words, "confusion_", drawn)
 
 
 def _curves(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
     words = (
-        "The runs of the chosen trial, thin, and their mean; a dot stands at the epoch that a run "
-        f"keeps, the best by validation {METRICS[run.task.selection].title}."
+        "Thin lines: the runs of the chosen trial; thick line: their mean. A dot marks the epoch "
+        f"that a run keeps, the best by validation {METRICS[run.task.selection].title}."
     )
     return _pictures("Learning curves", words, "curve_", drawn)
 
@@ -253,9 +253,9 @@ def _pool(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
 
 def _reliability(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
     words = (
-        f"Clips in {figures.RELIABILITY_BINS} bins of confidence, the largest probability: on the "
-        "dashed line as many are right as the model says. The expected calibration error is the "
-        "mean distance from it over the clips (Guo et al. 2017)."
+        f"Clips in {figures.RELIABILITY_BINS} bins of confidence, the largest probability. On the "
+        "dashed line confidence equals accuracy. The expected calibration error is the mean "
+        "distance from it over the clips (Guo et al. 2017)."
     )
     return _pictures("Calibration", words, "reliability_", drawn)
 
@@ -268,8 +268,8 @@ def _valence(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
         drawn,
     )
     further = _pictures(
-        "", f"How true and predicted valences spread by emotion (Figure 4 of {_PAPER} draws the "
-        "true ones).", "distribution_", drawn,
+        "", f"The distribution of true and predicted valence by emotion (Figure 4 of {_PAPER} "
+        "draws the true ones).", "distribution_", drawn,
     )  # fmt: skip
     if section is None or further is None:
         return section
@@ -278,8 +278,8 @@ def _valence(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
 
 def _attention(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
     words = (
-        "The weights that the fusion gives to the modalities, mean over the runs that predict a "
-        "clip, by true emotion: their mean over the clips, and their standard deviation as bars."
+        "The weights that the fusion gives to the modalities, averaged over the runs that predict "
+        "a clip, by true emotion: mean over the clips, with the standard deviation as bars."
     )
     return _pictures("Attention", words, "attention_", drawn)
 
@@ -297,5 +297,5 @@ def _mistakes(run: Run, _: Mapping[str, Picture]) -> Section | None:
             tables.append(Table(header, rows, figures.title_of(run, split)))
     if not tables:
         return None
-    words = f"Of each split the wrong predictions of largest probability, at most {MISTAKES}."
+    words = f"The wrong predictions of largest probability, at most {MISTAKES} of each split."
     return Section("Most confident mistakes", [Text(words), Beside(tables)])

@@ -120,10 +120,13 @@ def test_written_predictions_read_back(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("name,discrete,valence\na,happy,1\n", "1 names are here or in the corpus alone.*: b"),
+        (
+            "name,discrete,valence\na,happy,1\n",
+            "1 names are in this file or the corpus but not in both.*: b",
+        ),
         ("name,discrete,valence\na,happy,1\nb,glad,1\n", "b: emotion 'glad' is none of"),
         ("name,discrete,valence\na,happy,nan\nb,sad,1\n", "a: valence 'nan' is not a finite"),
-        (None, "no such predictions"),
+        (None, "no such file; --mode=evaluate"),
     ],
 )
 def test_what_is_no_prediction_is_told(tmp_path, text, sentence):
