@@ -2,6 +2,8 @@
 
 from ml_collections import config_dict
 
+from mer_jax.models.fusion import FUSIONS
+
 
 def open_type(default):
     """A key whose values can be of another type than its default's; checked all the same."""
@@ -40,12 +42,9 @@ def get_config() -> config_dict.ConfigDict:
 
     config.model = config_dict.ConfigDict()
     config.model.fusion = grid("attention")  # a name in mer_jax/models/fusion/__init__.py
-    config.model.hidden = grid((128, 256))  # size of h, Eq. 1
-    config.model.layers = grid("256,128")  # widths of the release's stacks (*_release)
 
     config.train = config_dict.ConfigDict()
     config.train.learning_rate = grid((1e-3, 1e-4, 1e-5))
-    config.train.dropout = grid(0.3)
     config.train.weight_decay = grid(1e-5)  # L2, added to the gradient before Adam
     config.train.epochs = 100
     config.train.batch_size = 32
@@ -60,6 +59,10 @@ def get_config() -> config_dict.ConfigDict:
     config.train.selection = ""
 
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
+
+    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults.
+    for setting in FUSIONS.settings().values():
+        config[setting.part][setting.name] = grid(setting.default)
 
     config.semi = semi()
 

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from mer_jax import files, published
-from mer_jax import rows as rows_lib
+from mer_jax.config import rows as rows_lib
 from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.evaluation import events, terminal

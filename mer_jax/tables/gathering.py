@@ -9,14 +9,20 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
+<<<<<<< HEAD
 from mer_jax import files, published, rows
 from mer_jax.corpora import SYNTHETIC, info_of
+=======
+from mer_jax import files, published
+from mer_jax.config import rows
+from mer_jax.config.rows import Row
+from mer_jax.corpora import SYNTHETIC, corpus_info
+>>>>>>> main
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation import table
 from mer_jax.evaluation.table import Entry
-from mer_jax.rows import Row
 from mer_jax.tables.resolution import aliases_of, resolve, rows_of
 from mer_jax.workdir import CONFIG_FILE, RESULTS_FILE
 

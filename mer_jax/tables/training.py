@@ -9,9 +9,9 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import experiment, files, lock
+from mer_jax.config.rows import Row
 from mer_jax.errors import InputError, first_few
 from mer_jax.progress import SILENT, Display
-from mer_jax.rows import Row
 from mer_jax.tables import gathering
 from mer_jax.tables.gathering import FAILED, MARKDOWN_FILE
 from mer_jax.tables.resolution import resolve, rows_of

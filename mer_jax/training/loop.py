@@ -18,6 +18,7 @@ from mer_jax.data.arrays import Labels
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import Batch
+from mer_jax.settings import traced
 from mer_jax.training import losses, optimizer, semi, unlabelled
 from mer_jax.training.program import HParams, Static
 from mer_jax.training.stream import HostRows
@@ -127,7 +128,7 @@ def build_model(static: Static) -> multitask.MultitaskModel:
 def count_parameters(static: Static, sizes: dict[str, int]) -> int:
     """The number of a model's parameters for features of these sizes; computes nothing."""
     batch = Batch({m: jnp.zeros((1, size)) for m, size in sizes.items()}, {}, jnp.ones(1))
-    settings = dict.fromkeys(FUSIONS[static.fusion].TRACED, 0.0)
+    settings = dict.fromkeys(traced(FUSIONS[static.fusion].SETTINGS), 0.0)
     variables = jax.eval_shape(build_model(static).init, jax.random.key(0), batch, settings)
     return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
 

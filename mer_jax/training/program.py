@@ -5,13 +5,14 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from mer_jax.config import SEMI_TRACED
 from mer_jax.data import views
 from mer_jax.data.views import Steps
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.task import Task
 from mer_jax.training.semi import METHODS
+
+_TRACED_BY_ALL = ("weight", "valence_weight", "warmup", "ema")  # beside a semi method's own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Static:
     """What changes a compiled program: runs that share it are trained side by side."""
 
     fusion: str
-    settings: tuple[tuple[str, Any], ...]  # the fusion's STATIC settings
+    settings: tuple[tuple[str, Any], ...]  # the fusion's static ones
     modalities: tuple[str, ...]
     task: Task
     epochs: int
@@ -44,7 +45,7 @@ class HParams(NamedTuple):
 
     learning_rate: Any
     weight_decay: Any
-    model: dict[str, Any]  # the fusion's TRACED settings
+    model: dict[str, Any]  # the fusion's traced settings
     semi: dict[str, Any] | None = None  # the method's
 
 
@@ -59,15 +60,13 @@ def static_of(
             f"config.model.fusion: 'unimodal' takes one modality, the config names "
             f"{', '.join(modalities)}; for these, one of: {others}"
         )
-    settings = {}
-    for key, value in trial.items():
-        name = key.rpartition(".")[2]
-        if name in fusion.STATIC:
-            is_layers = name == "layers"
-            settings[name] = tuple(int(width) for width in value.split(",")) if is_layers else value
     return Static(
         fusion=trial["model.fusion"],
-        settings=tuple(settings.items()),
+        settings=tuple(
+            (setting.name, setting.kind.build(trial[setting.key]))
+            for setting in fusion.SETTINGS
+            if not setting.traced
+        ),
         modalities=modalities,
         task=task,
         epochs=config.train.epochs,
@@ -94,17 +93,13 @@ def _semi_of(trial: dict[str, Any], task: Task) -> Semi | None:
 def hparams_of(trial: dict[str, Any]) -> HParams:
     """The part of a trial that a compiled program takes as numbers."""
     fusion = FUSIONS[trial["model.fusion"]]
-    by_name = {
-        key.rpartition(".")[2]: value for key, value in trial.items() if not key.startswith("semi.")
-    }
     semi = None
     if "semi.method" in trial:
-        own = METHODS[trial["semi.method"]].TRACED
-        traced = (*SEMI_TRACED, *(f"semi.{name}" for name in own))
-        semi = {key.removeprefix("semi."): trial[key] for key in traced}
+        names = (*_TRACED_BY_ALL, *METHODS[trial["semi.method"]].TRACED)
+        semi = {name: trial[f"semi.{name}"] for name in names}
     return HParams(
-        learning_rate=by_name["learning_rate"],
-        weight_decay=by_name["weight_decay"],
-        model={name: by_name[name] for name in fusion.TRACED},
+        learning_rate=trial["train.learning_rate"],
+        weight_decay=trial["train.weight_decay"],
+        model={setting.name: trial[setting.key] for setting in fusion.SETTINGS if setting.traced},
         semi=semi,
     )

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
+<<<<<<< HEAD
 from mer_jax import corpora, metrics
 from mer_jax.data.arrays import Labels
 from mer_jax.evaluation import ensemble, terminal
@@ -17,6 +18,13 @@ from mer_jax.models import fusion, multitask
 from mer_jax.models.layers import Batch
 from mer_jax.task import Task
 from mer_jax.training import semi
+=======
+from mer_jax import config as config_lib
+from mer_jax import corpora
+from mer_jax.models import fusion, multitask
+from mer_jax.models.layers import Batch
+from mer_jax.training import program, semi
+>>>>>>> main
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 
@@ -26,12 +34,15 @@ def example(monkeypatch):
     """Executes the example under a heading; what it registers is gone after the test."""
     for holder, name in (
         (corpora, "CORPORA"),
-        (fusion, "FUSIONS"),
         (semi, "METHODS"),
     ):
         monkeypatch.setattr(holder, name, dict(getattr(holder, name)))
+<<<<<<< HEAD
     monkeypatch.setattr(multitask, "FUSIONS", fusion.FUSIONS)
     registered = dict(metrics.METRICS)  # one object for all who read it
+=======
+    before = dict(fusion.FUSIONS)
+>>>>>>> main
 
     def execute(heading):
         section = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
@@ -41,8 +52,13 @@ def example(monkeypatch):
         return found
 
     yield execute
+<<<<<<< HEAD
     metrics.METRICS.clear()
     metrics.METRICS.update(registered)
+=======
+    fusion.FUSIONS.clear()
+    fusion.FUSIONS.update(before)
+>>>>>>> main
 
 
 def test_the_corpus(example):
@@ -62,12 +78,19 @@ def test_the_fusion_model(example):
     rng = np.random.default_rng(0)
     features = {m: jnp.asarray(rng.normal(size=(3, 5)), jnp.float32) for m in modalities}
     batch = Batch(features, {}, jnp.ones(3))
-    settings = {"dropout": jnp.float32(0)}
+    settings = {"dropout": jnp.float32(0), "gate_sharpness": jnp.float32(1)}
     variables = model.init(jax.random.key(0), batch, settings)
     output = model.apply(variables, batch, settings)
     assert output.emotion.shape == (3, 6)
     weights = variables["params"]["fusion"]
     assert {"audio_gate", "text_gate"} <= weights.keys()
+    config = config_lib.load_base()
+    config.model.fusion, config.model.gate_sharpness = "gated", (1, 4)
+    config.model.hidden, config.train.learning_rate = 4, 1e-3
+    trials = config_lib.trials(config_lib.check(config))
+    assert config_lib.varied(trials) == ["model.gate_sharpness"]
+    given = [program.hparams_of(trial).model for trial in trials]
+    assert given == [{"dropout": 0.3, "gate_sharpness": sharp} for sharp in (1.0, 4.0)]
     half = {m: features[m] * 0 for m in modalities}  # gates of what is zero are those of the bias
     assert not np.allclose(
         output.emotion, model.apply(variables, batch._replace(features=half), settings).emotion

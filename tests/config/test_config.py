@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax.errors import InputError
@@ -151,7 +152,7 @@ def test_a_config_file_that_is_none(tmp_path):
 def test_what_follows_the_colon_goes_to_the_config_file(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("from ml_collections import ConfigDict as get_config")
-    assert config_lib.load_file(str(path)) == config_lib.ConfigDict()
+    assert config_lib.load_file(str(path)) == ConfigDict()
     path.write_text(
         "from ml_collections import ConfigDict\n"
         "def get_config(text):\n    return ConfigDict({'text': text})\n"

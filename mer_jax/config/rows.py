@@ -60,7 +60,7 @@ def parse_aliases(text: str, where: str) -> dict[str, str]:
             hint = f"did you mean {near[0]}?" if near else f"as {first_few(published.FEATURE_SETS)}"
             raise InputError(f"{where}: {name!r} is none of the paper's names; {hint}")
         if name in found:
-            raise InputError(f"{where}: {name} stands there twice")
+            raise InputError(f"{where}: lists {name} twice")
         check_name(folder, where, what="feature set")
         found[name] = folder
     return found

@@ -3,9 +3,9 @@
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax import rows
+from mer_jax.config import rows
+from mer_jax.config.rows import Row
 from mer_jax.errors import InputError
-from mer_jax.rows import Row
 from tests.support.configs import changed
 
 
@@ -48,11 +48,11 @@ def test_either_folder_of_wav2vec_will_do():
         ({"rows": (3,)}, "config.table.rows: 3 is not a row's text"),
         ({"rows": ("audio ../a",)}, "'../a' holds a separator"),
         ({"rows": ("text HuBERT-large",)}, "HuBERT-large is a set of audio, not of text"),
-        ({"rows": ("audio a", "video a")}, "config.table.rows: a stands there twice"),
+        ({"rows": ("audio a", "video a")}, "config.table.rows: lists a twice"),
         ({"aliases": "HuBERT-large"}, "'HuBERT-large' is no alias such as"),
         ({"aliases": "HuBERT-lage=x"}, "'HuBERT-lage' is none of the paper's names; did you mean "
                                        "HuBERT-large?"),
-        ({"aliases": "IS09=a, IS09=b"}, "config.table.aliases: IS09 stands there twice"),
+        ({"aliases": "IS09=a, IS09=b"}, "config.table.aliases: lists IS09 twice"),
         ({"aliases": "IS09=a/b"}, "'a/b' holds a separator"),
         ({"unimodal_fusion": "atention"}, "unknown unimodal_fusion 'atention'; one of: unimodal"),
         ({"metrics": ("dis", "wf1")}, "unknown metric 'wf1'; one of: dis, dim, com, acc, mae"),
