@@ -9,15 +9,10 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-<<<<<<< HEAD
-from mer_jax import files, published, rows
-from mer_jax.corpora import SYNTHETIC, info_of
-=======
 from mer_jax import files, published
 from mer_jax.config import rows
 from mer_jax.config.rows import Row
-from mer_jax.corpora import SYNTHETIC, corpus_info
->>>>>>> main
+from mer_jax.corpora import SYNTHETIC, info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation import results as results_lib

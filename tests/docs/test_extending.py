@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-<<<<<<< HEAD
+from mer_jax import config as config_lib
 from mer_jax import corpora, metrics
 from mer_jax.data.arrays import Labels
 from mer_jax.evaluation import ensemble, terminal
@@ -17,14 +17,7 @@ from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.models import fusion, multitask
 from mer_jax.models.layers import Batch
 from mer_jax.task import Task
-from mer_jax.training import semi
-=======
-from mer_jax import config as config_lib
-from mer_jax import corpora
-from mer_jax.models import fusion, multitask
-from mer_jax.models.layers import Batch
 from mer_jax.training import program, semi
->>>>>>> main
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 
@@ -37,12 +30,8 @@ def example(monkeypatch):
         (semi, "METHODS"),
     ):
         monkeypatch.setattr(holder, name, dict(getattr(holder, name)))
-<<<<<<< HEAD
-    monkeypatch.setattr(multitask, "FUSIONS", fusion.FUSIONS)
-    registered = dict(metrics.METRICS)  # one object for all who read it
-=======
-    before = dict(fusion.FUSIONS)
->>>>>>> main
+    # These two are one object for all who read them.
+    fusions, of_metrics = dict(fusion.FUSIONS), dict(metrics.METRICS)
 
     def execute(heading):
         section = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
@@ -52,13 +41,9 @@ def example(monkeypatch):
         return found
 
     yield execute
-<<<<<<< HEAD
-    metrics.METRICS.clear()
-    metrics.METRICS.update(registered)
-=======
-    fusion.FUSIONS.clear()
-    fusion.FUSIONS.update(before)
->>>>>>> main
+    for registry, before in ((fusion.FUSIONS, fusions), (metrics.METRICS, of_metrics)):
+        registry.clear()
+        registry.update(before)
 
 
 def test_the_corpus(example):
