@@ -16,7 +16,7 @@ from mer_jax.evaluation import ensemble
 from mer_jax.evaluation import results as results_lib
 from mer_jax.progress import Display
 from mer_jax.task import VALIDATION
-from mer_jax.training import loop, program
+from mer_jax.training import program
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.program import HParams, Static
 
@@ -73,7 +73,7 @@ def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], 
     task = info_of(saved).task
     static = program.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
     kept = Checkpoints(workdir).restore_kept()
-    if not loop.fits(static, sizes, kept):
+    if not program.fits(static, sizes, kept):
         raise InputError(
             f"{workdir}: the kept weights are not of the model that {CONFIG_FILE} and "
             f"{RESULTS_FILE} name, as of different trainings; use another --workdir"

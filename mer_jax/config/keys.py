@@ -15,6 +15,7 @@ from mer_jax.data import views
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.semi import METHODS
 from mer_jax.settings import (
     AT_LEAST_0,
     AT_LEAST_1,
@@ -25,7 +26,6 @@ from mer_jax.settings import (
     Kind,
     Range,
 )
-from mer_jax.training.semi import METHODS
 
 
 class Key(NamedTuple):

@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from mer_jax.config.keys import as_tuple, declared, flatten
 from mer_jax.models.fusion import FUSIONS
-from mer_jax.training.semi import METHODS
+from mer_jax.semi import METHODS
 
 
 def trials(config: ConfigDict) -> list[dict[str, Any]]:

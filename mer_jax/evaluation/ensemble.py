@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import metrics
-from mer_jax.models.layers import ATTENTION, SOWN, Batch
+from mer_jax.models.layers import ATTENTION, SOWN
 from mer_jax.observer import Steps, nobody
 from mer_jax.task import Task
-from mer_jax.training import loop
-from mer_jax.training.program import HParams, Static
+from mer_jax.training import batch as batch_lib
+from mer_jax.training.program import HParams, Static, build_model
 
 
 class Predictions(NamedTuple):
@@ -59,10 +59,9 @@ def _program(static: Static):
 
 
 def _apply(static, settings, params, model_state, scaler, rows) -> Predictions:
-    features = {m: loop.standardise(x, scaler.get(m)) for m, x in rows.items()}
-    batch = Batch(features, {}, jnp.ones(len(next(iter(features.values())))))
+    batch = batch_lib.of_features(batch_lib.scaled(rows, scaler))
     variables = {"params": params, **model_state}
-    output, sown = loop.build_model(static).apply(variables, batch, settings, mutable=[SOWN])
+    output, sown = build_model(static).apply(variables, batch, settings, mutable=[SOWN])
     attention = sown.get(SOWN, {}).get("fusion", {}).get(ATTENTION, (None,))[0]
     return Predictions(output.emotion, output.valence, attention)
 

@@ -16,8 +16,9 @@ from mer_jax.evaluation.history import mean
 from mer_jax.reporting import analysis
 from mer_jax.reporting.analysis import Predicted
 from mer_jax.reporting.run import Run
+from mer_jax.semi import log
 from mer_jax.task import TRAIN, Task
-from mer_jax.training import loop, unlabelled
+from mer_jax.training.state import LOSS
 
 RELIABILITY_BINS = 10
 _VALENCE_BINS = 20  # even: no bin holds values of both signs
@@ -25,10 +26,10 @@ _SIZE = (4.8, 3.9)  # inches: a figure of one split; two stand side by side on a
 _DPI = 150
 _DRAWN = ("com", "dis", "dim")  # curves, beside that of the metric that chooses
 _POOL = {
-    unlabelled.SHARE: "share of the pool that counts",
-    unlabelled.ACCURACY: "accuracy of the pseudo-labels",
-    unlabelled.BALANCE: "share of the pseudo-labels",
-    unlabelled.THRESHOLD: "threshold",
+    log.SHARE: "share of the pool that counts",
+    log.ACCURACY: "accuracy of the pseudo-labels",
+    log.BALANCE: "share of the pseudo-labels",
+    log.THRESHOLD: "threshold",
 }
 
 
@@ -100,7 +101,7 @@ def curves(run: Run) -> dict[str, Picture]:
     history = run.history
     of_task = metrics.every_epoch(run.task)
     chosen = dict.fromkeys((run.task.selection, *_DRAWN))  # a set that keeps the order
-    names = (loop.LOSS, *(name for name in chosen if name in of_task))
+    names = (LOSS, *(name for name in chosen if name in of_task))
     starts = np.flatnonzero(history["epoch"] == 0)
     keys = list(zip(history["repeat"][starts], history["fold"][starts], strict=True))
     chosen = np.array([run.best_epochs[key] for key in keys])
@@ -109,7 +110,7 @@ def curves(run: Run) -> dict[str, Picture]:
 
 def _curve(column: np.ndarray, runs: int, chosen: np.ndarray, name: str) -> Picture:
     values_RxE = column.reshape(runs, -1)
-    words = "Training loss" if name == loop.LOSS else f"Validation {metrics.METRICS[name].words}"
+    words = "Training loss" if name == LOSS else f"Validation {metrics.METRICS[name].words}"
     figure, axes = _new(words)
     epochs = np.arange(values_RxE.shape[1])
     axes.plot(epochs, values_RxE.T, color=colours.SKY, linewidth=0.6, alpha=0.7)
@@ -133,7 +134,7 @@ def _curve(column: np.ndarray, runs: int, chosen: np.ndarray, name: str) -> Pict
 
 def pool(run: Run) -> dict[str, Picture]:
     """`pool`: what the unlabelled clips did, mean over runs; nothing for a supervised trial."""
-    if not run.has_history or unlabelled.SHARE not in run.history:
+    if not run.has_history or log.SHARE not in run.history:
         return {}
     history = run.history
     runs = int((history["epoch"] == 0).sum())
@@ -149,7 +150,7 @@ def pool(run: Run) -> dict[str, Picture]:
                 values_RxE = history[f"{name}_{of_class}"].reshape(runs, -1)
                 axes.plot(mean(values_RxE), color=colour, label=of_class)
             axes.legend(fontsize="small")
-    last = mean(history[unlabelled.SHARE].reshape(runs, -1))[-1]
+    last = mean(history[log.SHARE].reshape(runs, -1))[-1]
     alt = (
         "Four curves over the epochs, mean over runs: the share of the pool that counts, which "
         f"ends at {last:.2f}; the accuracy of its pseudo-labels where it is known; their spread "

@@ -15,10 +15,10 @@ from mer_jax.errors import InputError
 from mer_jax.termination import Terminated
 from mer_jax.training import devices, loop
 from mer_jax.training.checkpoint import Checkpoints
-from mer_jax.training.loop import RunState
+from mer_jax.training.feed import Feed
 from mer_jax.training.plan import Chunk, Plan, Run
-from mer_jax.training.pool import Feed
 from mer_jax.training.program import HParams, hparams_of
+from mer_jax.training.state import RunState, run_key
 
 LOG = logging.getLogger("mer_jax")
 Advance = Callable[[RunState, int, int], RunState]  # (state, start, stop) -> after those epochs
@@ -102,7 +102,7 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
     runs = chunk.padded
     hparams = _stack([_arrays(hparams_of(plan.trials[run.trial])) for run in runs])
     folds = _stack([feed.fold(plan.folds[run.repeat, run.fold]) for run in runs])
-    keys = jnp.stack([loop.run_key(plan.config.seed, run.repeat, run.fold) for run in runs])
+    keys = jnp.stack([run_key(plan.config.seed, run.repeat, run.fold) for run in runs])
     hparams, folds, keys = jax.device_put((hparams, folds, keys), by_run)
 
     def advance(state: RunState, start: int, stop: int) -> RunState:

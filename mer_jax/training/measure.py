@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from time import perf_counter as _clock
 
 from mer_jax.training import grid
+from mer_jax.training.feed import Feed
 from mer_jax.training.plan import Chunk, Groups, Plan, Run, cut
-from mer_jax.training.pool import Feed
 from mer_jax.training.program import Static
 
 LOG = logging.getLogger("mer_jax")

@@ -3,27 +3,22 @@
 import dataclasses
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
 from mer_jax.data import views
 from mer_jax.data.views import Steps
 from mer_jax.errors import InputError
+from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.models.layers import Batch
+from mer_jax.semi import METHODS
+from mer_jax.semi.method import Semi
+from mer_jax.settings import traced
 from mer_jax.task import Task
-from mer_jax.training.semi import METHODS
 
 _TRACED_BY_ALL = ("weight", "valence_weight", "warmup", "ema")  # beside a semi method's own
-
-
-@dataclasses.dataclass(frozen=True)
-class Semi:
-    """What a semi-supervised method changes in a compiled program."""
-
-    method: str  # a name in mer_jax/training/semi.py
-    mu: int
-    top_k: int  # pseudo_label: 0 for thresholds by quantile
-    weak: Steps
-    strong: Steps
 
 
 @dataclasses.dataclass(frozen=True)
@@ -103,3 +98,24 @@ def hparams_of(trial: dict[str, Any]) -> HParams:
         model={setting.name: trial[setting.key] for setting in fusion.SETTINGS if setting.traced},
         semi=semi,
     )
+
+
+def build_model(static: Static) -> multitask.MultitaskModel:
+    """Builds the model that `static` describes."""
+    return multitask.build(static.fusion, dict(static.settings), static.modalities, static.task)
+
+
+def count_parameters(static: Static, sizes: dict[str, int]) -> int:
+    """The number of a model's parameters for features of these sizes; computes nothing."""
+    batch = Batch({m: jnp.zeros((1, size)) for m, size in sizes.items()}, {}, jnp.ones(1))
+    settings = dict.fromkeys(traced(FUSIONS[static.fusion].SETTINGS), 0.0)
+    variables = jax.eval_shape(build_model(static).init, jax.random.key(0), batch, settings)
+    return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+
+
+def fits(static: Static, sizes: dict[str, int], kept: dict[str, Any]) -> bool:
+    """Whether a checkpoint's parameters are as many as this model has, for each of its runs."""
+    if not {"params", "repeat"} <= kept.keys() or sizes.keys() != set(static.modalities):
+        return False
+    held = sum(leaf.size for leaf in jax.tree.leaves(kept["params"]))
+    return held == kept["repeat"].size * count_parameters(static, sizes)

@@ -10,14 +10,14 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import config as config_lib
-from mer_jax import corpora, metrics
+from mer_jax import corpora, metrics, semi
 from mer_jax.data.arrays import Labels
 from mer_jax.evaluation import ensemble, terminal
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.models import fusion, multitask
 from mer_jax.models.layers import Batch
 from mer_jax.task import Task
-from mer_jax.training import program, semi
+from mer_jax.training import program
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 
