@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax import files, lock, termination
+from mer_jax import files, lock, paths, termination
 from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.arrays import Corpus
@@ -199,9 +199,13 @@ def _record(
     sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
     if path.is_file():
         record = files.read_json(path, RECORD)
-        if record["dataset"] != corpus.fingerprint:
+        ours, theirs = corpus.fingerprint, record["dataset"]
+        changed = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+        if changed:
+            what = ", ".join(name.removesuffix("/") for name in changed)
             raise InputError(
-                f"{workdir} was begun on a dataset that has changed since; use another --workdir"
+                f"{workdir} was begun on a dataset that has changed since ({what}); use another "
+                "--workdir"
             )
         if record["sizes"] != sizes:
             raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")
@@ -257,16 +261,10 @@ def _check_widths(
 
 def _commit() -> str | None:
     """The commit of the code that runs, or None where it stands in no git checkout."""
-    command = [
-        "git",
-        "-C",
-        str(config_lib.CONFIGS),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-        "--exclude=*",
-    ]
+    if paths.IS_INSTALLED:  # a repository around it would be of something else
+        return None
+    command = ["git", "-C", str(paths.ROOT), "describe"]
+    command += ["--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

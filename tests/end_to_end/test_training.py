@@ -12,6 +12,7 @@ import sklearn.metrics as sk
 
 from mer_jax import lock
 from mer_jax.corpora import MER2023
+from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import synthetic
 from mer_jax.errors import InputError
 from mer_jax.evaluation import kept
@@ -54,7 +55,8 @@ def test_the_workdir_holds_what_the_contract_names(trained, config):
     record = json.loads((trained / "config.json").read_text())
     assert record["config"]["train"]["learning_rate"] == [1e-2, 1e-3]
     assert record["versions"]["jax"] == jax.__version__
-    assert set(record["dataset"]) == {synthetic.feature_set(m) for m in ("audio", "text", "video")}
+    sets = {synthetic.feature_set(m) for m in ("audio", "text", "video")}
+    assert set(record["dataset"]) == sets | {corpus_lib.LABELS}
     assert record["chunk"] == [5, 5]
     results = results_of(trained)
     assert set(results["best"]) == {"model.hidden", "train.learning_rate"}
