@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files, lock, paths, termination
-from mer_jax.corpora import corpus_info
+from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError
@@ -126,7 +126,7 @@ def _prepare(
     until_trained: contextlib.ExitStack,
 ) -> _Prepared:
     """The grid and its data; locks the workdir and writes what is used into config.json."""
-    info = corpus_info(config.data.corpus)
+    info = info_of(config)
     modalities = tuple(corpus_lib.modalities(config))
     trials = config_lib.trials(config)
     for trial in trials:  # refuses what does not fit together before anything is built

@@ -19,7 +19,7 @@ ORDER = (
     ("corpora",),  # what a corpus predicts: data is read by it
     ("data",),  # a corpus in memory
     ("models",),  # of features, whatever corpus they are of
-    ("semi",),  # methods over a model's predictions
+    ("semi", "training.optimizer"),  # what a step is made of, each with its own settings
     ("config",),  # keys and trials: fusions, methods, corpora and metrics declare what they take
     ("training",),  # trains the trials of a config
     ("evaluation",),  # predicts by what is trained and scores it; training sees no test label

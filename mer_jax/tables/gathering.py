@@ -12,7 +12,7 @@ from mer_jax import config as config_lib
 from mer_jax import files, published
 from mer_jax.config import rows
 from mer_jax.config.rows import Row
-from mer_jax.corpora import SYNTHETIC, corpus_info
+from mer_jax.corpora import SYNTHETIC, info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation import results as results_lib
@@ -124,7 +124,7 @@ def _with_results(entry: Entry, workdir: pathlib.Path) -> tuple[Entry, ConfigDic
                 synthetic=saved.data.corpus == SYNTHETIC,
             )
         if saved is not None and (workdir / RESULTS_FILE).is_file():
-            form = results_lib.form(corpus_info(saved.data.corpus).task)
+            form = results_lib.form(info_of(saved).task)
             results = files.read_json(workdir / RESULTS_FILE, form)
     except InputError as error:
         return entry._replace(note=f"{_DAMAGED}{error}"), saved

@@ -410,7 +410,7 @@ def test_scores_have_intervals_and_runs_are_compared(
     assert "not better" in capsys.readouterr().out
 
     path.write_text(path.read_text().rpartition("\n")[0].rpartition("\n")[0] + "\n")
-    with pytest.raises(InputError, match="only the same clips can be compared"):
+    with pytest.raises(InputError, match="only equal clips can be compared"):
         compare.compare(config, workdir, other, None)
 
 
