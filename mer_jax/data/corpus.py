@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
 from mer_jax import files
-from mer_jax.corpora import SYNTHETIC, corpus_info
+from mer_jax.corpora import SYNTHETIC, info_of
 from mer_jax.data import dataset, join, left_out, stored, synthetic
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
@@ -77,7 +77,7 @@ def available(config: ConfigDict) -> list[str]:
     root, tfds_dir = locate(config)
     if root is not None:
         return features_lib.list_sets(root)
-    return dataset.list_built(corpus_info(config.data.corpus), tfds_dir)
+    return dataset.list_built(info_of(config), tfds_dir)
 
 
 def build(
@@ -88,7 +88,7 @@ def build(
     `count` is told of the clips. `verify` builds what is damaged too, for which it reads all of it.
     Raises InputError for wrong input, a labelled clip that a set lacks among it.
     """
-    info = corpus_info(config.data.corpus)
+    info = info_of(config)
     built = _build(config, count, verify)
     _settle(config, built, *join.with_pool(built.labels, list(built.sets.values()), info))
     return built.directories
@@ -103,7 +103,7 @@ class _Built(NamedTuple):
 
 
 def _build(config: ConfigDict, count: Count, verify: bool = False) -> _Built:
-    info = corpus_info(config.data.corpus)
+    info = info_of(config)
     root, tfds_dir = locate(config)
     if config.features.all:
         if root is None:
@@ -158,9 +158,7 @@ def _settle(
             missing.append(each._replace(names=names, handled=config.data.missing))
     if root is not None and missing:
         _check_nested(root, missing)
-    listing = (
-        tfds_dir / corpus_info(config.data.corpus).name / f"{'+'.join(built.sets)}.missing.csv"
-    )
+    listing = tfds_dir / info_of(config).name / f"{'+'.join(built.sets)}.missing.csv"
     left_out.judge_missing(
         [(f"{folder}{each.feature_set}, {each.split}", each.names) for each in missing],
         config.data.missing,
@@ -209,7 +207,7 @@ def load(config: ConfigDict, count: Count = uncounted, level: str = UTTERANCE) -
     the frame level they stay. Raises InputError for wrong input; what `config.data.bad` and
     `config.data.missing` do not allow to be left out is among it.
     """
-    info = corpus_info(config.data.corpus)
+    info = info_of(config)
     chosen = modalities(config)
     config = config.copy_and_resolve_references()
     config.features.all = False

@@ -20,9 +20,9 @@ from mer_jax.data.builder import FeatureSetBuilder, FeatureSetConfig
 from mer_jax.data.reader import Reader
 from mer_jax.errors import InputError
 from mer_jax.observer import Count, Steps, uncounted
+from mer_jax.paths import BUILDERS
 
 LOG = logging.getLogger("mer_jax")
-BUILDERS = pathlib.Path(__file__).resolve().parents[2] / "datasets"
 _BLOCK = 512  # records read at once
 
 
