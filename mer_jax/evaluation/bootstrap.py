@@ -14,15 +14,9 @@ from mer_jax import metrics
 from mer_jax.data.corpus import Labels
 from mer_jax.data.registry import Task
 from mer_jax.evaluation.ensemble import Predictions, number
+from mer_jax.resampling import drawings, interval, not_better
 
-_PERCENTILES = (2.5, 97.5)
 _AT_ONCE = 100  # drawings on the device: a large split's would not fit all together
-
-
-def drawings(clips: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each clip is drawn: float32 [R, N], each row's sum N."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(clips, np.full(clips, 1 / clips), resamples).astype(np.float32)
 
 
 def scores(
@@ -50,12 +44,6 @@ def _compute(task: Task):
         return jax.lax.map(one, counts_RxN, batch_size=_AT_ONCE)
 
     return jax.jit(compute)
-
-
-def interval(values: np.ndarray) -> list[float] | None:
-    """The central 95 % of the resamples in which the metric is defined, or None without any."""
-    values = values[np.isfinite(values)]
-    return np.percentile(values, _PERCENTILES).tolist() if len(values) else None
 
 
 def intervals(
@@ -93,6 +81,6 @@ def compare(
             found[name] = {
                 "difference": difference,
                 "interval": interval(by_resample),
-                "not_better": float(np.mean(sign * by_resample <= 0)),
+                "not_better": not_better(by_resample, sign),
             }
     return found
