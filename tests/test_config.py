@@ -7,7 +7,7 @@ import pytest
 from mer_jax import config as config_lib
 from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
-from tests.configs import changed
+from tests.support.configs import changed
 
 
 def test_the_defaults_are_the_papers():

@@ -12,7 +12,7 @@ import pytest
 from mer_jax import files
 from mer_jax.data import dataset, synthetic
 from mer_jax.data.registry import MER2023
-from tests import user_folder
+from tests.support import user_folder
 
 
 @pytest.fixture(scope="module")

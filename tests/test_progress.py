@@ -14,7 +14,7 @@ import pytest
 from mer_jax import progress
 from mer_jax.training.grid import Seen
 from mer_jax.training.plan import Chunk, Run
-from tests.runs import static_of
+from tests.support.runs import static_of
 
 EPOCHS = 10
 CHUNKS = [

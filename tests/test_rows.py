@@ -6,7 +6,7 @@ from mer_jax import config as config_lib
 from mer_jax import rows
 from mer_jax.errors import InputError
 from mer_jax.rows import Row
-from tests.configs import changed
+from tests.support.configs import changed
 
 
 def test_a_row_in_any_order_of_its_modalities():

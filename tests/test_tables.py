@@ -13,7 +13,7 @@ from mer_jax.data import synthetic
 from mer_jax.errors import InputError
 from mer_jax.modes import build, table, train
 from mer_jax.termination import Terminated
-from tests.configs import changed
+from tests.support.configs import changed
 
 COUNTS = {"train": 30, "mer_multi": 6, "mer_noise": 6, "mer_semi": 6}
 ONE, ABSENT, DAMAGED, TWO = "HuBERT-large", "MacBERT-large", "HuBERT-base", "VGGish"

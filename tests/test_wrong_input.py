@@ -14,8 +14,8 @@ from mer_jax import config as config_lib
 from mer_jax import files
 from mer_jax.errors import InputError
 from mer_jax.modes import evaluate, train
-from tests import user_folder
-from tests.user_folder import AUDIO, LABEL_FILE, TEXT
+from tests.support import user_folder
+from tests.support.user_folder import AUDIO, LABEL_FILE, TEXT
 
 
 @pytest.fixture

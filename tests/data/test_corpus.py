@@ -11,8 +11,8 @@ from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import dataset
 from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
-from tests import user_folder
-from tests.user_folder import AUDIO, TEXT
+from tests.support import user_folder
+from tests.support.user_folder import AUDIO, TEXT
 
 
 @pytest.fixture

@@ -15,8 +15,8 @@ from mer_jax.data import dataset
 from mer_jax.data.registry import CMUMOSI, MELD, MER2023
 from mer_jax.errors import InputError
 from mer_jax.modes import build
-from tests import user_folder
-from tests.user_folder import AUDIO
+from tests.support import user_folder
+from tests.support.user_folder import AUDIO
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 
 from mer_jax.data import features
 from mer_jax.errors import InputError
-from tests import user_folder
+from tests.support import user_folder
 
 
 def read(tmp_path, content):

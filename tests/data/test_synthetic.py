@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestCentroid
 from mer_jax import published
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import synthetic
-from tests import user_folder
+from tests.support import user_folder
 
 MODALITIES = ("audio", "text", "video")
 SMALL = {"train": 30, "mer_multi": 6, "mer_noise": 7, "mer_semi": 8}

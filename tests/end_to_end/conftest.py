@@ -4,7 +4,7 @@ import pytest
 
 from mer_jax.data import synthetic
 from mer_jax.modes import train
-from tests.trainings import COUNTS, config_of
+from tests.support.trainings import COUNTS, config_of
 
 
 @pytest.fixture(scope="session")

@@ -17,7 +17,7 @@ from mer_jax import lock
 from mer_jax.errors import InputError
 from mer_jax.modes import train
 from mer_jax.training.checkpoint import Checkpoints
-from tests.trainings import (
+from tests.support.trainings import (
     COUNTS,
     assert_same_files,
     config_of,

@@ -17,7 +17,7 @@ from mer_jax.errors import InputError
 from mer_jax.modes import compare, evaluate, select, train
 from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
-from tests.trainings import (
+from tests.support.trainings import (
     SPLITS,
     Killed,
     assert_same_files,

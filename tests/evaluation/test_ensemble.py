@@ -12,7 +12,7 @@ from mer_jax.evaluation import ensemble
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.models.layers import Batch
 from mer_jax.training import loop
-from tests.runs import Group, folds_of, samples_of, static_of
+from tests.support.runs import Group, folds_of, samples_of, static_of
 
 HPARAMS = HParams(1e-2, 1e-5, {"dropout": 0.3})
 

@@ -13,8 +13,8 @@ from mer_jax.evaluation import events
 from mer_jax.training import unlabelled
 from mer_jax.training.grid import Outcome, Seen
 from mer_jax.training.plan import Chunk, Run
-from tests.event_files import runs_in, scalars_of, values_of
-from tests.runs import static_of
+from tests.support.event_files import runs_in, scalars_of, values_of
+from tests.support.runs import static_of
 
 TASK = Task(classes=("calm", "tense"), valence_range=None)
 EPOCHS = 4

@@ -13,9 +13,8 @@ from mer_jax.data import dataset
 from mer_jax.data.registry import MER2023
 from mer_jax.modes import train
 from mer_jax.training.checkpoint import Checkpoints
-from tests import user_folder
-from tests.full_disk import limits
-from tests.trainings import Killed, assert_same_files, flags_of, killing
+from tests.support import limits, user_folder
+from tests.support.trainings import Killed, assert_same_files, flags_of, killing
 
 THOROUGH = "MER_JAX_DISKS" in os.environ
 KINDS = (limits.Mounted.kind, limits.Limited.kind) if THOROUGH else (limits.Mounted.kind,)

@@ -14,7 +14,7 @@ import pytest
 from mer_jax.data import features, labels
 from mer_jax.data.registry import CMUMOSI, MELD, MER2023
 from mer_jax.errors import InputError
-from tests import user_folder
+from tests.support import user_folder
 
 INFOS = st.sampled_from([MER2023, CMUMOSI, MELD])
 

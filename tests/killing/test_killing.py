@@ -18,7 +18,7 @@ import pytest
 
 from mer_jax import config as config_lib
 from mer_jax.data import synthetic
-from tests.trainings import COUNTS, assert_same_files, config_of, flags_of
+from tests.support.trainings import COUNTS, assert_same_files, config_of, flags_of
 
 KILLS = int(os.environ.get("MER_JAX_KILLS", "2"))
 SEED = int(os.environ.get("MER_JAX_KILL_SEED", "0"))

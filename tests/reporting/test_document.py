@@ -1,9 +1,8 @@
 """Markdown and HTML of one description: every text arrives, none is taken for markup."""
 
-import html.parser
-
 from mer_jax.reporting import document
 from mer_jax.reporting.document import Beside, Document, Image, Section, Table, Text
+from tests.support.pages import Parsed
 
 HOSTILE = 'a|b*c*<script>alert(1)</script>&amp;[x](http://y)"`_z_'
 PICTURE = b"\x89PNG\r\n"
@@ -20,33 +19,6 @@ CONTENT = Document(
         ),
     ],
 )
-
-
-class Parsed(html.parser.HTMLParser):
-    """What a browser would read: elements with their attributes, and the text of each."""
-
-    VOID = ("meta", "link", "img")
-
-    def __init__(self, page):
-        super().__init__()
-        self.open, self.elements, self.text = [], [], {}
-        self.feed(page)
-        self.close()
-
-    def handle_starttag(self, tag, attrs):
-        self.elements.append((tag, dict(attrs)))
-        if tag not in self.VOID:
-            self.open.append(tag)
-
-    def handle_endtag(self, tag):
-        assert self.open.pop() == tag, "elements are closed in order"
-
-    def handle_data(self, data):
-        if self.open and data.strip():
-            self.text.setdefault(self.open[-1], []).append(data)
-
-    def named(self, tag):
-        return [attributes for name, attributes in self.elements if name == tag]
 
 
 def test_html_holds_every_text_as_text():

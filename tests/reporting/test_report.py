@@ -13,9 +13,9 @@ from mer_jax.data.registry import Task
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.modes import evaluate, report, train
 from mer_jax.reporting import document, figures, sections
-from tests.event_files import values_of
-from tests.reporting import browser
-from tests.reporting.test_document import Parsed
+from tests.support import browser
+from tests.support.event_files import values_of
+from tests.support.pages import Parsed
 
 SECTIONS = [
     "Result", "Configuration", "Scores by emotion", "Confusion matrices", "Learning curves",

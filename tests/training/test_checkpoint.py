@@ -11,7 +11,7 @@ from flax import serialization
 
 from mer_jax.errors import InputError
 from mer_jax.training.checkpoint import Checkpoints
-from tests.runs import Group, assert_same_bits
+from tests.support.runs import Group, assert_same_bits
 
 
 def test_progress_comes_back_bit_for_bit(tmp_path):

@@ -7,7 +7,7 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax.training import grid, loop
-from tests.runs import Group, assert_same_bits, folds_of, samples_of, static_of
+from tests.support.runs import Group, assert_same_bits, folds_of, samples_of, static_of
 
 RATE, DECAY = 1e-2, 0.05
 

@@ -6,7 +6,7 @@ from mer_jax import config as config_lib
 from mer_jax.data.registry import MER2023
 from mer_jax.training import measure, plan
 from mer_jax.training.pool import Feed
-from tests.runs import SIZES, config_of, folds_of, samples_of
+from tests.support.runs import SIZES, config_of, folds_of, samples_of
 
 
 def planned(**changes):

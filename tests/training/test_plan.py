@@ -8,7 +8,7 @@ from mer_jax import config as config_lib
 from mer_jax.data.corpus import Labels, Split
 from mer_jax.data.registry import MER2023
 from mer_jax.training import loop, plan
-from tests.runs import config_of, folds_of, samples_of, static_of
+from tests.support.runs import config_of, folds_of, samples_of, static_of
 
 
 def groups_of(config):

@@ -7,7 +7,7 @@ import pytest
 
 from mer_jax.training import pool
 from mer_jax.training.stream import HostRows
-from tests.training.test_unlabelled import planned, trained
+from tests.support.plans import planned, trained
 
 
 def test_rows_are_fetched_by_index_under_jit_and_vmap():

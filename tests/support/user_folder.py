@@ -9,7 +9,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from tests.configs import changed
+from tests.support.configs import changed
 
 LABEL_FILE = "label-6way.npz"
 AUDIO, TEXT = "tones_UTT", "words-UTT"

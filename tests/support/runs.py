@@ -11,7 +11,7 @@ from mer_jax.config import HParams, Static
 from mer_jax.data.corpus import Labels
 from mer_jax.data.registry import MER2023
 from mer_jax.training import loop, plan
-from tests.configs import changed
+from tests.support.configs import changed
 
 SIZES = {"audio": 6, "video": 4}
 

@@ -10,8 +10,8 @@ import numpy as np
 from mer_jax import config as config_lib
 from mer_jax.data import synthetic
 from mer_jax.training.checkpoint import Checkpoints
-from tests.configs import changed
-from tests.event_files import runs_in, scalars_of
+from tests.support.configs import changed
+from tests.support.event_files import runs_in, scalars_of
 
 COUNTS = {"train": 60, "mer_multi": 12, "mer_noise": 11, "mer_semi": 10}
 SPLITS = ("mer_multi", "mer_noise", "mer_semi")

@@ -1,0 +1,174 @@
+"""Reading pickled dictionaries out of an `.npz` file by an allow-list: nothing of them is run."""
+
+import io
+import math
+import pathlib
+import pickle
+import zipfile
+import zlib
+from collections.abc import Iterator
+
+import numpy as np
+
+from mer_jax.errors import InputError
+
+_MAX_MEMBER_BYTES = 1 << 30
+# What zipfile raises for damaged, encrypted or unknown kinds of archives.
+_UNREADABLE_NPZ = (
+    OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError
+)  # fmt: skip
+
+
+def read_npz(path: pathlib.Path) -> dict[str, dict]:
+    """The dictionaries of a label file by corpus; its pickles are read by an allow-list."""
+    try:
+        with zipfile.ZipFile(path) as archive:
+            return {
+                member.filename.removesuffix(".npy"): _read_member(archive, member, path)
+                for member in archive.infolist()
+            }
+    except PermissionError:
+        raise
+    except _UNREADABLE_NPZ as error:
+        raise InputError(f"{path}: not a readable npz file: {error}") from None
+
+
+def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: pathlib.Path) -> dict:
+    where = f"{path}, {member.filename}"
+    if member.file_size > _MAX_MEMBER_BYTES:
+        raise InputError(f"{where}: {member.file_size} bytes are no label file")
+    file = io.BytesIO(archive.read(member))
+    try:
+        version = np.lib.format.read_magic(file)
+        read_header = {
+            (1, 0): np.lib.format.read_array_header_1_0,
+            (2, 0): np.lib.format.read_array_header_2_0,
+        }[version]
+        shape, _, dtype = read_header(file)
+    except Exception as error:  # a header is parsed as Python: a damaged one raises anything
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{where}: not a NumPy array: {reason}") from None
+    if shape != () or not dtype.hasobject:
+        raise InputError(f"{where}: expected one pickled dictionary, found {dtype} {shape}")
+    content = _unpickle(file, where)
+    if not isinstance(content, dict):
+        raise InputError(f"{where}: expected a dictionary, found {type(content).__name__}")
+    return content
+
+
+# A pickle is a program that may call whatever it can name. What follows is all that a label
+# file's program can name: stand-ins that build plain Python values and touch nothing of NumPy's.
+
+
+class _Stub:
+    """A callable that a pickle may name; its state cannot be set."""
+
+    __slots__ = ("_call",)
+
+    def __init__(self, call):
+        self._call = call
+
+    def __call__(self, *arguments):
+        return self._call(*arguments)
+
+    def __setstate__(self, state):
+        raise pickle.UnpicklingError("sets the state of a function")
+
+
+class _DType:
+    """A dtype in a pickle: one of the plain kinds, with its byte order."""
+
+    __slots__ = ("code", "order")
+
+    def __init__(self, code, *_):
+        if not isinstance(code, str) or code[:1] not in ("O", "f", "i", "u", "b", "U"):
+            raise pickle.UnpicklingError(f"holds an array of dtype {code!r}")
+        self.code, self.order = code, "="
+
+    def __setstate__(self, state):
+        self.order = {"<": "<", ">": ">"}.get(state[1], "=")
+
+    def values(self, data) -> Iterator:
+        if not isinstance(data, bytes) or self.code[0] == "O":
+            raise pickle.UnpicklingError("holds raw bytes for objects")
+        return iter(np.frombuffer(data, np.dtype(self.code).newbyteorder(self.order)).tolist())
+
+
+class _Array:
+    """An array in a pickle: its values as a flat list."""
+
+    __slots__ = ("shape", "values")
+
+    def __init__(self, *_):
+        self.shape, self.values = (), []
+
+    def __setstate__(self, state):
+        _, shape, dtype, _, data = state
+        if not isinstance(dtype, _DType):
+            raise pickle.UnpicklingError("holds an array without a dtype")
+        values = list(data) if isinstance(data, list) else list(dtype.values(data))
+        if len(values) != math.prod(shape):
+            raise pickle.UnpicklingError("holds an array whose size is not its shape's")
+        self.shape, self.values = shape, values
+
+    def item(self):
+        if self.shape != ():
+            raise pickle.UnpicklingError(f"holds an array of shape {self.shape} for a value")
+        return self.values[0]
+
+
+def _scalar(dtype, data):
+    if not isinstance(dtype, _DType):
+        raise pickle.UnpicklingError("holds a scalar without a dtype")
+    return next(dtype.values(data))
+
+
+def _encode(text, encoding):
+    """How protocol 2 writes bytes."""
+    if not isinstance(text, str) or encoding not in ("latin1", "latin-1"):
+        raise pickle.UnpicklingError(f"encodes as {encoding!r}")
+    return text.encode("latin-1")
+
+
+_ALLOWED = {
+    **{
+        (f"numpy.{core}.multiarray", name): _Stub(call)
+        for core in ("core", "_core")  # NumPy 1.x and 2.x
+        for name, call in (("_reconstruct", _Array), ("scalar", _scalar))
+    },
+    ("numpy", "dtype"): _Stub(_DType),
+    ("numpy", "ndarray"): _Stub(_Array),
+    ("_codecs", "encode"): _Stub(_encode),
+}
+
+
+class _Unpickler(pickle._Unpickler):
+    """In Python: the one in C takes memory for whatever memo index a stream of ten bytes names."""
+
+    def find_class(self, module, name):
+        if (module, name) not in _ALLOWED:
+            raise pickle.UnpicklingError(f"its pickle asks for {module}.{name}")
+        return _ALLOWED[module, name]
+
+
+def _unpickle(file: io.BytesIO, where: str):
+    try:
+        return _plain(_Unpickler(file).load())
+    except Exception as error:  # whatever a damaged or hostile stream provokes, it is refused
+        reason = str(error).partition("\n")[0] or "it ends too early"
+        raise InputError(f"{where}: refused, not a plain label file: {reason}") from None
+
+
+def _plain(value, depth: int = 0):
+    """The value without stand-ins: clips by name, labels by key, and nothing deeper.
+
+    A few bytes can put one dictionary into the next twice, and so on: to follow that to its end
+    would take for ever.
+    """
+    if isinstance(value, _Array):
+        return _plain(value.item(), depth)
+    if isinstance(value, dict) and depth < 2:
+        return {key: _plain(entry, depth + 1) for key, entry in value.items()}
+    if value is None or isinstance(value, str | int | float):
+        return value
+    raise pickle.UnpicklingError(f"holds a {type(value).__name__.strip('_')}")

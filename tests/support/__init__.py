@@ -1,0 +1,1 @@
+"""What tests share: small corpora, configs, trainings and readers of what a run writes."""
