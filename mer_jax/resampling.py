@@ -34,9 +34,7 @@ def not_better(differences: np.ndarray, sign: int = 1) -> float:
     return float(np.mean(sign * differences <= 0))
 
 
-def scores(
-    statistic: Statistic, clips: int, resamples: int, seed: int
-) -> dict[str, np.ndarray]:
+def scores(statistic: Statistic, clips: int, resamples: int, seed: int) -> dict[str, np.ndarray]:
     """Every score of R resamples: float64 [R], NaN where undefined.
 
     `statistic` takes counts, float64 [r, N], and gives each score's values, [r]. The same seed and

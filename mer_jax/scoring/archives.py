@@ -36,7 +36,9 @@ def read_npz(path: pathlib.Path, keys: Sequence[str]) -> dict[str, Any]:
         found[key] = read_array(read(), f"{path}, {name}", allow_pickles=True)
     lacking = [key for key in keys if key not in found]
     if lacking:
-        raise InputError(f"{path}: lacks {', '.join(lacking)}; found: {', '.join(found) or 'nothing'}")
+        raise InputError(
+            f"{path}: lacks {', '.join(lacking)}; found: {', '.join(found) or 'nothing'}"
+        )
     return found
 
 

@@ -18,9 +18,9 @@ _NO_SECTOR = -1
 class _View(NamedTuple):
     """What the candidate words become in each clip: on one wheel, or after the clip's groups."""
 
-    becomes_NxC: np.ndarray  # int: equal numbers are one word; _NO_SECTOR: dropped
-    right_NxC: np.ndarray  # bool: a label becomes the same
-    size_N: np.ndarray  # how many the clip's labels become; 0: the clip does not count
+    becomes: np.ndarray  # int [N, C]: equal numbers are one word; _NO_SECTOR: dropped
+    right: np.ndarray  # bool [N, C]: a label becomes the same
+    size: np.ndarray  # int [N]: how many the clip's labels become; 0: the clip does not count
 
 
 def constant_for_sets(
@@ -88,20 +88,20 @@ def _greedy(
 
     All lists would be too many to try; the first of equally good words is the more frequent.
     """
-    if not candidates or not all((view.size_N > 0).any() for view in views):
+    if not candidates or not all((view.size > 0).any() for view in views):
         return ()
     chosen: list[int] = []
     best = 0.0
-    in_list = [view.becomes_NxC == _NO_SECTOR for view in views]  # adds nothing
-    size = [np.zeros(len(view.size_N)) for view in views]
-    hits = [np.zeros(len(view.size_N)) for view in views]
+    in_list = [view.becomes == _NO_SECTOR for view in views]  # adds nothing
+    size = [np.zeros(len(view.size)) for view in views]
+    hits = [np.zeros(len(view.size)) for view in views]
     while len(chosen) < LONGEST:
         precision, recall = [], []
         for view, inside, n, right in zip(views, in_list, size, hits, strict=True):
-            counts = view.size_N > 0
-            hits_NxC = right[:, None] + (view.right_NxC & ~inside)
+            counts = view.size > 0
+            hits_NxC = right[:, None] + (view.right & ~inside)
             precision_NxC = hits_NxC / np.maximum(n[:, None] + ~inside, 1)
-            recall_NxC = hits_NxC / np.maximum(view.size_N, 1)[:, None]
+            recall_NxC = hits_NxC / np.maximum(view.size, 1)[:, None]
             precision.append(precision_NxC[counts].mean(0))
             recall.append(recall_NxC[counts].mean(0))
         scores = objective(precision, recall)
@@ -113,6 +113,6 @@ def _greedy(
         for i, view in enumerate(views):
             new = ~in_list[i][:, word]
             size[i] = size[i] + new
-            hits[i] = hits[i] + (view.right_NxC[:, word] & new)
-            in_list[i] = in_list[i] | (view.becomes_NxC == view.becomes_NxC[:, word][:, None])
+            hits[i] = hits[i] + (view.right[:, word] & new)
+            in_list[i] = in_list[i] | (view.becomes == view.becomes[:, word][:, None])
     return tuple(candidates[i] for i in chosen)

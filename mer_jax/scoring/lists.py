@@ -13,7 +13,7 @@ _SHOWN = 40  # characters of a cell in a message
 _LONGEST = 100_000  # characters of a cell; Python's parser takes memory by the length
 
 
-class NoList(ValueError):
+class NoListError(ValueError):
     """A text that the chosen way cannot read as a list."""
 
 
@@ -27,7 +27,7 @@ def mer2024(text: str) -> list[str]:
     _, bracket, rest = text.partition("[")
     inside, end, _ = rest.partition("]")
     if not (bracket and end):
-        raise NoList(text)
+        raise NoListError(text)
     return _pieces(_QUOTES, inside)
 
 
@@ -47,12 +47,12 @@ def literal(text: str) -> list[str]:
         return []
     try:
         if len(text) > _LONGEST:
-            raise NoList(text)
+            raise NoListError(text)
         value = ast.literal_eval(text.strip())
     except (ValueError, SyntaxError, MemoryError, RecursionError):
-        raise NoList(text) from None
+        raise NoListError(text) from None
     if not isinstance(value, list | tuple) or not all(isinstance(word, str) for word in value):
-        raise NoList(text)
+        raise NoListError(text)
     return list(value)
 
 
@@ -80,7 +80,7 @@ def read_list(cell: str | Sequence[str], lists: str, where: str = "") -> list[st
         return list(cell)
     try:
         return LISTS[lists](cell)
-    except NoList:
+    except NoListError:
         others = " or ".join(f"--lists={name}" for name in LISTS if name != lists)
         start = cell if len(cell) <= _SHOWN else cell[:_SHOWN] + "..."
         raise InputError(
@@ -101,7 +101,7 @@ def read_otherwise(cell: str | Sequence[str], lists: str) -> tuple[list[str], li
         return None
     try:
         exact, chosen = literal(cell), LISTS[lists](cell)
-    except NoList:
+    except NoListError:
         return None
     strip = lambda words: [word.strip() for word in words if word.strip()]  # noqa: E731
     return (exact, chosen) if strip(exact) != strip(chosen) else None

@@ -93,9 +93,7 @@ def score_sets(
     if not all(labels):
         raise ValueError("a clip without a label has no recall; leave it out")
     of_clips = itertools.repeat(()) if groups is None else groups
-    return SetScores(
-        [overlap(*clip) for clip in zip(labels, predictions, of_clips, strict=False)]
-    )
+    return SetScores([overlap(*clip) for clip in zip(labels, predictions, of_clips, strict=False)])
 
 
 def check_lengths(first: Sequence, *others: Sequence) -> None:

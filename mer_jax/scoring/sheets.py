@@ -25,7 +25,9 @@ def read_sheet(path: pathlib.Path) -> list[list[str]]:
         with zipfile.ZipFile(path) as book:
             strings: list[str] = []
             if _STRINGS in book.namelist():
-                strings = [_text(item) for item in _part(book, _STRINGS, path).iter(f"{_NAMESPACE}si")]
+                strings = [
+                    _text(item) for item in _part(book, _STRINGS, path).iter(f"{_NAMESPACE}si")
+                ]
             rows = [
                 _row(row, strings, path)
                 for row in _part(book, _SHEET, path).iter(f"{_NAMESPACE}row")

@@ -1,4 +1,4 @@
-"""CSV files as people have them: columns by name, any order, any line end, errors that say where."""
+"""CSV files as people have them: columns by name, any line end, errors that say where."""
 
 import csv
 import hashlib

@@ -80,7 +80,9 @@ class WheelScores(NamedTuple):
 
     def scores(self) -> dict[str, float]:
         """The score, `f1`, and its two parts: means over the wheels."""
-        return {name: float(v[0]) for name, v in self.statistic(np.ones((1, self._clips()))).items()}
+        return {
+            name: float(v[0]) for name, v in self.statistic(np.ones((1, self._clips()))).items()
+        }
 
     def statistic(self, counts_RxN: np.ndarray) -> dict[str, np.ndarray]:
         """The scores of resamples, for mer_jax.resampling."""

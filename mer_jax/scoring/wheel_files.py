@@ -1,8 +1,9 @@
-"""Reading the wheels' maps: the organisers' folder of 2025, their `.npz` of 2026, or `wheel.json`."""
+"""Reading the wheels' maps: the organisers' folder, their `.npz`, or a `wheel.json`."""
 
 import json
 import pathlib
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
 
 from mer_jax.errors import InputError, first_few
 from mer_jax.scoring import archives, lists, sheets, tables
@@ -121,27 +122,36 @@ def _read_json(path: pathlib.Path) -> Wheels:
         raise InputError(f"{path}: not a JSON file: {error}") from None
     keys = ("forms", "synonyms", "wheels")
     if not isinstance(content, dict) or any(key not in content for key in keys):
-        raise InputError(f"{path}: expected a JSON object with {', '.join(keys)}; is it a wheel.json?")
+        raise InputError(
+            f"{path}: expected a JSON object with {', '.join(keys)}; is it a wheel.json?"
+        )
     return _checked(*(content[key] for key in keys), path)
 
 
 def _checked(forms, synonyms, wheels, path: pathlib.Path) -> Wheels:
     """The maps, if they have the form that is relied on."""
-    is_map = lambda of, value: isinstance(of, Mapping) and all(  # noqa: E731
-        isinstance(key, str) and value(entry) for key, entry in of.items()
-    )
-    is_words = lambda of: isinstance(of, list | tuple) and _are_texts(of)  # noqa: E731
-    is_sectors = lambda of: is_map(of, lambda sector: isinstance(sector, str))  # noqa: E731
-    is_wheel = lambda of: is_map(of, is_sectors) and set(LEVELS) <= set(of)  # noqa: E731
-    for name, of, is_right in (
-        ("the forms of words", forms, lambda of: is_map(of, is_words)),
-        ("the synonyms of words", synonyms, lambda of: is_map(of, is_words)),
-        (f"the wheels with {' and '.join(LEVELS)}", wheels, lambda of: is_map(of, is_wheel) and of),
+    if not (
+        _is_map(forms, _is_words)
+        and _is_map(synonyms, _is_words)
+        and _is_map(wheels, _is_wheel)
+        and wheels
     ):
-        if not is_right(of):
-            raise InputError(f"{path}: {name} are not as MER2025 and MER2026 have them; take {_SOURCE}")
+        raise InputError(
+            f"{path}: its maps are not as MER2025 and MER2026 have them; take {_SOURCE}"
+        )
     return Wheels(forms, synonyms, wheels)
 
 
-def _are_texts(values: Iterable) -> bool:
-    return all(isinstance(value, str) for value in values)
+def _is_map(of: Any, is_entry: Callable[[Any], bool]) -> bool:
+    return isinstance(of, Mapping) and all(
+        isinstance(key, str) and is_entry(entry) for key, entry in of.items()
+    )
+
+
+def _is_words(of: Any) -> bool:
+    return isinstance(of, list) and all(isinstance(word, str) for word in of)
+
+
+def _is_wheel(of: Any) -> bool:
+    is_sectors = lambda level: _is_map(level, lambda sector: isinstance(sector, str))  # noqa: E731
+    return _is_map(of, is_sectors) and set(LEVELS) <= set(of)

@@ -125,7 +125,9 @@ def _zip_of(path: pathlib.Path) -> dict[str, Any]:
 
 def _groups(text: Any, path: pathlib.Path, name: str) -> Groups:
     if not isinstance(text, str):
-        raise InputError(f"{path}, {name}: expected one text of groups, found {type(text).__name__}")
+        raise InputError(
+            f"{path}, {name}: expected one text of groups, found {type(text).__name__}"
+        )
     return lists.read_groups(text)
 
 
