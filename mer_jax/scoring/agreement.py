@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 
 import numpy as np
 
-from mer_jax.scoring.annotation import Rules, Valences, Votes, major
+from mer_jax.scoring.annotation import RULES, Rules, Valences, Votes, major
 
 
 def fleiss_kappa(ratings: Sequence[Sequence[str]]) -> float | None:
@@ -27,7 +27,7 @@ def fleiss_kappa(ratings: Sequence[Sequence[str]]) -> float | None:
     return None if chance == 1 else float((np.mean(agree) - chance) / (1 - chance))
 
 
-def with_majority(votes: Votes, rules: Rules = Rules()) -> dict[str, tuple[int, int]]:
+def with_majority(votes: Votes, rules: Rules = RULES) -> dict[str, tuple[int, int]]:
     """By annotator: in how many clips the major label is named, out of how many that have one."""
     found: dict[str, tuple[int, int]] = {}
     for of_clip in votes.values():

@@ -38,6 +38,9 @@ class Rules(NamedTuple):
     high: int = 5
 
 
+RULES = Rules()
+
+
 class Outcome(NamedTuple):
     """Where a clip ends."""
 
@@ -84,7 +87,7 @@ def read_labels(words: Sequence[str], where: str = "") -> tuple[str, ...]:
     return found
 
 
-def major(votes: Mapping[str, Sequence[str]], rules: Rules = Rules()) -> tuple[str | None, str]:
+def major(votes: Mapping[str, Sequence[str]], rules: Rules = RULES) -> tuple[str | None, str]:
     """The label that one clip's annotators agree on, or None and why there is none.
 
     A label that an annotator names has a vote, so that two labels are a whole vote each.
@@ -114,7 +117,7 @@ def annotate(
     votes: Sequence[Votes],
     verdicts: Sequence[Verdicts],
     valences: Valences,
-    rules: Rules = Rules(),
+    rules: Rules = RULES,
 ) -> Annotated:
     """The outcome of every clip.
 

@@ -12,6 +12,7 @@ from mer_jax import files
 from mer_jax.errors import InputError
 from mer_jax.scoring import tables
 from mer_jax.scoring.annotation import (
+    RULES,
     VERDICTS,
     Outcome,
     Rules,
@@ -36,7 +37,7 @@ class Annotations(NamedTuple):
     paths: list[pathlib.Path]
 
 
-def read_folder(folder: pathlib.Path, rules: Rules = Rules()) -> Annotations:
+def read_folder(folder: pathlib.Path, rules: Rules = RULES) -> Annotations:
     """The annotations of a folder; InputError says what is wrong in which file and line."""
     if not folder.is_dir():
         raise InputError(f"{folder}: no such folder; --annotations takes one with {_EMOTION}")
