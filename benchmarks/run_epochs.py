@@ -19,8 +19,8 @@ import jax
 import numpy as np
 
 from mer_jax import config as config_lib
-from mer_jax.data.corpus import Labels, Split
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
+from mer_jax.data.arrays import Labels, Split
 from mer_jax.training import grid, plan
 from mer_jax.training.loop import Pool
 from mer_jax.training.plan import Chunk, Plan

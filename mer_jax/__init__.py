@@ -12,7 +12,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str):
-    """`mer_jax.load_run` loads JAX and all else when it is asked for."""
+    """Imports `mer_jax.load_run`, and JAX with it, on first use."""
     if name == "load_run":
         from mer_jax.reporting.run import load_run
 

@@ -1,4 +1,4 @@
-"""The colours of every figure: Okabe and Ito's, which a colour-blind reader can tell apart."""
+"""The colours of every figure: Okabe and Ito's palette, which colour-blind readers distinguish."""
 
 ORANGE, SKY, GREEN, BLUE, VERMILION = "#E69F00", "#56B4E9", "#009E73", "#0072B2", "#D55E00"
 PURPLE, BLACK, YELLOW = "#CC79A7", "#000000", "#F0E442"

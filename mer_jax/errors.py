@@ -1,10 +1,10 @@
-"""The one exception for what a user can mend: wrong input, told in a sentence."""
+"""The exception for invalid input, which a user can correct; its message is one sentence."""
 
 from collections.abc import Iterable
 
 
 class InputError(Exception):
-    """Wrong input: what is wrong, where, and what to do. Ends a command with status 2."""
+    """Invalid input: what is wrong, where, and what to do. Ends a command with status 2."""
 
 
 def first_few(items: Iterable, limit: int = 3) -> str:

@@ -1,5 +1,7 @@
 """Writing files and folders whole or not at all, and reading back what was written."""
 
+from __future__ import annotations
+
 import contextlib
 import csv
 import errno
@@ -12,25 +14,26 @@ import platform
 import shutil
 import tempfile
 from collections.abc import Iterable, Iterator
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from mer_jax.errors import InputError
+
+if TYPE_CHECKING:
+    import numpy as np
 
 _WORDS = {
     dict: "a dictionary", list: "a list", str: "a text", int: "a whole number",
     float: "a number", type(None): "null",
 }  # fmt: skip
 
-_SPACE = "free some and start again; what was trained is kept"
-_PERMISSION = "let this user read and write there, or name another folder, and start again"
-# What the system refuses for reasons that a user can mend, and how.
+_SPACE = "free some space and start again; finished training is kept"
+_PERMISSION = "give this user read and write permission, or name another folder, and start again"
+# The system's refusals that a user can resolve, and how.
 REFUSALS = {
     errno.ENOSPC: _SPACE,
     errno.EDQUOT: _SPACE,
-    errno.EFBIG: "raise the limit on the size of files (ulimit -f) and start again; what was "
-    "trained is kept",
+    errno.EFBIG: "raise the limit on the size of files (ulimit -f) and start again; finished "
+    "training is kept",
     errno.EACCES: _PERMISSION,
     errno.EPERM: _PERMISSION,
     errno.EROFS: _PERMISSION,
@@ -41,9 +44,9 @@ ABSENT = object()  # among the forms of a key that earlier versions did not writ
 
 @contextlib.contextmanager
 def folder_beside(target: pathlib.Path, doing: str) -> Iterator[pathlib.Path]:
-    """An empty folder `.DOING-...` beside `target`, to be renamed into place when it is whole.
+    """Creates an empty folder `.DOING-...` beside `target`, to be renamed into place when whole.
 
-    What is left of it goes in the end, and with it what killed processes left of theirs.
+    Removes what is left of it in the end, and what killed processes left of theirs.
     """
     target.parent.mkdir(parents=True, exist_ok=True)
     beside = _name_beside(target, doing)
@@ -58,7 +61,7 @@ def folder_beside(target: pathlib.Path, doing: str) -> Iterator[pathlib.Path]:
 def write_bytes(path: pathlib.Path, *content: bytes) -> None:
     """Writes the parts of `content` beside `path`, flushes to disk and renames into place.
 
-    What killed processes left of theirs goes.
+    Removes what killed processes left of theirs.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
     beside = _name_beside(path, path.name)
@@ -74,9 +77,9 @@ def write_bytes(path: pathlib.Path, *content: bytes) -> None:
 
 
 def _name_beside(target: pathlib.Path, what: str) -> pathlib.Path:
-    """`.WHAT-HOST@PROCESS` beside `target`; what dead processes left under such names goes."""
-    # The host stands in the name because a disk may be shared: another's processes are not ours
-    # to see, so what they leave stays.
+    """`.WHAT-HOST@PROCESS` beside `target`; removes what dead processes left under such names."""
+    # The name has the host because a disk may be shared: the processes of another host are not
+    # visible here, so what they left stays.
     ours = f".{what}-{platform.node()}@"
     for left in target.parent.glob(f"{glob.escape(ours)}*"):
         if not _runs(left.name.removeprefix(ours).partition("-")[0]):
@@ -86,7 +89,7 @@ def _name_beside(target: pathlib.Path, what: str) -> pathlib.Path:
 
 
 def _runs(process: str) -> bool:
-    """Whether a process of that number runs; what is no number is left alone, as if it did."""
+    """Whether a process of that number runs; True for what is not a number, which is left alone."""
     try:
         os.kill(int(process), 0)
     except ProcessLookupError:
@@ -98,11 +101,11 @@ def _runs(process: str) -> bool:
 
 @contextlib.contextmanager
 def naming(target: pathlib.Path, beside: pathlib.Path | None = None) -> Iterator[None]:
-    """A body whose failure to write `target` is an OSError that names it.
+    """Turns a failure of the body to write `target` into an OSError that names it.
 
-    Python names no file when a write fails, and a user does not know what lies `beside`. Libraries
-    raise what they like, with the system's words somewhere in it. What is said of other files
-    stays as it is.
+    Python names no file when a write fails, and a user does not know the file `beside`. Libraries
+    raise exceptions of their own that contain the system's message. Errors about other files pass
+    unchanged.
     """
     try:
         yield
@@ -116,7 +119,7 @@ def naming(target: pathlib.Path, beside: pathlib.Path | None = None) -> Iterator
 
 
 def _refusal(error: Exception, where: str) -> int | None:
-    """Which of the system's REFUSALS an exception is of, if it is about `where`."""
+    """The number of the system's refusal (REFUSALS) behind an exception, if it is about `where`."""
     if isinstance(error, OSError) and error.errno is not None:
         about_it = error.filename is None or str(error.filename).startswith(where)
         return error.errno if about_it and error.errno in REFUSALS else None
@@ -125,7 +128,9 @@ def _refusal(error: Exception, where: str) -> int | None:
 
 
 def write_array(path: pathlib.Path, array: np.ndarray) -> None:
-    """Writes a `.npy` file as np.save does, which tells of a full disk without saying so."""
+    """Writes a `.npy` file as np.save does, but a full disk raises the system's own error."""
+    import numpy as np  # which not every command needs
+
     array = np.ascontiguousarray(array)
     with path.open("wb") as file:
         header = np.lib.format.header_data_from_array_1_0(array)
@@ -146,12 +151,12 @@ def write_json(path: pathlib.Path, content) -> None:
 def read_json(path: pathlib.Path, form) -> Any:
     """The content of a JSON file that an earlier command wrote.
 
-    `form` says what is relied on: a type, `[form]` for a list, `{"key": form}` for a dictionary
-    with at least these keys, `{str: form}` for one with any, a tuple where one of several fits;
-    with ABSENT in it the key may be missing.
+    `form` describes the parts that are used: a type, `[form]` for a list, `{"key": form}` for a
+    dictionary with at least these keys, `{str: form}` for one with any keys, a tuple where one of
+    several forms fits; with ABSENT in the tuple the key may be missing.
 
     Raises:
-      InputError: the content is no JSON, or has another form.
+      InputError: the content is not JSON, or has another form.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
@@ -159,7 +164,9 @@ def read_json(path: pathlib.Path, form) -> Any:
         raise InputError(f"{path}: not a JSON file: {error}") from None
     fault = _fault(content, form, "")
     if fault:
-        raise InputError(f"{path}: {fault}; no command here wrote it so; use another --workdir")
+        raise InputError(
+            f"{path}: {fault}; the file is damaged or was edited; use another --workdir"
+        )
     return content
 
 

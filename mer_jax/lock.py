@@ -15,21 +15,21 @@ NAME = ".lock"
 
 @contextlib.contextmanager
 def held(workdir: pathlib.Path) -> Iterator[None]:
-    """A body during which no other process trains in `workdir`, which is made where absent.
+    """Holds the lock of `workdir` for the body; creates the folder where it is absent.
 
-    The system lets go of the lock with the process, however that ends: the file that stays behind
-    locks nothing. Raises InputError naming who holds it.
+    The system releases the lock when the process ends, however it ends: the file that remains
+    locks nothing. Raises InputError naming the process that holds it.
     """
     workdir.mkdir(parents=True, exist_ok=True)
-    with (workdir / NAME).open("a+") as file:  # not "w": the holder's name must survive a look
+    with (workdir / NAME).open("a+") as file:  # not "w": the holder's name must remain readable
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             file.seek(0)
             host, _, pid = file.read().strip().rpartition(" ")
             raise InputError(
-                f"{workdir}: process {pid or 'unknown'} on {host or 'this host'} trains in it; "
-                "wait for its end, or use another --workdir"
+                f"{workdir}: process {pid or 'unknown'} on {host or 'this host'} is training in "
+                "it; wait until it ends, or use another --workdir"
             ) from None
         with files.naming(workdir / NAME):
             file.truncate(0)

@@ -7,7 +7,7 @@ missing labels leave no trace; a sample of weight 2 counts as two. Without any s
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
-from mer_jax.data.registry import Task
+from mer_jax.task import Task
 
 COM_DIM_WEIGHT = 0.25  # Eq. 12
 LOWER_IS_BETTER = ("dim", "mae")
@@ -94,7 +94,7 @@ def compute(
     labels,
     weight: Float[Array, "B"],
 ) -> dict[str, Float[Array, ""]]:
-    """Every metric of `names(task)`; `labels` has the fields of `mer_jax.data.corpus.Labels`."""
+    """Every metric of `names(task)`; `labels` has the fields of `mer_jax.data.arrays.Labels`."""
     found = {}
     if task.classes:
         counted = weight * labels.emotion_mask

@@ -1,32 +1,29 @@
 """How far long work is: one live display on a terminal, a line every few seconds elsewhere."""
 
+from __future__ import annotations
+
 import contextlib
 import datetime
 import logging
+import math
+import statistics
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
-from typing import Protocol
+from typing import TYPE_CHECKING, Protocol
 
-import numpy as np
-from rich.console import Console
-from rich.progress import BarColumn, Progress, ProgressColumn, Task, TextColumn
-from rich.text import Text
-
-from mer_jax.observer import Steps
-from mer_jax.training.grid import Observer, Seen
-from mer_jax.training.plan import Chunk, Run
+if TYPE_CHECKING:
+    from mer_jax.observer import Steps
+    from mer_jax.training.grid import Observer, Seen
+    from mer_jax.training.plan import Chunk, Run
 
 LOG = logging.getLogger("mer_jax")
-_REFRESHES = 2  # of the live display, a second: drawing takes the processor from the training
 LINE_SECONDS = 5.0  # least time between two lines where there is no terminal
-_BAR = (10, 40)  # narrowest and widest, in columns
-_BESIDE_BAR = 72  # columns of the longest title and words
 _clock = time.monotonic
 
 
-class _Row(Protocol):
+class Row(Protocol):
     """One line of a display."""
 
     what: str
@@ -37,7 +34,7 @@ class _Row(Protocol):
         """What stands beside the bar at this moment."""
 
 
-View = Callable[[Sequence[_Row]], AbstractContextManager[Callable[[], None]]]
+View = Callable[[Sequence[Row]], AbstractContextManager[Callable[[], None]]]
 
 
 class Display:
@@ -140,10 +137,10 @@ class _Runs:
         self._pace.add(epochs * len(runs), found=seen.is_found)
         self._trained += len(runs) if seen.epoch == seen.chunk.static.epochs else 0
         for run, score in zip(runs, seen.score.tolist(), strict=True):
-            if np.isfinite(score):
+            if math.isfinite(score):
                 self._scores.setdefault(run.trial, {})[run] = score
         # As trials are compared in the end: by the mean over their folds and repeats.
-        means = [np.mean(list(scores.values())) for scores in self._scores.values()]
+        means = [statistics.fmean(scores.values()) for scores in self._scores.values()]
         if means:
             best = max(means, key=lambda mean: task.selection_sign * mean)
             self._best = f"best {task.selection} {best:.3f}"
@@ -171,12 +168,12 @@ class _Epochs:
 
 
 @contextlib.contextmanager
-def _unseen(_rows: Sequence[_Row]) -> Iterator[Callable[[], None]]:
+def _unseen(_rows: Sequence[Row]) -> Iterator[Callable[[], None]]:
     yield lambda: None
 
 
 @contextlib.contextmanager
-def _lines(rows: Sequence[_Row]) -> Iterator[Callable[[], None]]:
+def _lines(rows: Sequence[Row]) -> Iterator[Callable[[], None]]:
     """Work that is over sooner than a line is due says nothing."""
     latest = _clock()
 
@@ -189,36 +186,6 @@ def _lines(rows: Sequence[_Row]) -> Iterator[Callable[[], None]]:
     yield refresh
 
 
-@contextlib.contextmanager
-def _live(rows: Sequence[_Row]) -> Iterator[Callable[[], None]]:
-    """Bars at the foot of the terminal; what else goes to sys.stderr stands above them."""
-    console = Console(stderr=True)
-    bars = Progress(
-        TextColumn("{task.description}", markup=False),
-        BarColumn(bar_width=min(max(console.width - _BESIDE_BAR, _BAR[0]), _BAR[1])),
-        _Words(),
-        console=console,
-        refresh_per_second=_REFRESHES,
-        transient=True,
-        redirect_stdout=False,
-    )
-    with bars:
-        tasks = [bars.add_task(row.what, total=row.total, row=row) for row in rows]
-
-        def refresh() -> None:
-            for task, row in zip(tasks, rows, strict=True):
-                bars.update(task, description=row.what, completed=row.done, total=row.total)
-
-        yield refresh
-
-
-class _Words(ProgressColumn):
-    """A row's words, drawn anew each time: the time left runs down between two segments."""
-
-    def render(self, task: Task) -> Text:
-        return Text(task.fields["row"].words(), no_wrap=True)
-
-
 SILENT = Display(_unseen)
 
 
@@ -226,10 +193,9 @@ def display(silent: bool) -> Display:
     """Bars where standard error is a terminal, else lines of the log; nothing where `silent`."""
     if silent:
         return SILENT
-    return Display(_live if _is_terminal() else _lines)
+    if sys.stderr.isatty():
+        from mer_jax import bars
 
-
-def _is_terminal() -> bool:
-    """Whether standard error is a terminal whose cursor can be moved."""
-    # Not rich's own word alone: FORCE_COLOR, which build servers set, makes it call a pipe one.
-    return sys.stderr.isatty() and not Console(stderr=True).is_dumb_terminal
+        if bars.are_possible():
+            return Display(bars.live)
+    return Display(_lines)

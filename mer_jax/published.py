@@ -8,7 +8,7 @@ SOURCE = "Lian et al. 2023, Tables 2 and 3"
 
 
 class FeatureSet(NamedTuple):
-    """What the paper calls by one name."""
+    """A feature set of the paper: its modality and its folders."""
 
     modality: str
     folders: tuple[str, ...]  # what its release calls it under features/; the first that is there
@@ -174,7 +174,7 @@ HL+MB+RF 72.95  0.83  0.52   76.14  0.90  0.54   67.73  1.15  0.39   86.13
 def find(
     features: Mapping[str, str], aliases: Mapping[str, str] | None = None
 ) -> dict[str, dict[str, tuple[float, float | None]]] | None:
-    """What Table 2 or 3 says of these feature sets: mean and deviation by split and metric.
+    """The figures of Table 2 or 3 for these feature sets: mean and deviation by split and metric.
 
     `features` maps modality to a feature set, by the paper's name, by the release's folder or by
     a folder of `aliases` (paper's name -> folder); an empty one is an absent modality. Splits,

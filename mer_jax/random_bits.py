@@ -1,4 +1,4 @@
-"""Random numbers that cost little inside a training step, also on a CPU and under vmap."""
+"""Random numbers that are cheap inside a training step, also on a CPU and under vmap."""
 
 import math
 from typing import Any
@@ -25,7 +25,7 @@ def normal(key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, "..."]:
 
 
 def materialised(key: Key[Array, ""], tree: Any) -> Any:
-    """`tree`, computed once and stored, however often it is read.
+    """Computes `tree` once and stores it, however often it is read.
 
     XLA on CPUs draws random numbers again in every kernel that reads what they went into: a strong
     view three times, the last one transposed for the backward pass. It takes optimisation barriers

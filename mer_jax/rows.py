@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 from mer_jax import published
 from mer_jax.data.labels import check_name
-from mer_jax.data.registry import MODALITIES
 from mer_jax.errors import InputError, first_few
+from mer_jax.task import MODALITIES
 
 
 class Row(NamedTuple):

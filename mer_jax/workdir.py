@@ -8,16 +8,17 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files
-from mer_jax.config import HParams, Static
+from mer_jax.corpora import corpus_info
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.corpus import Corpus, Split
-from mer_jax.data.registry import VALIDATION, corpus_info
+from mer_jax.data.arrays import Corpus, Split
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation import results as results_lib
 from mer_jax.progress import Display
-from mer_jax.training import loop
+from mer_jax.task import VALIDATION
+from mer_jax.training import loop, program
 from mer_jax.training.checkpoint import Checkpoints
+from mer_jax.training.program import HParams, Static
 
 CONFIG_FILE = "config.json"
 RESULTS_FILE = "results.json"
@@ -70,14 +71,14 @@ def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], 
     """
     saved, sizes, results, trial = read(workdir)
     task = corpus_info(saved.data.corpus).task
-    static = config_lib.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
+    static = program.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
     kept = Checkpoints(workdir).restore_kept()
     if not loop.fits(static, sizes, kept):
         raise InputError(
             f"{workdir}: the kept weights are not of the model that {CONFIG_FILE} and "
             f"{RESULTS_FILE} name, as of different trainings; use another --workdir"
         )
-    hparams = config_lib.hparams_of(trial)
+    hparams = program.hparams_of(trial)
     return results, Model(static, hparams, kept, sizes, config.evaluate.batch_size)
 
 

@@ -5,7 +5,6 @@ import json
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
 from tests.support.configs import changed
 
@@ -166,19 +165,3 @@ def test_paths_are_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert config_lib.check(changed(data__root="here")).data.root == str(tmp_path / "here")
     assert config_lib.check(changed()).data.root == ""
-
-
-def test_static_and_traced_settings_part():
-    config = config_lib.check(changed(model__fusion="attention_release", train__learning_rate=1e-4))
-    (trial,) = config_lib.trials(config)
-    static = config_lib.static_of(config, trial, ("audio", "text"), MER2023.task)
-    assert static.settings == (("layers", (256, 128)),)
-    hparams = config_lib.hparams_of(trial)
-    assert hparams == config_lib.HParams(1e-4, 1e-5, {"dropout": 0.3})
-
-
-def test_unimodal_refuses_two_modalities():
-    config = config_lib.check(changed(model__fusion="unimodal"))
-    trial = config_lib.trials(config)[0]
-    with pytest.raises(InputError, match="takes one modality, the config names audio, text"):
-        config_lib.static_of(config, trial, ("audio", "text"), MER2023.task)

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 
 from mer_jax import files
+from mer_jax.corpora import MER2023
 from mer_jax.data import dataset, synthetic
-from mer_jax.data.registry import MER2023
 from tests.support import user_folder
 
 

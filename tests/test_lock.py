@@ -22,7 +22,7 @@ with lock.held(pathlib.Path(sys.argv[1])):
 def test_the_second_is_told_who_the_first_is(tmp_path):
     with (
         lock.held(tmp_path),
-        pytest.raises(InputError, match=rf"process {os.getpid()} on \S+ trains in it"),
+        pytest.raises(InputError, match=rf"process {os.getpid()} on \S+ is training in it"),
         lock.held(tmp_path),
     ):
         pass

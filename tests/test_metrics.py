@@ -8,8 +8,8 @@ import scipy.stats
 import sklearn.metrics as sk
 
 from mer_jax import metrics
-from mer_jax.data.corpus import Labels
-from mer_jax.data.registry import CMUMOSI, MELD, MER2023
+from mer_jax.corpora import CMUMOSI, MELD, MER2023
+from mer_jax.data.arrays import Labels
 
 TOLERANCE = 1e-6
 

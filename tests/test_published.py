@@ -4,7 +4,8 @@ import pytest
 
 from mer_jax import config as config_lib
 from mer_jax import published, rows
-from mer_jax.data.registry import MER2023, MODALITIES
+from mer_jax.corpora import MER2023
+from mer_jax.task import MODALITIES
 
 
 def rows_of(file):

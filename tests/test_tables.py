@@ -8,10 +8,11 @@ import numpy as np
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax import lock, published
+from mer_jax import experiment, lock, published
 from mer_jax.data import synthetic
 from mer_jax.errors import InputError
-from mer_jax.modes import build, table, train
+from mer_jax.modes import build, train
+from mer_jax.tables import gathering, resolution
 from mer_jax.termination import Terminated
 from tests.support.configs import changed
 
@@ -69,7 +70,7 @@ def trained(config, tmp_path_factory):
     """The table after its first command, and what that said in the end."""
     workdir = tmp_path_factory.mktemp("tables") / "table"
     with pytest.raises(InputError) as told:
-        table.train(config, workdir)
+        train.train(config, workdir)
     return workdir, str(told.value)
 
 
@@ -101,7 +102,7 @@ def test_rows_of_one_modality_have_a_fusion_of_their_own(config):
     config = config.copy_and_resolve_references()
     config.table.rows = ("audio HuBERT-large", "audio HuBERT-large, video sounds")
     config.table.metrics = ("dis",)
-    of_rows, notes = table.resolve(config)
+    of_rows, notes = resolution.resolve(config)
     alone, together = of_rows
     assert notes == {}
     assert of_rows[alone].model.fusion == "unimodal"
@@ -134,7 +135,7 @@ def test_started_again_it_trains_what_is_left_and_nothing_else(trained, config, 
     shutil.rmtree(root / "features" / DAMAGED_SET)
     synthetic.ensure(root, seed=1, pool=2, counts=COUNTS, feature_sets=[DAMAGED_SET])  # mended
     before = bytes_of(again / ONE) | bytes_of(again / TWO)
-    table.train(config, again)  # raises nothing now
+    train.train(config, again)  # raises nothing now
     after = bytes_of(again)
     assert {path: after[path] for path in before} == before
     assert (again / DAMAGED / "results.json").is_file()
@@ -149,7 +150,7 @@ def test_a_table_is_gathered_without_training(trained, config, root, tmp_path):
     shutil.rmtree(copy / TWO)
     (copy / ONE / "results.json").write_text("{")
     with pytest.raises(InputError, match=r"the files of 1 of 4 rows are damaged, as .*HuBERT-lar"):
-        table.gather(config, copy)
+        gathering.gather(config, copy)
     notes = {label: row["note"] for label, row in csv_of(copy).items()}
     assert notes[ONE].startswith(f"damaged: {copy / ONE / 'results.json'}: not a JSON")
     assert notes[TWO] == "not trained yet"
@@ -181,7 +182,7 @@ def test_any_workdirs_are_gathered(trained, tmp_path, command_line):
 
 def test_nothing_to_gather(tmp_path):
     with pytest.raises(InputError, match="no workdir of a training below it"):
-        table.gather(config_lib.check(changed()), tmp_path)
+        gathering.gather(config_lib.check(changed()), tmp_path)
 
 
 def test_the_datasets_of_the_rows_are_built(config, capsys):
@@ -209,7 +210,7 @@ def test_the_datasets_of_the_rows_are_built(config, capsys):
 )
 def test_a_table_that_cannot_be_trained(root, tmp_path, changes, sentence):
     with pytest.raises(InputError) as told:
-        table.train(config_of(root, tmp_path / "tfds", **changes), tmp_path / "table")
+        train.train(config_of(root, tmp_path / "tfds", **changes), tmp_path / "table")
     assert sentence in str(told.value)
     assert not (tmp_path / "table").exists()
 
@@ -217,16 +218,16 @@ def test_a_table_that_cannot_be_trained(root, tmp_path, changes, sentence):
 def test_a_workdir_that_is_in_use_or_holds_something_else(trained, config, tmp_path):
     workdir, _ = trained
     with pytest.raises(InputError, match="HuBERT-large holds a single run; use another --workdir"):
-        table.train(config, workdir / ONE)
+        train.train(config, workdir / ONE)
     other = config.copy_and_resolve_references()
     other.train.epochs = 2
     with pytest.raises(InputError, match=r"holds a run with config\.train\.epochs=1, not 2"):
-        table.train(other, workdir)
+        train.train(other, workdir)
     with (
         lock.held(tmp_path / "table"),
-        pytest.raises(InputError, match=r"process \d+ on .* trains in it"),
+        pytest.raises(InputError, match=r"process \d+ on .* is training in it"),
     ):
-        table.train(config, tmp_path / "table")
+        train.train(config, tmp_path / "table")
 
 
 def test_sigterm_ends_the_table_and_not_its_row_alone(config, tmp_path, monkeypatch):
@@ -236,9 +237,9 @@ def test_sigterm_ends_the_table_and_not_its_row_alone(config, tmp_path, monkeypa
         begun.append(workdir.name)
         raise Terminated("saved")
 
-    monkeypatch.setattr(train, "train", ended)
+    monkeypatch.setattr(experiment, "train", ended)
     with pytest.raises(Terminated):
-        table.train(config, tmp_path / "table")
+        train.train(config, tmp_path / "table")
     assert begun == [ONE]
     with lock.held(tmp_path / "table"):
         pass  # nobody holds it any more
@@ -247,12 +248,14 @@ def test_sigterm_ends_the_table_and_not_its_row_alone(config, tmp_path, monkeypa
 def test_a_table_is_repeated_row_by_row(config, tmp_path, monkeypatch):
     given = {}
     monkeypatch.setattr(
-        train, "train", lambda _, workdir, repeated, *__: given.update({workdir.name: repeated})
+        experiment,
+        "train",
+        lambda _, workdir, repeated, *__: given.update({workdir.name: repeated}),
     )
     earlier = tmp_path / "earlier" / ONE / "config.json"
     earlier.parent.mkdir(parents=True)
     earlier.touch()
-    table.train(config, tmp_path / "table", tmp_path / "earlier" / "config.json")
+    train.train(config, tmp_path / "table", tmp_path / "earlier" / "config.json")
     assert given == {ONE: earlier, DAMAGED: None, TWO: None}
 
 

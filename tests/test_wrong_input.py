@@ -13,7 +13,7 @@ import pytest
 from mer_jax import config as config_lib
 from mer_jax import files
 from mer_jax.errors import InputError
-from mer_jax.modes import evaluate, train
+from mer_jax.modes import evaluate, predict, train
 from tests.support import user_folder
 from tests.support.user_folder import AUDIO, LABEL_FILE, TEXT
 
@@ -229,7 +229,7 @@ def test_a_workdir_that_holds_another_config(tmp_path, root):
     assert not (tmp_path / "tfds").exists()
 
 
-@pytest.mark.parametrize("mode", [evaluate.evaluate, evaluate.predict])
+@pytest.mark.parametrize("mode", [evaluate.evaluate, predict.predict])
 def test_a_workdir_in_which_nothing_was_trained(tmp_path, root, mode):
     workdir = tmp_path / "work"
     with pytest.raises(InputError, match=r"work: no config\.json; train in this workdir first"):
@@ -326,7 +326,7 @@ def every_mode(config, workdir, out):
     return (
         lambda: train.train(config, workdir),
         lambda: evaluate.evaluate(config, workdir, None),
-        lambda: evaluate.predict(config, workdir, out),
+        lambda: predict.predict(config, workdir, out),
     )
 
 
@@ -505,8 +505,9 @@ def flags(tmp_path, root):
         ),
         (["--workdirr=x"], "mer_jax: --workdirr: no such flag; did you mean --workdir?\n"),
         (["--workdir="], "mer_jax: --mode=train needs --workdir=DIR\n"),
-        (["--mode=compare"], "mer_jax: --mode=compare and --against=DIR go together\n"),
-        (["--against=x"], "mer_jax: --mode=compare and --against=DIR go together\n"),
+        (["--mode=compare"], "mer_jax: --mode=compare needs --against=DIR\n"),
+        (["--against=x"], "mer_jax: --against goes with --mode=compare\n"),
+        (["--labels=x"], "mer_jax: --labels goes with --mode=evaluate, compare or report\n"),
         (["--config_json=x"], "mer_jax: --config_json takes no --config: it repeats a run's own\n"),
         (
             ["--coordinator=host:1234", "--process_count=2"],
@@ -530,7 +531,7 @@ def flags(tmp_path, root):
         ),
         (
             ["--coordinator=auto", "--mode=evaluate"],
-            "mer_jax: --coordinator, --process_count and --process_index go with --mode=train\n",
+            "mer_jax: --coordinator goes with --mode=train\n",
         ),
     ],
 )

@@ -1,9 +1,10 @@
 """MELD: precomputed features as a dataset, one config a feature set."""
 
-from mer_jax.data import builder, registry
+from mer_jax.corpora import MELD
+from mer_jax.data import builder
 
 
 class Builder(builder.FeatureSetBuilder):
     """See the shared builder for the records and the layout of manual_dir."""
 
-    CORPUS = registry.MELD
+    CORPUS = MELD

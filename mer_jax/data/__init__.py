@@ -1,1 +1,1 @@
-"""From a folder of features and a label file to arrays; what is missing leaves here as a mask."""
+"""From a folder of features and a label file to arrays; a missing label becomes a mask here."""

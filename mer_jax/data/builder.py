@@ -8,11 +8,12 @@ from collections.abc import Iterator
 import numpy as np
 import tensorflow_datasets as tfds
 
+from mer_jax.corpora import CorpusInfo
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
 from mer_jax.data.labels import Label
-from mer_jax.data.registry import UNLABELLED, CorpusInfo
 from mer_jax.observer import Steps, nobody
+from mer_jax.task import UNLABELLED
 
 LOG = logging.getLogger("mer_jax")
 

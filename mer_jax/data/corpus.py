@@ -3,64 +3,22 @@
 import hashlib
 import logging
 import pathlib
-from typing import NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
+from mer_jax.corpora import SYNTHETIC, CorpusInfo, corpus_info
 from mer_jax.data import dataset, synthetic
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
+from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.data.labels import Label
-from mer_jax.data.registry import (
-    MODALITIES,
-    SYNTHETIC,
-    TRAIN,
-    UNLABELLED,
-    CorpusInfo,
-    Task,
-    corpus_info,
-)
 from mer_jax.errors import InputError, first_few
 from mer_jax.observer import Count, Steps, uncounted
+from mer_jax.task import MODALITIES, TRAIN
 
 LOG = logging.getLogger("mer_jax")
-
-
-class Labels(NamedTuple):
-    """Labels of N clips; where a mask is False the value beside it means nothing."""
-
-    emotion: np.ndarray  # int32 [N]
-    emotion_mask: np.ndarray  # bool [N]
-    valence: np.ndarray  # float32 [N]
-    valence_mask: np.ndarray  # bool [N]
-
-
-class Split(NamedTuple):
-    """The clips of a split, sorted by name."""
-
-    names: np.ndarray  # str [N]
-    features: dict[str, np.ndarray]  # by modality: float32 [N, D]
-    labels: Labels
-
-
-class Corpus(NamedTuple):
-    """All that is known of a corpus once its modalities are joined."""
-
-    info: CorpusInfo
-    splits: dict[str, Split]
-    fingerprint: dict[str, str]  # by feature set: the hash of its built dataset's content
-
-    @property
-    def task(self) -> Task:
-        """What is predicted."""
-        return self.info.task
-
-    def test_splits(self, without: str | None = None) -> dict[str, Split]:
-        """The splits that are predicted: all but train, the pool, and `without`."""
-        hidden = (TRAIN, UNLABELLED, without)
-        return {name: split for name, split in self.splits.items() if name not in hidden}
 
 
 def modalities(config: ConfigDict) -> dict[str, str]:

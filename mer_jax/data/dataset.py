@@ -14,10 +14,10 @@ import tensorflow_datasets as tfds
 from absl import logging as absl_logging
 
 from mer_jax import files
+from mer_jax.corpora import CorpusInfo
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
 from mer_jax.data.builder import FeatureSetBuilder, FeatureSetConfig
-from mer_jax.data.registry import CorpusInfo
 from mer_jax.errors import InputError
 from mer_jax.observer import Count, Steps, uncounted
 

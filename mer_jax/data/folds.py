@@ -1,4 +1,4 @@
-"""Who validates in which fold."""
+"""The division of clips into folds."""
 
 from collections.abc import Sequence
 
@@ -12,10 +12,10 @@ def assign(
 ) -> np.ndarray:
     """The fold in which each clip validates, int [N] in 0..k-1, aligned with `names`.
 
-    Random and unstratified, as the release splits: k - 1 folds of N // k clips and a last one
-    with the rest (3,373 into 674 x 4 + 677). With `groups`, one label a clip, a group is never
-    divided: in random order each goes to the fold that is smallest so far. Depends on the sorted
-    names, `seed` and `repeat`, not on the order of `names`.
+    Random and unstratified, as in the release: k - 1 folds of N // k clips and a last one with the
+    rest (3,373 into 674 x 4 + 677). With `groups`, one label for each clip, a group is never
+    divided: in random order each goes to the smallest fold so far. Depends on the sorted names,
+    `seed` and `repeat`, not on the order of `names`.
 
     Raises:
       InputError: fewer clips, or groups, than folds.
@@ -43,7 +43,7 @@ def assign(
 def labelled(
     names: Sequence[str], emotion: np.ndarray, fraction: float, seed: int, repeat: int
 ) -> np.ndarray:
-    """Which clips keep their labels: a share of each class, drawn anew for each repeat.
+    """Draws the clips that keep their labels: a share of each class, anew for each repeat.
 
     A `fraction` above 1 is a number of clips of each class, or all where it has no more.
 

@@ -8,9 +8,10 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
+from mer_jax.corpora import CorpusInfo
 from mer_jax.data import pickles
-from mer_jax.data.registry import TRAIN, CorpusInfo, Task
 from mer_jax.errors import InputError, first_few
+from mer_jax.task import TRAIN, Task
 
 MISSING_EMOTION = -1  # within mer_jax.data and in the built dataset; a mask everywhere else
 MISSING_VALENCE = float("nan")

@@ -1,8 +1,8 @@
-"""The embedded corpus: drawn from a seed, written in the layout of a user's folder.
+"""The synthetic corpus: drawn from a seed, written in the layout of a user's folder.
 
-Its counts are MER 2023's (Table 1), its emotions and valences follow what was counted in the
-published labels, and its modalities tell as much as the paper's best ones do of each other: audio
-more than video, video more than text. Sets of the paper's names can be added to them. It says
+Its counts are MER 2023's (Table 1), its emotions and valences have the distribution of the
+published labels, and its modalities are about as informative as the paper's best ones: audio more
+than video, video more than text. Sets of the paper's names can be added to them. It says
 nothing about the real challenge.
 """
 
@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax import files, published
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
 
 LOG = logging.getLogger("mer_jax")
 COUNTS = {"train": 3373, "mer_multi": 411, "mer_noise": 412, "mer_semi": 834}
@@ -39,7 +39,7 @@ def feature_set(modality: str) -> str:
 
 
 class _Clips(NamedTuple):
-    """What every feature set of a corpus is drawn for."""
+    """The clips that every feature set of a corpus is drawn for."""
 
     names: np.ndarray  # str [N]
     split: np.ndarray  # str [N]
@@ -48,7 +48,7 @@ class _Clips(NamedTuple):
 
 
 def papers_sets() -> dict[str, str]:
-    """The sets of the paper's names that can be had: the release's folder -> the paper's name."""
+    """The sets of the paper's names that `ensure` can write: release's folder -> paper's name."""
     return {known.folders[0]: name for name, known in published.FEATURE_SETS.items()}
 
 
@@ -59,7 +59,7 @@ def ensure(
     counts: dict[str, int] | None = None,
     feature_sets: Iterable[str] = (),
 ) -> None:
-    """Writes the corpus to `root`, and beside its own sets those named, unless they are there.
+    """Writes the corpus to `root`, with its own feature sets and those named, where absent.
 
     `pool` is the number of unlabelled clips, `counts` the clips of the other splits (COUNTS). Of
     `feature_sets` those of `papers_sets` are written; what they hold depends on name and seed.
@@ -89,7 +89,7 @@ def _put(written: pathlib.Path, target: pathlib.Path) -> None:
 
 
 def _as_published(name: str) -> tuple[str, float]:
-    """The modality of a set and how far apart the classes lie in it."""
+    """The modality of a set and the distance between its classes."""
     modality = published.FEATURE_SETS[name].modality
     f1, _ = published.find({modality: name})["cross-validation"]["dis"]
     weakest, strongest = (_MODALITIES[of][1] for of in ("text", "audio"))
@@ -117,7 +117,7 @@ def _write(root: pathlib.Path, rng: np.random.Generator, counts: dict[str, int])
 
 
 def _draw_clips(rng: np.random.Generator, counts: dict[str, int]) -> _Clips:
-    """The first that is drawn of a corpus."""
+    """Draws names, splits, emotions and valences, before any features."""
     total = sum(counts.values())
     names = np.array([f"synthetic_{i:08d}" for i in rng.permutation(total)])
     split = np.repeat(list(counts), list(counts.values()))
@@ -129,7 +129,7 @@ def _draw_clips(rng: np.random.Generator, counts: dict[str, int]) -> _Clips:
 def _write_set(
     folder: pathlib.Path, rng: np.random.Generator, clips: _Clips, modality: str, strength: float
 ) -> None:
-    """Writes a file a clip; only the modality decides the size, so that sets share programs."""
+    """Writes a file for each clip; the modality alone decides the size, so sets share programs."""
     size, _ = _MODALITIES[modality]
     features = _features(rng, clips.emotion, clips.valence, size, strength)
     if modality == "audio":

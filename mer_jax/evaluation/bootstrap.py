@@ -11,10 +11,10 @@ import jax
 import numpy as np
 
 from mer_jax import metrics
-from mer_jax.data.corpus import Labels
-from mer_jax.data.registry import Task
+from mer_jax.data.arrays import Labels
 from mer_jax.evaluation.ensemble import Predictions, number
 from mer_jax.resampling import drawings, interval, not_better
+from mer_jax.task import Task
 
 _AT_ONCE = 100  # drawings on the device: a large split's would not fit all together
 

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import metrics
-from mer_jax.config import HParams, Static
-from mer_jax.data.registry import Task
 from mer_jax.models.layers import ATTENTION, SOWN, Batch
 from mer_jax.observer import Steps, nobody
+from mer_jax.task import Task
 from mer_jax.training import loop
+from mer_jax.training.program import HParams, Static
 
 
 class Predictions(NamedTuple):

@@ -20,9 +20,9 @@ from tensorboardX.proto.event_pb2 import Event
 from tensorboardX.proto.summary_pb2 import Summary
 
 from mer_jax import files, metrics
-from mer_jax.data.registry import Task
 from mer_jax.evaluation import history
 from mer_jax.evaluation import results as results_lib
+from mer_jax.task import Task
 from mer_jax.training import loop, unlabelled
 from mer_jax.training.grid import Outcome, Seen
 

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 
 from mer_jax import files
-from mer_jax.data.registry import Task
 from mer_jax.errors import InputError
+from mer_jax.task import Task
 from mer_jax.training import unlabelled
 
 FILE = "history.csv"
@@ -52,7 +52,7 @@ def by_name(curves: dict[str, Any], task: Task) -> dict[str, np.ndarray]:
 def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     """The columns of a file that `write` wrote, a value a row: int64 keys, float64 curves.
 
-    Raises InputError where the file is absent or is no history.
+    Raises InputError where the file is absent or is not a history.
     """
     try:
         with path.open(newline="", encoding="utf-8") as file:
@@ -63,7 +63,9 @@ def read(path: pathlib.Path) -> dict[str, np.ndarray]:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; train in this workdir first") from None
     except (ValueError, KeyError) as error:
-        raise InputError(f"{path}: damaged: {error}; no command here wrote it so") from None
+        raise InputError(
+            f"{path}: damaged ({error}); remove it, and reports have no learning curves"
+        ) from None
 
 
 def mean(values: np.ndarray) -> np.ndarray:

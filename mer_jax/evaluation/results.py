@@ -7,10 +7,10 @@ import numpy as np
 
 from mer_jax import config as config_lib
 from mer_jax import files, metrics
-from mer_jax.data.corpus import Split
-from mer_jax.data.registry import Task
+from mer_jax.data.arrays import Split
 from mer_jax.evaluation import bootstrap, ensemble
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 from mer_jax.training.grid import Outcome
 
 OK, FAILED = "ok", "failed"

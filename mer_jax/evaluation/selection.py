@@ -8,8 +8,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.data.registry import Task
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 from mer_jax.training import semi
 from mer_jax.training.loop import Fold
 
@@ -74,7 +74,7 @@ def select(
 
     `labelled` [N, C] are out-of-fold probabilities, `emotion` [N] the true classes where `known`;
     `pool` [P, C]. The threshold of a class is the eta-quantile of the confidence of its correctly
-    classified clips (section 2.3, Algorithm 1); a class without any selects nothing and is told.
+    classified clips (section 2.3, Algorithm 1); a class without any selects nothing (a warning).
     """
     arrays: tuple[Any, ...] = (labelled, emotion, known)
     dtypes = (jnp.float32, jnp.int32, jnp.float32)
@@ -86,7 +86,7 @@ def select(
     )
     for name, value in zip(task.classes, threshold, strict=True):
         if np.isinf(value):
-            LOG.warning("no clip of %s is classified correctly; none is selected as it", name)
+            LOG.warning("no clip of %s is classified correctly, so none is selected for it", name)
     confidence, predicted = pool.max(-1).astype(np.float32), pool.argmax(-1)
     row = np.flatnonzero(confidence > threshold[predicted])
     return Selected(row, predicted[row], confidence[row], threshold)

@@ -8,9 +8,9 @@ import numpy as np
 
 from mer_jax import files
 from mer_jax.data.labels import CSV_COLUMNS, read_csv
-from mer_jax.data.registry import Task
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 
 
 def write(path: pathlib.Path, names: Sequence[str], predictions: Predictions, task: Task) -> None:
@@ -31,16 +31,16 @@ def read(path: pathlib.Path, names: Sequence[str], task: Task) -> Predictions:
     """The predictions of `names` in a file that `write` wrote: a class as logits 1 and 0.
 
     Raises:
-      InputError: there is no such file, it holds other names, or a cell is no prediction.
+      InputError: there is no such file, it has other names, or a cell is not a prediction.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such predictions; --mode=evaluate writes a run's")
+        raise InputError(f"{path}: no such file; --mode=evaluate writes a workdir's predictions")
     cells = read_csv(path)
     different = sorted(set(names) ^ set(cells))
     if different:
         raise InputError(
-            f"{path}: {len(different)} names are here or in the corpus alone, and only the same "
-            f"clips can be compared: {first_few(different)}"
+            f"{path}: {len(different)} names are in this file or the corpus but not in both, and "
+            f"only equal clips can be compared: {first_few(different)}"
         )
     emotion = valence = None
     if task.classes:

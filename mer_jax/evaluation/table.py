@@ -4,8 +4,9 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from mer_jax import metrics, published
-from mer_jax.data.registry import MODALITIES, SYNTHETIC
+from mer_jax.corpora import SYNTHETIC
 from mer_jax.evaluation import terminal
+from mer_jax.task import MODALITIES
 
 Column = tuple[str, str]  # split, metric
 Score = dict[str, Any]  # mean and std, as in results.json

@@ -1,4 +1,4 @@
-"""What the models are made of: a batch, a dense layer that starts as PyTorch's, stacks of it."""
+"""The parts of the models: a batch, a dense layer initialised as PyTorch's, stacks of it."""
 
 from typing import NamedTuple
 
@@ -14,7 +14,7 @@ ATTENTION = "modality_weights"  # in it: {modality: [B]}; no submodule may be ca
 
 
 class Batch(NamedTuple):
-    """What every model takes. Padded rows and frames must reach no statistic."""
+    """The input of every model. Padded rows and frames must reach no statistic."""
 
     features: dict[str, Array]  # by modality: float32 [B, D], or [B, T, D] at frame level
     frame_mask: dict[str, Array]  # by frame-level modality: bool [B, T], False for padding
@@ -22,13 +22,13 @@ class Batch(NamedTuple):
 
 
 def torch_uniform(key: Key[Array, ""], shape: tuple[int, ...], fan_in: int) -> Array:
-    """Uniform in +-1/sqrt(fan_in): how `torch.nn.Linear` starts weights and biases."""
+    """Draws from +-1/sqrt(fan_in), as `torch.nn.Linear` initialises weights and biases."""
     bound = fan_in**-0.5
     return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
 
 
 def product(x: Float[Array, "*batch D"], kernel: Float[Array, "D H"]) -> Float[Array, "*batch H"]:
-    """x @ kernel, with a backward pass that never transposes a matrix of the kernel's size."""
+    """Computes x @ kernel; the backward pass never transposes a matrix of the kernel's size."""
     return _product(x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], -1)
 
 

@@ -5,9 +5,9 @@ from typing import NamedTuple
 from flax import linen as nn
 from jaxtyping import Array
 
-from mer_jax.data.registry import Task
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import Batch, TorchDense
+from mer_jax.task import Task
 
 
 class Output(NamedTuple):

@@ -1,19 +1,39 @@
-"""--mode=build: the datasets by themselves, before anything is trained."""
+"""--mode=build: builds the datasets, without training."""
 
-from ml_collections import ConfigDict
+from __future__ import annotations
 
-from mer_jax.data import corpus as corpus_lib
-from mer_jax.modes import table
+from typing import TYPE_CHECKING
+
+from mer_jax.modes.record import Arguments, Mode
 from mer_jax.progress import SILENT, Display
+
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
 
 def build(config: ConfigDict, shown: Display = SILENT) -> None:
     """Builds the datasets that the config or its rows name where absent, outdated or damaged."""
+    from mer_jax.data import corpus as corpus_lib
+    from mer_jax.tables import resolution
+
     configs = [config]
     if config.table.rows and not config.features.all:
-        configs = list(table.resolve(config)[0].values())
+        configs = list(resolution.resolve(config)[0].values())
     built = {}
     for each in configs:
         built |= corpus_lib.build(each, shown.count, verify=True)
     for name, directory in built.items():
         print(f"{name}: {directory}")
+
+
+def _run(arguments: Arguments) -> None:
+    build(arguments.config, arguments.display())
+
+
+MODE = Mode(
+    name="build",
+    help="Builds the datasets of a folder of features, without training.",
+    run=_run,
+    example="--mode=build --config=configs/mer_multi.py --config.data.root=my_mer2023",
+    needs_config=True,
+)

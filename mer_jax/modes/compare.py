@@ -1,14 +1,17 @@
 """--mode=compare: the paired bootstrap of two runs on the same clips."""
 
+from __future__ import annotations
+
 import pathlib
+from typing import TYPE_CHECKING
 
-from ml_collections import ConfigDict
-
-from mer_jax import files
 from mer_jax.errors import InputError
-from mer_jax.evaluation import bootstrap, submission, terminal
-from mer_jax.modes.evaluate import labelled_splits
+from mer_jax.modes import flags
+from mer_jax.modes.record import Arguments, Flag, Mode
 from mer_jax.progress import SILENT, Display
+
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
 COMPARISON_FILE = "compare.json"
 
@@ -21,10 +24,13 @@ def compare(
     shown: Display = SILENT,
 ) -> None:
     """The paired bootstrap of two runs' written predictions: a table, and compare.json."""
+    from mer_jax import files
+    from mer_jax.evaluation import bootstrap, kept, submission, terminal
+
     resamples = config.evaluate.bootstrap
     if not resamples:
         raise InputError("--mode=compare needs config.evaluate.bootstrap above 0")
-    corpus, splits = labelled_splits(config, workdir, labels, shown)
+    corpus, splits = kept.labelled_splits(config, workdir, labels, shown)
     found = {}
     for name, split in splits.items():
         if split.labels.emotion_mask.any() or split.labels.valence_mask.any():
@@ -43,3 +49,28 @@ def compare(
     files.write_json(workdir / COMPARISON_FILE, content)
     print(terminal.comparison(content))
     print(f"Comparison: {workdir / COMPARISON_FILE}")
+
+
+def _run(arguments: Arguments) -> None:
+    compare(
+        arguments.config,
+        arguments.workdir,
+        arguments["against"],
+        arguments["labels"],
+        arguments.display(),
+    )
+
+
+MODE = Mode(
+    name="compare",
+    help="Compares two runs on the same clips by a paired bootstrap.",
+    run=_run,
+    example="--mode=compare --workdir=runs/multi --against=runs/other",
+    flags=(
+        Flag("against", "The workdir of the other run.", pathlib.Path, value_name="DIR"),
+        flags.LABELS,
+    ),
+    needs_config=True,
+    needs_workdir=True,
+    needs=(("against",),),
+)

@@ -1,20 +1,16 @@
-"""--mode=evaluate and --mode=predict: what the kept weights say of clips, and how well."""
+"""--mode=evaluate: predicts and scores the test splits of a trained workdir anew."""
+
+from __future__ import annotations
 
 import pathlib
-from typing import Any
+from typing import TYPE_CHECKING
 
-from ml_collections import ConfigDict
-
-from mer_jax import files
-from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.corpus import Corpus, Split
-from mer_jax.data.registry import SYNTHETIC
-from mer_jax.errors import InputError
-from mer_jax.evaluation import ensemble, submission, terminal
-from mer_jax.evaluation import results as results_lib
-from mer_jax.modes import report
+from mer_jax.modes import flags
+from mer_jax.modes.record import Arguments, Mode
 from mer_jax.progress import SILENT, Display
-from mer_jax.workdir import RESULTS_FILE, Model, predict_runs, restore, test_splits
+
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
 
 def evaluate(
@@ -28,74 +24,37 @@ def evaluate(
     Rewrites the predictions, the parts `test`, `ensemble` and `interval` of results.json, and the
     report.
     """
+    from mer_jax import files
+    from mer_jax.evaluation import kept
+    from mer_jax.reporting import written
+    from mer_jax.workdir import RESULTS_FILE, restore
+
     results, model = restore(config, workdir)
-    _, splits = labelled_splits(config, workdir, labels, shown)
-    scored = predict_and_score(model, splits, config, workdir, shown)
+    _, splits = kept.labelled_splits(config, workdir, labels, shown)
+    scored = kept.predict_and_score(model, splits, config, workdir, shown)
     for part, blocks in scored.items():  # what an earlier file's labels gave stays
         for name, scores in blocks.items():
             if all(value is None for value in scores.values()):
                 blocks[name] = results.get(part, {}).get(name, scores)
     results = {**results, **scored}
-    reported = config.report or report.is_written(workdir)
-    report.discard(workdir)
+    reported = config.report or written.is_written(workdir)
+    written.discard(workdir)
     files.write_json(workdir / RESULTS_FILE, results)
-    show(results, config, workdir)
+    kept.show(results, config, workdir)
     if reported:
-        report.ensure(config, workdir, labels, shown)
+        written.ensure(config, workdir, labels, shown)
 
 
-def predict(
-    config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path, shown: Display = SILENT
-) -> None:
-    """Writes the prediction of every clip in config.data.root's features, labelled or not."""
-    _, model = restore(config, workdir)
-    if not config.data.root:
-        raise InputError("--mode=predict needs --config.data.root, the folder that holds features/")
-    names, features = corpus_lib.from_folder(
-        pathlib.Path(config.data.root), corpus_lib.modalities(config), shown.count
-    )
-    together = ensemble.average(predict_runs(model, features, shown, config.data.root))
-    submission.write(out, names, together, model.static.task)
-    print(f"{len(names)} predictions: {out}")
+def _run(arguments: Arguments) -> None:
+    evaluate(arguments.config, arguments.workdir, arguments["labels"], arguments.display())
 
 
-def labelled_splits(
-    config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None, shown: Display
-) -> tuple[Corpus, dict[str, Split]]:
-    """The corpus and its test splits, with the labels of a file where one is given."""
-    corpus = corpus_lib.load(config, shown.count)
-    splits = test_splits(config, corpus)
-    if not splits:
-        raise InputError(
-            f"the label file of {workdir}'s run lists no test clips, so there is nothing to "
-            "evaluate; --mode=predict takes any folder"
-        )
-    if labels is not None:
-        splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)
-    return corpus, splits
-
-
-def predict_and_score(
-    model: Model,
-    splits: dict[str, Split],
-    config: ConfigDict,
-    workdir: pathlib.Path,
-    shown: Display,
-) -> dict[str, Any]:
-    """Predicts `splits`, writes their CSV files, and gives their scores."""
-    task = model.static.task
-    predictions = {}
-    for name, split in splits.items():
-        predictions[name] = predict_runs(model, split.features, shown, name)
-        together = ensemble.average(predictions[name])
-        submission.write(workdir / "predictions" / f"{name}.csv", split.names, together, task)
-    return results_lib.test_scores(
-        task, predictions, splits, model.kept["repeat"], config.evaluate.bootstrap, config.seed
-    )
-
-
-def show(results: dict[str, Any], config: ConfigDict, workdir: pathlib.Path) -> None:
-    """Prints the result table and where the files lie."""
-    print(terminal.table(results, synthetic=config.data.corpus == SYNTHETIC))
-    predictions = f"; predictions: {workdir / 'predictions'}" if results["test"] else ""
-    print(f"Scores: {workdir / RESULTS_FILE}{predictions}")
+MODE = Mode(
+    name="evaluate",
+    help="Predicts and scores the test clips anew, by labels that came later.",
+    run=_run,
+    example="--mode=evaluate --workdir=runs/multi --labels=test1-label.csv",
+    flags=(flags.LABELS,),
+    needs_config=True,
+    needs_workdir=True,
+)

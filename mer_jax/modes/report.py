@@ -1,14 +1,16 @@
-"""--mode=report: the report of a finished workdir, in which training and evaluating end too."""
+"""--mode=report: writes the report of a trained workdir."""
 
-import logging
+from __future__ import annotations
+
 import pathlib
+from typing import TYPE_CHECKING
 
-from ml_collections import ConfigDict
-
+from mer_jax.modes import flags
+from mer_jax.modes.record import Arguments, Mode
 from mer_jax.progress import SILENT, Display
-from mer_jax.workdir import REPORT_FILES
 
-LOG = logging.getLogger("mer_jax")
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
 
 def report(
@@ -18,46 +20,21 @@ def report(
     shown: Display = SILENT,
 ) -> None:
     """Writes report.md, report.html and figures/, with the labels of a file where one is given."""
-    # Here, because matplotlib takes a second to load and not every command draws.
-    from mer_jax.reporting import sections
-    from mer_jax.reporting.run import load_run
+    from mer_jax.reporting import written
 
-    sections.write(load_run(workdir, labels, config, shown))
-    _tell(workdir)
+    written.write(config, workdir, labels, shown)
 
 
-def ensure(
-    config: ConfigDict,
-    workdir: pathlib.Path,
-    labels: pathlib.Path | None = None,
-    shown: Display = SILENT,
-) -> None:
-    """Writes the report where the workdir has none.
-
-    The results stand by then, so that what goes wrong here is told and ends nothing.
-    """
-    if is_written(workdir):
-        _tell(workdir)
-        return
-    try:
-        report(config, workdir, labels, shown)
-    except Exception as error:  # whatever it is, the training before it is worth more
-        LOG.warning(
-            "%s: the results stand, but there is no report of them: %s: %s; "
-            "--mode=report tries again", workdir, type(error).__name__, error,
-        )  # fmt: skip
+def _run(arguments: Arguments) -> None:
+    report(arguments.config, arguments.workdir, arguments["labels"], arguments.display())
 
 
-def is_written(workdir: pathlib.Path) -> bool:
-    """Whether the workdir has a whole report."""
-    return all((workdir / name).is_file() for name in REPORT_FILES)
-
-
-def discard(workdir: pathlib.Path) -> None:
-    """Removes the report of results that are about to change: none is better than an old one."""
-    for name in REPORT_FILES:
-        (workdir / name).unlink(missing_ok=True)
-
-
-def _tell(workdir: pathlib.Path) -> None:
-    print(f"Report: {workdir / REPORT_FILES[-1]}")
+MODE = Mode(
+    name="report",
+    help="Writes report.md, report.html and figures/ of a trained workdir.",
+    run=_run,
+    example="--mode=report --workdir=runs/multi",
+    flags=(flags.LABELS,),
+    needs_config=True,
+    needs_workdir=True,
+)

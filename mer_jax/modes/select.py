@@ -1,24 +1,31 @@
 """--mode=select: Algorithm 1 by itself, the unlabelled clips that a trained model is sure of."""
 
+from __future__ import annotations
+
 import pathlib
+from typing import TYPE_CHECKING
 
-from ml_collections import ConfigDict
-
-from mer_jax import config as config_lib
-from mer_jax import files
-from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.registry import TRAIN, UNLABELLED
 from mer_jax.errors import InputError
-from mer_jax.evaluation import selection
+from mer_jax.modes import flags
+from mer_jax.modes.record import Arguments, Mode
 from mer_jax.progress import SILENT, Display
-from mer_jax.training.division import divide
-from mer_jax.workdir import CONFIG_FILE, predict_runs, restore
+
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
 
 def select(
     config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path, shown: Display = SILENT
 ) -> None:
     """Algorithm 1: writes the unlabelled clips that pass the threshold of their class."""
+    from mer_jax import config as config_lib
+    from mer_jax import files
+    from mer_jax.data import corpus as corpus_lib
+    from mer_jax.evaluation import selection
+    from mer_jax.task import TRAIN, UNLABELLED
+    from mer_jax.training.division import divide
+    from mer_jax.workdir import CONFIG_FILE, predict_runs, restore
+
     _, model = restore(config, workdir)
     saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
     corpus = corpus_lib.load(saved, shown.count)
@@ -55,3 +62,19 @@ def select(
     )
     files.write_csv(out, selection.COLUMNS, rows)
     print(f"{len(names)} of {len(pool_split.names)} unlabelled clips selected: {out}")
+
+
+def _run(arguments: Arguments) -> None:
+    out = arguments["out"] or arguments.workdir / "select.csv"
+    select(arguments.config, arguments.workdir, out, arguments.display())
+
+
+MODE = Mode(
+    name="select",
+    help="Writes the unlabelled clips of which a trained model is sure.",
+    run=_run,
+    example="--mode=select --workdir=runs/multi --config.select.eta=0.8",
+    flags=(flags.OUT,),
+    needs_config=True,
+    needs_workdir=True,
+)

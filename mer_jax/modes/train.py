@@ -1,43 +1,18 @@
-"""--mode=train: cross-validates the grid, keeps the best trial, predicts and scores."""
+"""--mode=train: trains a grid, or each row of a table."""
 
-import contextlib
-import importlib.metadata
-import json
-import logging
+from __future__ import annotations
+
 import pathlib
-import subprocess
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING
 
-from ml_collections import ConfigDict
-
-from mer_jax import config as config_lib
-from mer_jax import files, lock, termination
-from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.corpus import Corpus
-from mer_jax.data.registry import TRAIN, corpus_info
 from mer_jax.errors import InputError
-from mer_jax.evaluation import events, history
-from mer_jax.evaluation import results as results_lib
-from mer_jax.modes import evaluate, report
+from mer_jax.modes.record import Arguments, Flag, Mode
 from mer_jax.progress import SILENT, Display
-from mer_jax.training import devices, grid, measure
-from mer_jax.training import plan as plan_lib
-from mer_jax.training.checkpoint import Checkpoints
-from mer_jax.training.division import divide
-from mer_jax.training.plan import Chunk, Plan
-from mer_jax.workdir import CONFIG_FILE, RECORD, RESULTS_FILE, Model, check_same_config, test_splits
 
-LOG = logging.getLogger("mer_jax")
-_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets")
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
 
-
-class _Prepared(NamedTuple):
-    """What the processes that train a grid agree on before they begin."""
-
-    plan: Plan
-    chunks: list[Chunk]
-    corpus: Corpus
-    record: dict[str, Any]  # the content of config.json
+_PROCESSES = ("coordinator", "process_count", "process_index")
 
 
 def train(
@@ -46,228 +21,78 @@ def train(
     repeated: pathlib.Path | None = None,
     shown: Display = SILENT,
 ) -> None:
-    """Cross-validates the grid, keeps the best trial, predicts and scores the test splits.
+    """Trains the config's grid in `workdir`, or each row of its table in a folder below.
 
-    Started again in its workdir it continues where it was, or says that it is done. Of several
-    processes each trains its share of the chunks; the first writes all else. `repeated` is the
-    config.json of an earlier run, whose chunk widths a new workdir takes over: they decide bits.
-    Raises Terminated where SIGTERM came, with what was trained saved.
+    `repeated` is the config.json of an earlier training, which is repeated.
     """
-    with contextlib.ExitStack() as until_trained:
-        _train(config, workdir, repeated, shown, until_trained)
+    if config.table.rows:
+        from mer_jax.tables import training
 
-
-def _train(config, workdir, repeated, shown, until_trained) -> None:
-    with devices.first_before_others("prepared"):
-        prepared = _prepare(config, workdir, repeated, shown, until_trained)
-    checkpoints = Checkpoints(workdir)
-    trained = _is_trained(prepared, checkpoints, workdir)
-    if trained:
-        LOG.info("%s: already trained", workdir)
-        if devices.is_first():
-            checkpoints.drop_progress()  # a kill may have come between the results and this
+        training.train(config, workdir, repeated, shown)
     else:
-        LOG.info(
-            "%d runs (%d trials, %d repeats, %d folds) in %d chunks",
-            sum(len(chunk.runs) for chunk in prepared.chunks), len(prepared.plan.trials),
-            config.repeats, max(config.folds, 1), len(prepared.chunks),
-        )  # fmt: skip
-        _train_chunks(prepared, checkpoints, workdir, shown)
-    with devices.first_before_others("finished"):
-        if devices.is_first():
-            if not trained:
-                _finish(prepared, checkpoints, workdir, shown)
-            form = results_lib.form(prepared.corpus.task)
-            evaluate.show(files.read_json(workdir / RESULTS_FILE, form), config, workdir)
-            if config.report:
-                report.ensure(config, workdir, shown=shown)
+        from mer_jax import experiment
+
+        experiment.train(config, workdir, repeated, shown)
 
 
-def _train_chunks(
-    prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path, shown: Display
-) -> None:
-    """Trains this process's share; returns, or raises Terminated, in all processes alike.
+def _run(arguments: Arguments) -> None:
+    from mer_jax.training import devices
 
-    One that is asked to end waits for the others, which were asked too and save what they have:
-    JAX ends them on the spot when one is gone.
-    """
-    chunks = prepared.chunks
-    share = [chunk for _, chunk in grid.share(chunks)]
-    left = None
-    with contextlib.ExitStack() as around:
-        ending = around.enter_context(termination.asked_for())
-        observers = [around.enter_context(shown.grid(share, len(chunks)))]
-        if prepared.plan.config.train.tensorboard:
-            observers.append(around.enter_context(contextlib.closing(events.Live(workdir))))
-
-        def observe(seen: grid.Seen) -> None:
-            for observer in observers:
-                observer(seen)
-
-        try:
-            grid.train(prepared.plan, chunks, checkpoints, ending, observe)
-        except termination.Terminated as asked:
-            left = asked
-        devices.wait_for_all("trained")
-        done = grid.is_trained(chunks, checkpoints)
-        devices.wait_for_all("counted")  # the first is about to remove what was counted
-    if not done:
-        raise left or termination.Terminated("terminated; chunks of other processes are not done")
-    if left is not None and devices.is_alone():
-        raise left
-
-
-def _prepare(
-    config: ConfigDict,
-    workdir: pathlib.Path,
-    repeated: pathlib.Path | None,
-    shown: Display,
-    until_trained: contextlib.ExitStack,
-) -> _Prepared:
-    """The grid and its data; locks the workdir and writes config.json where it has none."""
-    info = corpus_info(config.data.corpus)
-    modalities = tuple(corpus_lib.modalities(config))
-    trials = config_lib.trials(config)
-    for trial in trials:  # refuses what does not fit together before anything is built
-        config_lib.static_of(config, trial, modalities, info.task)
-    check_same_config(config, workdir)
-    corpus = corpus_lib.load(config, shown.count)
-    grid_plan = Plan(config, trials, *divide(config, corpus))
-    groups = plan_lib.group(config, trials, modalities, corpus.task)
-    if devices.is_first():  # one lock for all processes of a training: they share the workdir
-        # Not sooner: wrong input leaves no workdir behind. What stood there may have changed since.
-        until_trained.enter_context(lock.held(workdir))
-        check_same_config(config, workdir)
-    record = _record(grid_plan, corpus, groups, workdir, repeated)
-    chunks = plan_lib.cut(groups, record["chunk"])
-    if not (workdir / CONFIG_FILE).is_file():
-        files.write_json(workdir / CONFIG_FILE, record)
-    return _Prepared(grid_plan, chunks, corpus, record)
-
-
-def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path) -> bool:
-    """Whether the workdir holds results, which are read, and the weights that they are of."""
-    if not (workdir / RESULTS_FILE).is_file():
-        return False
-    files.read_json(workdir / RESULTS_FILE, results_lib.form(prepared.corpus.task))
-    if checkpoints.has_kept():
-        return True
-    LOG.warning("%s: already trained, but its weights are gone; training again", workdir)
-    return False
-
-
-def _finish(
-    prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path, shown: Display
-) -> None:
-    """Chooses the best trial of a grid that is trained; keeps, tests and writes it."""
-    config, trials = prepared.plan.config, prepared.plan.trials
-    corpus, chunks = prepared.corpus, prepared.chunks
-    outcomes = grid.outcomes(chunks, checkpoints)
-    best = results_lib.best_trial(outcomes, len(trials), corpus.task)
-    kept = grid.kept_runs(chunks, best, checkpoints)
-    checkpoints.save_kept(kept)
-    model = Model(
-        static=config_lib.static_of(
-            config, trials[best], tuple(corpus_lib.modalities(config)), corpus.task
-        ),
-        hparams=config_lib.hparams_of(trials[best]),
-        kept=kept,
-        sizes=prepared.record["sizes"],
-        batch_size=config.evaluate.batch_size,
+    is_first = True
+    coordinator, count, index = (arguments[name] for name in _PROCESSES)
+    if coordinator is not None:
+        devices.join_processes(None if coordinator == "auto" else coordinator, count, index)
+        is_first = devices.is_first()
+    train(
+        arguments.config, arguments.workdir, arguments["config_json"], arguments.display(is_first)
     )
-    history.write(workdir / history.FILE, kept, corpus.task)
-    if config.train.tensorboard:
-        events.write(workdir, outcomes, trials, best, corpus.task)
-    splits = test_splits(config, corpus)
-    test = evaluate.predict_and_score(model, splits, config, workdir, shown)
-    results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
-    report.discard(workdir)
-    files.write_json(workdir / RESULTS_FILE, results)
-    checkpoints.drop_progress()
 
 
-def _record(
-    grid_plan: Plan,
-    corpus: Corpus,
-    groups: plan_lib.Groups,
-    workdir: pathlib.Path,
-    repeated: pathlib.Path | None,
-) -> dict[str, Any]:
-    """The content of config.json: as it stands there, or made for a workdir that has none."""
-    path = workdir / CONFIG_FILE
-    sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
-    if path.is_file():
-        record = files.read_json(path, RECORD)
-        if record["dataset"] != corpus.fingerprint:
-            raise InputError(
-                f"{workdir} was begun on a dataset that has changed since; use another --workdir"
-            )
-        if record["sizes"] != sizes:
-            raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")
-        _check_widths(record["chunk"], groups, path, "use another --workdir")
-        return record
-    record = {
-        "config": grid_plan.config.to_dict(),
-        "chunk": [],  # of each group of runs, in order
-        "dataset": corpus.fingerprint,
-        "sizes": sizes,
-        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
-        "commit": _commit(),
-        "device": devices.description(),
-    }
-    if repeated is None:
-        record["chunk"] = _widths(grid_plan, groups, sizes)
-    else:
-        record["chunk"] = _repeated_widths(record, groups, repeated)
-    return record
-
-
-def _widths(grid_plan: Plan, groups: plan_lib.Groups, sizes: dict[str, int]) -> list[int]:
-    widths = plan_lib.widths(grid_plan.config, groups, sizes)
-    if grid_plan.config.train.chunk == "measure":
-        return measure.widths(grid_plan, groups, widths)
-    return widths
-
-
-def _repeated_widths(
-    record: dict[str, Any], groups: plan_lib.Groups, repeated: pathlib.Path
-) -> list[int]:
-    """The widths that an earlier run recorded. Says what else differs and may change bits."""
-    theirs = files.read_json(repeated, RECORD)
-    _check_widths(theirs["chunk"], groups, repeated, "this configuration is not a repetition of it")
-    for key in ("config", "dataset", "sizes", "versions", "commit", "device"):
-        # As it would be read back: JSON has no tuples.
-        if theirs.get(key) != json.loads(json.dumps(record[key])):
-            LOG.warning(
-                "%s: its %s is not this run's, so the results may differ from its", repeated, key
-            )
-    return theirs["chunk"]
-
-
-def _check_widths(
-    widths: list[int], groups: plan_lib.Groups, path: pathlib.Path, advice: str
-) -> None:
-    if len(widths) != len(groups) or any(width < 1 for width in widths):
+def _check(arguments: Arguments) -> None:
+    """Raises InputError where the flags of several processes do not fit together."""
+    coordinator, count, index = (arguments[name] for name in _PROCESSES)
+    if coordinator == "auto":
+        if (count, index) != (None, None):
+            raise InputError("--coordinator=auto takes no --process_count and --process_index")
+        return
+    if (coordinator, count, index) == (None, None, None):
+        return
+    if None in (coordinator, count, index):
         raise InputError(
-            f"{path}: chunk is {widths}, not a width of 1 or more for each of the "
-            f"{len(groups)} groups of runs; {advice}"
+            "--coordinator=HOST:PORT, --process_count=N and --process_index=I go together"
+        )
+    host, _, port = coordinator.rpartition(":")
+    if not (host and port.isascii() and port.isdigit() and 0 < int(port) < 1 << 16):
+        raise InputError(f"--coordinator={coordinator} is neither HOST:PORT nor auto")
+    if not 0 <= index < count:
+        raise InputError(
+            f"--process_index={index} is not from 0 to --process_count - 1, which is {count - 1}"
         )
 
 
-def _commit() -> str | None:
-    """The commit of the code that runs, or None where it stands in no git checkout."""
-    command = [
-        "git",
-        "-C",
-        str(config_lib.CONFIGS),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-        "--exclude=*",
-    ]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()
+MODE = Mode(
+    name="train",
+    help="Trains, predicts and scores; the same command resumes what was stopped. The default.",
+    run=_run,
+    example=(
+        "--config=configs/mer_multi.py --workdir=runs/multi --config.data.root=my_mer2023 "
+        "--config.train.epochs=50"
+    ),
+    flags=(
+        Flag(
+            "config_json",
+            "A run's config.json, to be repeated in another --workdir.",
+            pathlib.Path,
+        ),
+        Flag(
+            "coordinator",
+            "Train in several processes: HOST:PORT of the first, or auto (clusters).",
+            value_name="HOST:PORT",
+        ),
+        Flag("process_count", "How many processes train.", int),
+        Flag("process_index", "Which of them this one is, from 0.", int, value_name="I"),
+    ),
+    needs_config=True,
+    needs_workdir=True,
+    check=_check,
+)

@@ -1,18 +1,18 @@
-"""The numbers of a report: floor, scores by class, calibration, mistakes. NumPy throughout."""
+"""The numbers of a report: constant prediction, scores by class, calibration, mistakes. NumPy."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
 
 import numpy as np
 
-from mer_jax.data.corpus import Labels
-from mer_jax.data.registry import Task
+from mer_jax.data.arrays import Labels
 from mer_jax.evaluation import ensemble, selection
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 
 
 class Predicted(NamedTuple):
-    """What one ensemble says of the N clips of a split, and what is known of them."""
+    """The predictions of one ensemble for the N clips of a split, with their labels."""
 
     names: np.ndarray  # str [N]
     predictions: Predictions  # logits [N, C], valence [N]
@@ -20,12 +20,12 @@ class Predicted(NamedTuple):
 
     @property
     def has_emotion(self) -> bool:
-        """Whether there is an emotion to hold the predicted one against."""
+        """Whether any clip has a true emotion to compare with the predicted one."""
         return self.predictions.emotion is not None and bool(self.labels.emotion_mask.any())
 
     @property
     def has_valence(self) -> bool:
-        """Whether there is a valence to hold the predicted one against."""
+        """Whether any clip has a true valence to compare with the predicted one."""
         return self.predictions.valence is not None and bool(self.labels.valence_mask.any())
 
     @property
@@ -56,7 +56,7 @@ class Predicted(NamedTuple):
 
 
 class Constant(NamedTuple):
-    """The prediction that looks at no clip, a floor: from the labels of train alone."""
+    """The prediction that uses the labels of train alone and looks at no clip: the baseline."""
 
     emotion: int | None  # the most frequent class; None: the task has none
     valence: float | None  # the mean
@@ -136,7 +136,7 @@ class Reliability(NamedTuple):
 
 
 def reliability(predicted: Predicted, bins: int) -> Reliability:
-    """How often a clip is right that is predicted with a confidence (the largest probability)."""
+    """The accuracy of the clips by their confidence, the largest probability."""
     of = predicted.with_emotion()
     probability = of.probability
     confidence = probability.max(-1).astype(np.float64)
@@ -161,7 +161,7 @@ class Mistake(NamedTuple):
 
 
 def confident_mistakes(predicted: Predicted, most: int) -> list[Mistake]:
-    """The wrong predictions of largest probability, the surest first; names settle equals."""
+    """The wrong predictions of largest probability, largest first; equal ones by name."""
     of = predicted.with_emotion()
     probability = of.probability
     guess, confidence = probability.argmax(-1), probability.max(-1)

@@ -63,20 +63,20 @@ class Image(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """Tables or pictures that stand beside each other where there is room."""
+    """Tables or pictures side by side where there is room."""
 
     parts: Sequence[Table | Image]
 
 
 class Section(NamedTuple):
-    """A heading and what stands below it."""
+    """A heading and the parts below it."""
 
     title: str
     parts: Sequence[Text | Table | Image | Beside]
 
 
 class Document(NamedTuple):
-    """A title, what stands right below it, and the sections."""
+    """A title, the paragraphs below it, and the sections."""
 
     title: str
     lead: Sequence[Text]

@@ -12,11 +12,11 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from mer_jax import colours, metrics
-from mer_jax.data.registry import TRAIN, Task
 from mer_jax.evaluation.history import mean
 from mer_jax.reporting import analysis
 from mer_jax.reporting.analysis import Predicted
 from mer_jax.reporting.run import Run
+from mer_jax.task import TRAIN, Task
 from mer_jax.training import loop, unlabelled
 
 RELIABILITY_BINS = 10
@@ -192,7 +192,7 @@ def _reliability(predicted: Predicted, title: str) -> Picture:
     alt = (
         f"Reliability diagram of {title}: expected calibration error {of.error:.3f} in "
         f"{RELIABILITY_BINS} bins; most predictions are "
-        f"{'less sure than they are right' if side > 0 else 'surer than they are right'}."
+        f"{'underconfident' if side > 0 else 'overconfident'}."
     )
     return Picture(figure, alt)
 

@@ -11,13 +11,14 @@ from ml_collections import ConfigDict
 
 from mer_jax import files
 from mer_jax import workdir as workdir_lib
+from mer_jax.corpora import corpus_info
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.corpus import Corpus, Labels, Split
-from mer_jax.data.registry import TRAIN, VALIDATION, Task, corpus_info
+from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.evaluation import ensemble, history, selection
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting.analysis import Predicted
+from mer_jax.task import TRAIN, VALIDATION, Task
 from mer_jax.training.division import divide
 from mer_jax.workdir import CONFIG_FILE, RECORD, Model
 
@@ -36,9 +37,9 @@ def load_run(
 ) -> "Run":
     """A finished workdir, such as `load_run("runs/quickstart")`.
 
-    `labels` is a file with labels of test clips that came later, as --mode=evaluate takes it.
-    `config` says where the features lie now; without it, where the run's own config.json says.
-    `shown` is told how far predicting is.
+    `labels` is a file with labels of test clips that were published later, as for --mode=evaluate.
+    `config` says where the features lie now; without it the run's own config.json does.
+    `shown` displays the progress of predicting.
 
     Raises:
       InputError: nothing was trained there, or its files do not agree.
@@ -54,7 +55,7 @@ def load_run(
 
 
 class Run:
-    """What a workdir holds; whatever takes a look at features or weights waits until asked for.
+    """The content of a workdir; what needs the features or the weights is computed on demand.
 
     Attributes:
       workdir: the folder.
@@ -177,7 +178,7 @@ class Run:
 
     @functools.cached_property
     def _validated(self) -> Predicted | None:
-        """Each clip by the runs that validated on it, or None where the corpus is another now."""
+        """Each clip predicted by the runs that validated on it; None if the corpus has changed."""
         samples, folds = divide(self.config, self.corpus)
         of_runs = workdir_lib.predict_runs(
             self._model, samples.features, self._shown, self.out_of_fold
@@ -185,8 +186,8 @@ class Run:
         repeat, fold = self._model.kept["repeat"], self._model.kept["fold"]
         if not self._same_folds(of_runs, samples.labels, folds):
             LOG.warning(
-                "%s: the clips of %s are not those that its weights were trained with, so no "
-                "predictions out of fold", self.workdir, TRAIN,
+                "%s: its weights were trained on other clips of %s than the dataset has now, so "
+                "nothing is predicted out of fold", self.workdir, TRAIN,
             )  # fmt: skip
             return None
         predictions, known = selection.out_of_fold(of_runs, repeat, fold, folds)
@@ -197,9 +198,9 @@ class Run:
         return Predicted(names, predictions, samples.labels).rows(known)
 
     def _same_folds(self, of_runs: Predictions, labels: Labels, folds) -> bool:
-        """Whether the runs' scores on their validation rows are the recorded ones.
+        """Whether the runs' scores on their validation rows equal the recorded ones.
 
-        The hash of the datasets alone does not tell: labels of test clips may have been added.
+        The hash of the datasets does not decide it: labels of test clips may have been added.
         """
         recorded = files.read_json(self.workdir / CONFIG_FILE, RECORD)["dataset"]
         if recorded == self.corpus.fingerprint:

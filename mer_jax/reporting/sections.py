@@ -8,14 +8,15 @@ import numpy as np
 
 from mer_jax import files, published
 from mer_jax import rows as rows_lib
+from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data.registry import SYNTHETIC, TRAIN
 from mer_jax.evaluation import events, terminal
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.reporting import analysis, document, figures
 from mer_jax.reporting.document import Beside, Document, Image, Section, Table, Text
 from mer_jax.reporting.figures import Picture
 from mer_jax.reporting.run import Run
+from mer_jax.task import TRAIN
 from mer_jax.workdir import REPORT_FILES
 
 FIGURES = "figures"
@@ -51,8 +52,8 @@ def describe(run: Run, drawn: Mapping[str, Picture]) -> Document:
     if not run.splits or run.splits[0] != run.out_of_fold:
         lead.append(
             Text(
-                "The clips of train are not those that these weights were trained with, so nothing "
-                "is predicted out of fold here."
+                "These weights were trained on other clips of train than the dataset has now, so "
+                "nothing is predicted out of fold here."
             )
         )
     sections = [section for make in made if (section := make(run, drawn)) is not None]
@@ -160,13 +161,13 @@ def _result_notes(run: Run, floor: analysis.Constant, is_published: bool) -> lis
     if floor.valence is not None:
         guesses.append(f"{floor.valence:.2f}, train's mean valence")
     said.append(
-        f"The constant prediction answers every clip with {', and with '.join(guesses)}: the floor "
-        "that a model has to leave behind."
+        f"The constant prediction answers every clip with {', and with '.join(guesses)}: the "
+        "baseline that a model must beat."
     )
     of = "the mean of the folds'" if run.config.folds else "that of the split val at the"
     said.append(
-        f"The cross-validation score is {of} best epochs, which were chosen by it: slightly "
-        "optimistic."
+        f"The cross-validation score is {of} best epochs. They were chosen by this score, so it is "
+        "slightly optimistic."
     )
     return said + terminal.notes(run.results, synthetic=False)
 
@@ -231,16 +232,16 @@ def _pictures(title: str, words: str, prefix: str, drawn: Mapping[str, Picture])
 
 def _confusion(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
     words = (
-        "Clips of each true emotion (row) by the emotion that is predicted (column), shaded by "
-        "their share of the row."
+        "Number of clips by true emotion (row) and predicted emotion (column), shaded by their "
+        "share of the row."
     )
     return _pictures("Confusion matrices", words, "confusion_", drawn)
 
 
 def _curves(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
     words = (
-        "The runs of the chosen trial, thin, and their mean; a dot stands at the epoch that a run "
-        f"keeps, the best by validation {terminal.COLUMNS[run.task.selection][0]}."
+        "Thin lines: the runs of the chosen trial; thick line: their mean. A dot marks the epoch "
+        f"that a run keeps, the best by validation {terminal.COLUMNS[run.task.selection][0]}."
     )
     return _pictures("Learning curves", words, "curve_", drawn)
 
@@ -251,9 +252,9 @@ def _pool(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
 
 def _reliability(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
     words = (
-        f"Clips in {figures.RELIABILITY_BINS} bins of confidence, the largest probability: on the "
-        "dashed line as many are right as the model says. The expected calibration error is the "
-        "mean distance from it over the clips (Guo et al. 2017)."
+        f"Clips in {figures.RELIABILITY_BINS} bins of confidence, the largest probability. On the "
+        "dashed line confidence equals accuracy. The expected calibration error is the mean "
+        "distance from it over the clips (Guo et al. 2017)."
     )
     return _pictures("Calibration", words, "reliability_", drawn)
 
@@ -266,8 +267,8 @@ def _valence(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
         drawn,
     )
     further = _pictures(
-        "", f"How true and predicted valences spread by emotion (Figure 4 of {_PAPER} draws the "
-        "true ones).", "distribution_", drawn,
+        "", f"The distribution of true and predicted valence by emotion (Figure 4 of {_PAPER} "
+        "draws the true ones).", "distribution_", drawn,
     )  # fmt: skip
     if section is None or further is None:
         return section
@@ -276,8 +277,8 @@ def _valence(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
 
 def _attention(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
     words = (
-        "The weights that the fusion gives to the modalities, mean over the runs that predict a "
-        "clip, by true emotion: their mean over the clips, and their standard deviation as bars."
+        "The weights that the fusion gives to the modalities, averaged over the runs that predict "
+        "a clip, by true emotion: mean over the clips, with the standard deviation as bars."
     )
     return _pictures("Attention", words, "attention_", drawn)
 
@@ -295,5 +296,5 @@ def _mistakes(run: Run, _: Mapping[str, Picture]) -> Section | None:
             tables.append(Table(header, rows, figures.title_of(run, split)))
     if not tables:
         return None
-    words = f"Of each split the wrong predictions of largest probability, at most {MISTAKES}."
+    words = f"The wrong predictions of largest probability, at most {MISTAKES} of each split."
     return Section("Most confident mistakes", [Text(words), Beside(tables)])

@@ -2,9 +2,9 @@
 
 from ml_collections import ConfigDict
 
-from mer_jax.data.corpus import Corpus
-from mer_jax.data.registry import TRAIN, UNLABELLED, VALIDATION
+from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError
+from mer_jax.task import TRAIN, UNLABELLED, VALIDATION
 from mer_jax.training import plan as plan_lib
 from mer_jax.training import pool
 from mer_jax.training.loop import Fold, Samples

@@ -11,7 +11,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import metrics
-from mer_jax.config import HParams, hparams_of
 from mer_jax.errors import InputError
 from mer_jax.termination import Terminated
 from mer_jax.training import devices, loop
@@ -19,6 +18,7 @@ from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.loop import RunState
 from mer_jax.training.plan import Chunk, Plan, Run
 from mer_jax.training.pool import Feed
+from mer_jax.training.program import HParams, hparams_of
 
 LOG = logging.getLogger("mer_jax")
 Advance = Callable[[RunState, int, int], RunState]  # (state, start, stop) -> after those epochs

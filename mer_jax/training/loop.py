@@ -13,13 +13,13 @@ from jax import lax
 from jaxtyping import Array, Float, Int, Key
 
 from mer_jax import metrics
-from mer_jax.config import HParams, Static
 from mer_jax.data import views
-from mer_jax.data.corpus import Labels
+from mer_jax.data.arrays import Labels
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import Batch
 from mer_jax.training import losses, optimizer, semi, unlabelled
+from mer_jax.training.program import HParams, Static
 from mer_jax.training.stream import HostRows
 
 LOSS = "loss"  # its name in the history, beside the validation metrics

@@ -1,4 +1,4 @@
-"""The paper's losses (Eq. 6 to 8) over the labels that are there."""
+"""The paper's losses (Eq. 6 to 8) over the known labels."""
 
 import jax.numpy as jnp
 import optax
@@ -25,8 +25,8 @@ def squared_error(
 def supervised(output: Output, labels, row_weight: Float[Array, "B"], settings: dict):
     """Eq. 8: the unweighted sum of both, plus the model's own losses by their weights.
 
-    `labels` has the fields of `mer_jax.data.corpus.Labels`; a row counts for a head where it is
-    no padding and has that label. `settings` are the traced settings of the model.
+    `labels` has the fields of `mer_jax.data.arrays.Labels`; a row counts for a head if it is not
+    padding and has that label. `settings` are the traced settings of the model.
     """
     loss = jnp.zeros(())
     if output.emotion is not None:

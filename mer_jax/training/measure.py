@@ -5,10 +5,10 @@ import math
 from collections.abc import Sequence
 from time import perf_counter as _clock
 
-from mer_jax.config import Static
 from mer_jax.training import grid
 from mer_jax.training.plan import Chunk, Groups, Plan, Run, cut
 from mer_jax.training.pool import Feed
+from mer_jax.training.program import Static
 
 LOG = logging.getLogger("mer_jax")
 _TRIED = (1, 2, 5, 15)  # and what the rule would take

@@ -8,12 +8,13 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from mer_jax.config import Static, static_of, uses_views
+from mer_jax.config import uses_views
 from mer_jax.data import folds as folds_lib
-from mer_jax.data.corpus import Labels, Split
-from mer_jax.data.registry import Task
+from mer_jax.data.arrays import Labels, Split
+from mer_jax.task import Task
 from mer_jax.training import loop
 from mer_jax.training.loop import Fold, Samples
+from mer_jax.training.program import Static, static_of
 
 # Runs side by side, by device. An accelerator wants many. On a CPU a step is bound by moving
 # parameters, gradients and both moments of Adam (16 bytes a parameter): a large model is fastest

@@ -10,7 +10,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax.data.corpus import Split
+from mer_jax.data.arrays import Split
 from mer_jax.errors import InputError
 from mer_jax.training import devices
 from mer_jax.training.loop import Fold, Pool, Samples

@@ -7,10 +7,10 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int, Key
 
-from mer_jax.config import Semi
 from mer_jax.data import views
 from mer_jax.models.multitask import Output
 from mer_jax.training import semi
+from mer_jax.training.program import Semi
 
 SHARE, ACCURACY, BALANCE, THRESHOLD = "pool_share", "pool_accuracy", "pool_balance", "threshold"
 

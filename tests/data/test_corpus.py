@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from mer_jax.corpora import MER2023
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import dataset
-from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
 from tests.support import user_folder
 from tests.support.user_folder import AUDIO, TEXT

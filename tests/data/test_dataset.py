@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from mer_jax.corpora import CMUMOSI, MELD, MER2023
 from mer_jax.data import dataset
-from mer_jax.data.registry import CMUMOSI, MELD, MER2023
 from mer_jax.errors import InputError
 from mer_jax.modes import build
 from tests.support import user_folder

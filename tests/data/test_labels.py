@@ -6,9 +6,9 @@ import pickle
 import numpy as np
 import pytest
 
+from mer_jax.corpora import CMUMOSI, MELD, MER2023
 from mer_jax.data import labels
 from mer_jax.data.labels import Label
-from mer_jax.data.registry import CMUMOSI, MELD, MER2023
 from mer_jax.errors import InputError
 from tests.support import user_folder
 

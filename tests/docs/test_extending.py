@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from mer_jax.data import registry
+from mer_jax import corpora
 from mer_jax.models import fusion, multitask
 from mer_jax.models.layers import Batch
 from mer_jax.training import semi
@@ -21,7 +21,7 @@ PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 def example(monkeypatch):
     """Executes the example under a heading; what it registers is gone after the test."""
     for holder, name in (
-        (registry, "CORPORA"),
+        (corpora, "CORPORA"),
         (fusion, "FUSIONS"),
         (semi, "METHODS"),
     ):
@@ -40,15 +40,18 @@ def example(monkeypatch):
 
 def test_the_corpus(example):
     example("A corpus")
-    task = registry.corpus_info("iemocap").task
-    assert (len(task.classes), task.selection) == (4, "com")
-    assert registry.corpus_info("iemocap").group("Ses01F_impro01_F003") == "Ses01F_impro01"
+    info = corpora.corpus_info("iemocap")
+    assert (info.task.classes, info.task.selection) == (("happy", "sad", "neutral", "angry"), "com")
+    # Both speakers of a session are in one group, whichever dialogue and whoever is filmed.
+    of_one_session = {"Ses01F_impro01_F003", "Ses01M_script02_1_M012", "Ses01F_impro02_M000"}
+    assert {info.group(name) for name in of_one_session} == {"Ses01"}
+    assert info.group("Ses05M_script01_1b_F010") == "Ses05"
 
 
 def test_the_fusion_model(example):
     example("A fusion model")
     modalities = ("audio", "text")
-    model = multitask.build("gated", {"hidden": 4}, modalities, registry.MER2023.task)
+    model = multitask.build("gated", {"hidden": 4}, modalities, corpora.MER2023.task)
     rng = np.random.default_rng(0)
     features = {m: jnp.asarray(rng.normal(size=(3, 5)), jnp.float32) for m in modalities}
     batch = Batch(features, {}, jnp.ones(3))

@@ -11,10 +11,11 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import lock
+from mer_jax.corpora import MER2023
 from mer_jax.data import synthetic
-from mer_jax.data.registry import MER2023
 from mer_jax.errors import InputError
-from mer_jax.modes import compare, evaluate, select, train
+from mer_jax.evaluation import kept
+from mer_jax.modes import compare, evaluate, predict, select, train
 from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
 from tests.support.trainings import (
@@ -131,7 +132,7 @@ def test_a_run_that_was_cut_off_ends_with_the_same_bits(
             save = killing(Checkpoints.save_chunk, lambda _, chunk, __: chunk == 4)
             patch.setattr(Checkpoints, "save_chunk", save)
         else:
-            patch.setattr(evaluate.submission, "write", killing(lambda *_: None, lambda *_: True))
+            patch.setattr(kept.submission, "write", killing(lambda *_: None, lambda *_: True))
         with pytest.raises(Killed):
             train.train(config, workdir)
     assert not (workdir / "results.json").exists()
@@ -315,7 +316,7 @@ def test_predict_runs_on_any_folder(trained, root, tfds_dir, tmp_path):
         target.mkdir(parents=True)
         for name in true_labels(root)["mer_multi"]:
             shutil.copy(source / f"{name}.npy", target / f"renamed_{name}.npy")
-    evaluate.predict(config_of(folder, tfds_dir), trained, tmp_path / "out.csv")
+    predict.predict(config_of(folder, tfds_dir), trained, tmp_path / "out.csv")
     found, known = rows_of(tmp_path / "out.csv"), rows_of(trained / "predictions" / "mer_multi.csv")
     assert set(found) == {f"renamed_{name}" for name in known}
     for name, row in known.items():
@@ -427,6 +428,6 @@ def test_a_repetition_says_what_differs(trained, root, tfds_dir, tmp_path, caplo
 
 
 def test_two_trainings_do_not_share_a_workdir(config, tmp_path):
-    with lock.held(tmp_path / "run"), pytest.raises(InputError, match="trains in it"):
+    with lock.held(tmp_path / "run"), pytest.raises(InputError, match="is training in it"):
         train.train(config, tmp_path / "run")
     assert not (tmp_path / "run" / "config.json").exists()

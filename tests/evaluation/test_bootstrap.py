@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from mer_jax.data.corpus import Labels
-from mer_jax.data.registry import MER2023, Task
+from mer_jax.corpora import MER2023
+from mer_jax.data.arrays import Labels
 from mer_jax.errors import InputError
 from mer_jax.evaluation import bootstrap, submission, terminal
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 
 TASK = MER2023.task
 CLIPS, RESAMPLES = 50, 37
@@ -119,10 +120,13 @@ def test_written_predictions_read_back(tmp_path):
 @pytest.mark.parametrize(
     ("text", "sentence"),
     [
-        ("name,discrete,valence\na,happy,1\n", "1 names are here or in the corpus alone.*: b"),
+        (
+            "name,discrete,valence\na,happy,1\n",
+            "1 names are in this file or the corpus but not in both.*: b",
+        ),
         ("name,discrete,valence\na,happy,1\nb,glad,1\n", "b: emotion 'glad' is none of"),
         ("name,discrete,valence\na,happy,nan\nb,sad,1\n", "a: valence 'nan' is not a finite"),
-        (None, "no such predictions"),
+        (None, "no such file; --mode=evaluate"),
     ],
 )
 def test_what_is_no_prediction_is_told(tmp_path, text, sentence):

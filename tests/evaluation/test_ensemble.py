@@ -5,13 +5,13 @@ import jax.numpy as jnp
 import numpy as np
 import sklearn.metrics as sk
 
-from mer_jax.config import HParams
-from mer_jax.data.corpus import Labels
-from mer_jax.data.registry import MELD, MER2023
+from mer_jax.corpora import MELD, MER2023
+from mer_jax.data.arrays import Labels
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.models.layers import Batch
 from mer_jax.training import loop
+from mer_jax.training.program import HParams
 from tests.support.runs import Group, folds_of, samples_of, static_of
 
 HPARAMS = HParams(1e-2, 1e-5, {"dropout": 0.3})

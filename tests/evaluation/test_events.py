@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
-from mer_jax.data.registry import Task
 from mer_jax.evaluation import events
+from mer_jax.task import Task
 from mer_jax.training import unlabelled
 from mer_jax.training.grid import Outcome, Seen
 from mer_jax.training.plan import Chunk, Run

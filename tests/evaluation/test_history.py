@@ -5,9 +5,9 @@ import csv
 import numpy as np
 import pytest
 
-from mer_jax.data.registry import Task
 from mer_jax.errors import InputError
 from mer_jax.evaluation import history
+from mer_jax.task import Task
 from mer_jax.training import unlabelled
 
 TASK = Task(classes=("calm", "tense"), valence_range=None)

@@ -3,11 +3,12 @@
 import numpy as np
 import pytest
 
-from mer_jax.data.corpus import Labels, Split
-from mer_jax.data.registry import MELD, MER2023, Task
+from mer_jax.corpora import MELD, MER2023
+from mer_jax.data.arrays import Labels, Split
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation import terminal
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 from mer_jax.training.grid import Outcome
 from mer_jax.training.plan import Run
 

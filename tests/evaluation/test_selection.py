@@ -5,9 +5,9 @@ import logging
 import numpy as np
 import pytest
 
-from mer_jax.data.registry import Task
 from mer_jax.evaluation import selection
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 from mer_jax.training.loop import Fold
 
 TASK = Task(classes=("calm", "tense", "odd"), valence_range=None)

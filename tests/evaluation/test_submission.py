@@ -2,8 +2,8 @@
 
 import numpy as np
 
+from mer_jax.corpora import MELD, MER2023
 from mer_jax.data import labels
-from mer_jax.data.registry import MELD, MER2023
 from mer_jax.evaluation import submission
 from mer_jax.evaluation.ensemble import Predictions
 

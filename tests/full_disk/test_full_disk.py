@@ -9,8 +9,8 @@ import shutil
 import pytest
 
 from mer_jax import config as config_lib
+from mer_jax.corpora import MER2023
 from mer_jax.data import dataset
-from mer_jax.data.registry import MER2023
 from mer_jax.modes import train
 from mer_jax.training.checkpoint import Checkpoints
 from tests.support import limits, user_folder
@@ -19,7 +19,7 @@ from tests.support.trainings import Killed, assert_same_files, flags_of, killing
 THOROUGH = "MER_JAX_DISKS" in os.environ
 KINDS = (limits.Mounted.kind, limits.Limited.kind) if THOROUGH else (limits.Mounted.kind,)
 SPACE = ("No space left on device: free some", "File too large: raise the limit")
-PERMISSION = "Permission denied: let this user read and write there"
+PERMISSION = "Permission denied: give this user read and write permission"
 SMALL = {
     "model__hidden": 2,
     "train__learning_rate": (1e-3, 1e-2),

@@ -11,8 +11,8 @@ import hypothesis.strategies as st
 import numpy as np
 import pytest
 
+from mer_jax.corpora import CMUMOSI, MELD, MER2023
 from mer_jax.data import features, labels
-from mer_jax.data.registry import CMUMOSI, MELD, MER2023
 from mer_jax.errors import InputError
 from tests.support import user_folder
 

@@ -5,11 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mer_jax.data.registry import CMUMOSI, MELD, MER2023, Task
+from mer_jax.corpora import CMUMOSI, MELD, MER2023
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.fusion.attention_release import three_branches
 from mer_jax.models.layers import ATTENTION, SOWN, Batch
+from mer_jax.task import Task
 
 SIZES = {"audio": 5, "text": 4, "video": 3}
 SETTINGS = {"hidden": 8, "layers": (6, 8)}

@@ -5,11 +5,12 @@ import pytest
 import sklearn.dummy
 import sklearn.metrics as sk
 
-from mer_jax.data.corpus import Labels
-from mer_jax.data.registry import MELD, MER2023, Task
+from mer_jax.corpora import MELD, MER2023
+from mer_jax.data.arrays import Labels
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.reporting import analysis
 from mer_jax.reporting.analysis import Predicted
+from mer_jax.task import Task
 
 TASK = MER2023.task
 CLASSES = len(TASK.classes)

@@ -9,10 +9,11 @@ import pytest
 
 import mer_jax
 from mer_jax import files
-from mer_jax.data.registry import Task
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.modes import evaluate, report, train
 from mer_jax.reporting import document, figures, sections
+from mer_jax.reporting import written as written_lib
+from mer_jax.task import Task
 from tests.support import browser
 from tests.support.event_files import values_of
 from tests.support.pages import Parsed
@@ -159,7 +160,7 @@ def test_evaluating_writes_it_anew_where_it_is_wanted(reported, config, tmp_path
     written = []
 
     def write(run):
-        assert not report.is_written(workdir), "one of older results is gone before"
+        assert not written_lib.is_written(workdir), "one of older results is gone before"
         written.append(run)
         for name in ("report.md", "report.html"):
             (workdir / name).write_text("new")
@@ -171,10 +172,10 @@ def test_evaluating_writes_it_anew_where_it_is_wanted(reported, config, tmp_path
     without.report = False
     evaluate.evaluate(without, workdir, None)
     assert len(written) == 2, "where there was one it is kept up to date"
-    report.discard(workdir)
+    written_lib.discard(workdir)
     evaluate.evaluate(without, workdir, None)
     assert len(written) == 2
-    assert not report.is_written(workdir)
+    assert not written_lib.is_written(workdir)
 
 
 # Other tasks, and what is not known

@@ -3,7 +3,7 @@
 import numpy as np
 
 from mer_jax import config as config_lib
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
 from mer_jax.training import grid, plan, pool
 from tests.support.runs import config_of, samples_of
 

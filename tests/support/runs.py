@@ -7,10 +7,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import config as config_lib
-from mer_jax.config import HParams, Static
-from mer_jax.data.corpus import Labels
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
+from mer_jax.data.arrays import Labels
 from mer_jax.training import loop, plan
+from mer_jax.training.program import HParams, Static
 from tests.support.configs import changed
 
 SIZES = {"audio": 6, "video": 4}

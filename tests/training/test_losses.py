@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mer_jax.data.corpus import Labels
+from mer_jax.data.arrays import Labels
 from mer_jax.models.multitask import Output
 from mer_jax.training import losses
 

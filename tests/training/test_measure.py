@@ -3,7 +3,7 @@
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
 from mer_jax.training import measure, plan
 from mer_jax.training.pool import Feed
 from tests.support.runs import SIZES, config_of, folds_of, samples_of

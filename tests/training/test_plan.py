@@ -5,8 +5,8 @@ import numpy as np
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax.data.corpus import Labels, Split
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
+from mer_jax.data.arrays import Labels, Split
 from mer_jax.training import loop, plan
 from tests.support.runs import config_of, folds_of, samples_of, static_of
 

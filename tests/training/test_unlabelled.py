@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax.data.corpus import Labels, Split
-from mer_jax.data.registry import MER2023
+from mer_jax.corpora import MER2023
+from mer_jax.data.arrays import Labels, Split
 from mer_jax.errors import InputError
-from mer_jax.training import grid, loop, plan, pool, semi, unlabelled
+from mer_jax.training import grid, loop, plan, pool, program, semi, unlabelled
 from tests.support.plans import NAMES, SMALL, planned, trained
 from tests.support.runs import assert_same_bits, config_of, samples_of
 
@@ -135,7 +135,7 @@ def test_a_pool_that_fits_as_bfloat16_stays():
 def test_an_epoch_goes_through_the_pool_without_repetition_while_it_can():
     key = jax.random.key(0)
     fold = planned(semi__method="fixmatch").folds[0, 0]
-    static = config_lib.static_of(
+    static = program.static_of(
         config_of(**SMALL, semi__method="fixmatch"),
         config_lib.trials(config_of(**SMALL, semi__method="fixmatch"))[0],
         ("audio", "video"),
@@ -172,7 +172,7 @@ def test_a_run_that_fails_keeps_its_average():
     folds = plan.make_folds(config, samples, NAMES, None)
     trials = config_lib.trials(config)
     grid_plan = plan.Plan(config, [trials[0], {**trials[0], "semi.weight": np.nan}], samples, folds)
-    static = config_lib.static_of(config, trials[0], ("audio", "video"), MER2023.task)
+    static = program.static_of(config, trials[0], ("audio", "video"), MER2023.task)
     chunk = plan.Chunk(static, (plan.Run(0, 0, 0), plan.Run(1, 0, 0)), 2)
     advance, state = grid.start(grid_plan, pool.Feed(grid_plan), chunk)
     start = jax.tree.map(jnp.copy, state)
@@ -190,10 +190,10 @@ def test_views_augment_training_and_never_validation():
     assert not np.array_equal(*(jax.tree.leaves(state.params)[0] for state in (plain, seen)))
     # The scores of the first epoch are those of its weights on the clips as they are.
     grid_plan = planned(**changes, train__views="noise 2.0")
-    static = config_lib.static_of(
+    static = program.static_of(
         grid_plan.config, grid_plan.trials[0], ("audio", "video"), MER2023.task
     )
-    hparams = config_lib.hparams_of(grid_plan.trials[0])
+    hparams = program.hparams_of(grid_plan.trials[0])
     params = jax.tree.map(lambda x: x[0], seen.params)
     fold, samples = jax.tree.map(jnp.asarray, (grid_plan.folds[0, 0], grid_plan.samples))
     scores = loop.validate(static, params, {}, hparams, fold, samples)

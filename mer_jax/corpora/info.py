@@ -1,0 +1,28 @@
+"""The record of a corpus: its task, the layout of its label file, and the groups of its clips."""
+
+import dataclasses
+from collections.abc import Callable, Mapping
+
+from mer_jax.task import UNLABELLED, Task
+
+
+@dataclasses.dataclass(frozen=True)
+class CorpusInfo:
+    """The layout of a corpus. `name` is also its builder's folder in datasets/."""
+
+    name: str
+    task: Task
+    corpora: Mapping[str, str]  # key in the label file -> split
+    pool_split: str | None = None  # its clips without an emotion are in `unlabelled` as well
+    emotion_from_valence: bool = False  # classes are (negative, positive) by the valence's sign
+    group: Callable[[str], str] | None = None  # the session, video or dialogue of a clip
+
+    @property
+    def splits(self) -> tuple[str, ...]:
+        """Every split that the corpus can have, in the order of reports."""
+        return tuple(self.corpora.values()) + ((UNLABELLED,) if self.pool_split else ())
+
+
+def before_last_underscore(name: str) -> str:
+    """`dia0_utt3` -> `dia0`: how CMU-MOSI and MELD name the clips of one video or dialogue."""
+    return name.rpartition("_")[0]

@@ -1,0 +1,43 @@
+"""The arrays of a corpus: labels with masks, splits, and the splits together."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.corpora import CorpusInfo
+from mer_jax.task import TRAIN, UNLABELLED, Task
+
+
+class Labels(NamedTuple):
+    """Labels of N clips; where a mask is False the value beside it means nothing."""
+
+    emotion: np.ndarray  # int32 [N]
+    emotion_mask: np.ndarray  # bool [N]
+    valence: np.ndarray  # float32 [N]
+    valence_mask: np.ndarray  # bool [N]
+
+
+class Split(NamedTuple):
+    """The clips of a split, sorted by name."""
+
+    names: np.ndarray  # str [N]
+    features: dict[str, np.ndarray]  # by modality: float32 [N, D]
+    labels: Labels
+
+
+class Corpus(NamedTuple):
+    """All that is known of a corpus once its modalities are joined."""
+
+    info: CorpusInfo
+    splits: dict[str, Split]
+    fingerprint: dict[str, str]  # by feature set: the hash of its built dataset's content
+
+    @property
+    def task(self) -> Task:
+        """What is predicted."""
+        return self.info.task
+
+    def test_splits(self, without: str | None = None) -> dict[str, Split]:
+        """The splits that are predicted: all but train, the pool, and `without`."""
+        hidden = (TRAIN, UNLABELLED, without)
+        return {name: split for name, split in self.splits.items() if name not in hidden}

@@ -1,0 +1,57 @@
+"""What the kept weights say of the test splits, and how well: for training and evaluating."""
+
+import pathlib
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from mer_jax.corpora import SYNTHETIC
+from mer_jax.data import corpus as corpus_lib
+from mer_jax.data.arrays import Corpus, Split
+from mer_jax.errors import InputError
+from mer_jax.evaluation import ensemble, submission, terminal
+from mer_jax.evaluation import results as results_lib
+from mer_jax.progress import Display
+from mer_jax.workdir import RESULTS_FILE, Model, predict_runs, test_splits
+
+
+def labelled_splits(
+    config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None, shown: Display
+) -> tuple[Corpus, dict[str, Split]]:
+    """The corpus and its test splits, with the labels of a file where one is given."""
+    corpus = corpus_lib.load(config, shown.count)
+    splits = test_splits(config, corpus)
+    if not splits:
+        raise InputError(
+            f"the label file of {workdir}'s run lists no test clips, so there is nothing to "
+            "evaluate; --mode=predict takes any folder"
+        )
+    if labels is not None:
+        splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)
+    return corpus, splits
+
+
+def predict_and_score(
+    model: Model,
+    splits: dict[str, Split],
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    shown: Display,
+) -> dict[str, Any]:
+    """Predicts `splits`, writes their CSV files, and gives their scores."""
+    task = model.static.task
+    predictions = {}
+    for name, split in splits.items():
+        predictions[name] = predict_runs(model, split.features, shown, name)
+        together = ensemble.average(predictions[name])
+        submission.write(workdir / "predictions" / f"{name}.csv", split.names, together, task)
+    return results_lib.test_scores(
+        task, predictions, splits, model.kept["repeat"], config.evaluate.bootstrap, config.seed
+    )
+
+
+def show(results: dict[str, Any], config: ConfigDict, workdir: pathlib.Path) -> None:
+    """Prints the result table and where the files lie."""
+    print(terminal.table(results, synthetic=config.data.corpus == SYNTHETIC))
+    predictions = f"; predictions: {workdir / 'predictions'}" if results["test"] else ""
+    print(f"Scores: {workdir / RESULTS_FILE}{predictions}")

@@ -1,0 +1,49 @@
+"""--mode=predict: what the kept weights of a workdir predict for any folder of features."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING
+
+from mer_jax.errors import InputError
+from mer_jax.modes import flags
+from mer_jax.modes.record import Arguments, Mode
+from mer_jax.progress import SILENT, Display
+
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
+
+
+def predict(
+    config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path, shown: Display = SILENT
+) -> None:
+    """Writes the prediction of every clip in config.data.root's features, labelled or not."""
+    from mer_jax.data import corpus as corpus_lib
+    from mer_jax.evaluation import ensemble, submission
+    from mer_jax.workdir import predict_runs, restore
+
+    _, model = restore(config, workdir)
+    if not config.data.root:
+        raise InputError("--mode=predict needs --config.data.root, the folder that holds features/")
+    names, features = corpus_lib.from_folder(
+        pathlib.Path(config.data.root), corpus_lib.modalities(config), shown.count
+    )
+    together = ensemble.average(predict_runs(model, features, shown, config.data.root))
+    submission.write(out, names, together, model.static.task)
+    print(f"{len(names)} predictions: {out}")
+
+
+def _run(arguments: Arguments) -> None:
+    out = arguments["out"] or arguments.workdir / "predict.csv"
+    predict(arguments.config, arguments.workdir, out, arguments.display())
+
+
+MODE = Mode(
+    name="predict",
+    help="Predicts every clip of a folder of features, labelled or not.",
+    run=_run,
+    example="--mode=predict --workdir=runs/multi --config.data.root=other --out=other.csv",
+    flags=(flags.OUT,),
+    needs_config=True,
+    needs_workdir=True,
+)

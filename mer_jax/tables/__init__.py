@@ -1,0 +1,1 @@
+"""Tables of many trainings: their rows resolved, trained and gathered."""

@@ -1,0 +1,148 @@
+"""Gathers what is trained into a table: the rows of a config, or any workdirs below a folder."""
+
+import contextlib
+import os
+import pathlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from mer_jax import config as config_lib
+from mer_jax import files, published, rows
+from mer_jax.corpora import SYNTHETIC, corpus_info
+from mer_jax.data import corpus as corpus_lib
+from mer_jax.errors import InputError, first_few
+from mer_jax.evaluation import results as results_lib
+from mer_jax.evaluation import table
+from mer_jax.evaluation.table import Entry
+from mer_jax.rows import Row
+from mer_jax.tables.resolution import aliases_of, resolve, rows_of
+from mer_jax.workdir import CONFIG_FILE, RESULTS_FILE
+
+MARKDOWN_FILE, CSV_FILE, LATEX_FILE = "table.md", "table.csv", "table.tex"
+FAILED, _DAMAGED = "failed: ", "damaged: "  # how the notes of rows begin that went wrong
+_NO_SETTINGS = ("features.", "data.tfds_dir", "table.")  # keys that set no training apart
+
+
+def gather(config: ConfigDict, workdir: pathlib.Path) -> None:
+    """Writes the table of what is trained: of the config's rows, or of every workdir below.
+
+    Raises InputError, in the end, where the files of a workdir are damaged.
+    """
+    if config.table.rows:
+        notes: dict[Row, str] = {}
+        with contextlib.suppress(InputError):  # the user's folder may be on another machine
+            _, notes = resolve(config)
+        found = entries(config, workdir, notes)
+    else:
+        found = _entries_below(workdir)
+        if not found:
+            raise InputError(f"{workdir}: no workdir of a training below it")
+    write(found, config, workdir)
+    show(found, config, workdir)
+    damaged = [entry.label for entry in found if entry.note.startswith(_DAMAGED)]
+    if damaged:
+        raise InputError(
+            f"the files of {len(damaged)} of {len(found)} rows are damaged, as "
+            f"{workdir / MARKDOWN_FILE} tells: {first_few(damaged)}"
+        )
+
+
+def entries(config: ConfigDict, workdir: pathlib.Path, notes: Mapping[Row, str]) -> list[Entry]:
+    """The table's rows, with the scores of those that are trained."""
+    aliases = aliases_of(config)
+    found = []
+    for row in rows_of(config):
+        features = {modality: rows.folders(name, aliases)[0] for modality, name in row.features}
+        theirs = published.find(features, aliases)
+        entry = Entry(row.label, features, None, theirs, notes.get(row, ""))
+        if not entry.note.startswith(FAILED):
+            entry, _ = _with_results(entry, workdir / row.folder)
+        found.append(entry)
+    return found
+
+
+def _entries_below(workdir: pathlib.Path) -> list[Entry]:
+    """An entry for every workdir of a training below, with the settings in which they differ."""
+    found = [
+        _with_results(Entry(str(folder.relative_to(workdir)), {}, None, None), folder)
+        for folder in _workdirs_below(workdir)
+    ]
+    settings = [{} if saved is None else _settings(saved) for _, saved in found]
+    varied = {
+        key
+        for mine in settings
+        for key, value in mine.items()
+        if any(theirs and theirs[key] != value for theirs in settings)
+    }
+    return [
+        entry._replace(settings=", ".join(f"{k} {v}" for k, v in mine.items() if k in varied))
+        for (entry, _), mine in zip(found, settings, strict=True)
+    ]
+
+
+def _settings(saved: ConfigDict) -> dict[str, Any]:
+    """What can set a training apart: its features, by the paper's names, and its config."""
+    aliases = aliases_of(saved)
+    sets = [
+        published.name_of(name, aliases) or name for name in corpus_lib.modalities(saved).values()
+    ]
+    leaves = config_lib.flatten(saved)
+    kept = {key: value for key, value in leaves.items() if not key.startswith(_NO_SETTINGS)}
+    return {"features": " + ".join(sets), **kept}
+
+
+def _workdirs_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """Folders with a config.json, by name; those of a table are looked into."""
+    for name, folders, inside in os.walk(folder):
+        folders[:] = sorted(each for each in folders if not each.startswith("."))
+        path = pathlib.Path(name)
+        if path != folder and CONFIG_FILE in inside and not _is_table(path):
+            folders.clear()
+            yield path
+
+
+def _is_table(workdir: pathlib.Path) -> bool:
+    try:
+        return bool(config_lib.read_saved(workdir / CONFIG_FILE).table.rows)
+    except InputError:
+        return False  # the entry tells what is wrong with it
+
+
+def _with_results(entry: Entry, workdir: pathlib.Path) -> tuple[Entry, ConfigDict | None]:
+    """The entry with what a workdir holds, and the workdir's config; a note where it is damaged."""
+    saved = results = None
+    try:
+        if (workdir / CONFIG_FILE).is_file():
+            saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
+            features = corpus_lib.modalities(saved)
+            entry = entry._replace(
+                features=features,
+                published=published.find(features, aliases_of(saved)),
+                synthetic=saved.data.corpus == SYNTHETIC,
+            )
+        if saved is not None and (workdir / RESULTS_FILE).is_file():
+            form = results_lib.form(corpus_info(saved.data.corpus).task)
+            results = files.read_json(workdir / RESULTS_FILE, form)
+    except InputError as error:
+        return entry._replace(note=f"{_DAMAGED}{error}"), saved
+    if results is None:
+        return entry._replace(note=entry.note or "not trained yet"), saved
+    failed = sum(run["status"] != results_lib.OK for run in results["runs"])
+    note = f"{failed} of {len(results['runs'])} runs failed" if failed else ""
+    return entry._replace(results=results, note=entry.note or note), saved
+
+
+def write(entries: Sequence[Entry], config: ConfigDict, workdir: pathlib.Path) -> None:
+    """Writes table.md, table.tex and table.csv in `workdir`."""
+    wanted = config.table.metrics
+    files.write_text(workdir / MARKDOWN_FILE, table.markdown(entries, wanted))
+    files.write_text(workdir / LATEX_FILE, table.latex(entries, wanted))
+    files.write_csv(workdir / CSV_FILE, *table.csv_rows(entries))
+
+
+def show(entries: Sequence[Entry], config: ConfigDict, workdir: pathlib.Path) -> None:
+    """Prints the table and where its files are."""
+    print(table.text(entries, config.table.metrics))
+    print(f"Table: {workdir / MARKDOWN_FILE}, {CSV_FILE}, {LATEX_FILE}")
