@@ -92,7 +92,7 @@ class Report:
         head = ["", *(column.heading for column in columns)]
         return [
             *terminal.aligned([head, difference, interval, share]),
-            f"--predictions minus {self.comparison['against']}; {self.resamples} resamples of the "
+            f"This file minus {self.comparison['against']}; {self.resamples} resamples of the "
             "same clips; not better: in that share of them.",
         ]
 
