@@ -36,8 +36,12 @@ class Input(NamedTuple):
         return text
 
     def words(self) -> list[str]:
-        """The words of the column `words`."""
-        return lists.read_list(self.text("words"), "mer2025", self.where)
+        """The words of the column `words`, printed as a Python list or between commas."""
+        text = self.text("words")
+        try:
+            return lists.literal(text)
+        except lists.NoListError:
+            return lists.mer2025(text)
 
 
 def read_inputs(path: pathlib.Path, needed: Sequence[str], needs_media: bool) -> list[Input]:

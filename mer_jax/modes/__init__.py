@@ -9,6 +9,7 @@ from mer_jax.modes import (
     build,
     compare,
     evaluate,
+    group_words,
     predict,
     report,
     score_deepfake,
@@ -26,7 +27,7 @@ MODES: dict[str, Mode] = {
     module.MODE.name: module.MODE
     for module in (
         build, train, evaluate, compare, predict, select, table, report, annotate, ask, score_open,
-        score_responses, score_preference, score_deepfake,
+        group_words, score_responses, score_preference, score_deepfake,
     )
 }  # fmt: skip
 DEFAULT = train.MODE
