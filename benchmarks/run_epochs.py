@@ -21,10 +21,10 @@ import numpy as np
 from mer_jax import config as config_lib
 from mer_jax.corpora import MER2023
 from mer_jax.data.arrays import Labels, Split
-from mer_jax.training import grid, plan
-from mer_jax.training.loop import Pool
+from mer_jax.semi.step import Clips
+from mer_jax.training import division, grid, plan
+from mer_jax.training.feed import Feed
 from mer_jax.training.plan import Chunk, Plan
-from mer_jax.training.pool import Feed
 
 
 class Timing(NamedTuple):
@@ -65,17 +65,17 @@ def prepare(
     groups = plan.group(config, trials, tuple(corpus.SETS), MER2023.task)
     groups = {static: found[: runs // len(groups)] for static, found in groups.items()}
     widths = plan.widths(config, groups, dict.fromkeys(corpus.SETS, size))
-    samples = plan.training_samples(split, None)
+    samples = division.training_samples(split, None)
     if of_pool is not None:
         samples = samples._replace(pool=_pool(of_pool.folder))
-    folds = plan.make_folds(config, samples, split.names, None)
+    folds = division.make_folds(config, samples, split.names, None)
     return Plan(config, trials, samples, folds), plan.cut(groups, widths)
 
 
-def _pool(folder: str) -> Pool:
+def _pool(folder: str) -> Clips:
     features = {m: np.load(f"{folder}/{m}.npy", mmap_mode="r") for m in corpus.SETS}
     count = len(features["audio"])
-    return Pool(
+    return Clips(
         features,
         np.arange(count, dtype=np.int32),
         emotion=np.zeros(count, np.int32),

@@ -48,7 +48,7 @@ def parse(argv: list[str]) -> tuple[Mode, Arguments]:
     except absl_flags.Error as error:
         raise InputError(_sentence(error, mode, values)) from None
     if rest[1:]:
-        raise InputError(f"{rest[1]!r} is no flag; flags begin with --, and --help shows them")
+        raise InputError(f"{rest[1]!r} is not a flag; flags begin with --, and --help lists them")
     return mode, _checked(mode, values)
 
 
@@ -126,13 +126,11 @@ def _config_of(argv: list[str], mode: Mode, config_lib) -> ConfigDict:
             raise InputError("--config_json takes no --config: it repeats a run's own")
         return config_lib.read_saved(repeated)
     if file is not None:
-        top = str(config_lib.CONFIGS.parent)  # the files say `from configs import base`
-        sys.path += [top] if top not in sys.path else []
         return config_lib.load_file(file)
     if workdir is not None and (saved := pathlib.Path(workdir) / "config.json").is_file():
         return config_lib.read_saved(saved)
     if mode.default_config is not None:
-        return config_lib.load_file(str(config_lib.CONFIGS / f"{mode.default_config}.py"))
+        return config_lib.load_file(mode.default_config)
     raise InputError(
         "--config is missing, and no --workdir=DIR with a config.json is given; --help shows a "
         "command for each mode"
@@ -193,8 +191,8 @@ def _unknown_flag(name: str, mode: Mode) -> str:
     if others := help_lib.modes_with(name):
         return f"--{name} goes with --mode={help_lib.joined(others)}"
     near = difflib.get_close_matches(name, [flag.name for flag in help_lib.taken_by(mode)], n=1)
-    hint = f"did you mean --{near[0]}?" if near else "--help shows those there are"
-    return f"--{name}: no such flag; {hint}"
+    hint = f"did you mean --{near[0]}?" if near else "--help lists the flags"
+    return f"--{name}: unknown flag; {hint}"
 
 
 def _value_of(argv: list[str], name: str) -> str | None:

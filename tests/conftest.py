@@ -13,7 +13,7 @@ import jaxtyping  # noqa: E402
 import pytest  # noqa: E402
 
 jaxtyping.install_import_hook(
-    ["mer_jax.metrics", "mer_jax.models", "mer_jax.training"], "beartype.beartype"
+    ["mer_jax.metrics", "mer_jax.models", "mer_jax.semi", "mer_jax.training"], "beartype.beartype"
 )
 jax.config.update("jax_numpy_rank_promotion", "raise")
 

@@ -3,7 +3,8 @@
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax import published, rows
+from mer_jax import published
+from mer_jax.config import rows
 from mer_jax.corpora import MER2023
 from mer_jax.task import MODALITIES
 

@@ -9,11 +9,11 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import metrics
-from mer_jax.models.layers import ATTENTION, SOWN, Batch
+from mer_jax.models.layers import ATTENTION, SOWN
 from mer_jax.observer import Steps, nobody
 from mer_jax.task import Task
-from mer_jax.training import loop
-from mer_jax.training.program import HParams, Static
+from mer_jax.training import batch as batch_lib
+from mer_jax.training.program import HParams, Static, build_model
 
 
 class Predictions(NamedTuple):
@@ -59,10 +59,9 @@ def _program(static: Static):
 
 
 def _apply(static, settings, params, model_state, scaler, rows) -> Predictions:
-    features = {m: loop.standardise(x, scaler.get(m)) for m, x in rows.items()}
-    batch = Batch(features, {}, jnp.ones(len(next(iter(features.values())))))
+    batch = batch_lib.of_features(batch_lib.scaled(rows, scaler))
     variables = {"params": params, **model_state}
-    output, sown = loop.build_model(static).apply(variables, batch, settings, mutable=[SOWN])
+    output, sown = build_model(static).apply(variables, batch, settings, mutable=[SOWN])
     attention = sown.get(SOWN, {}).get("fusion", {}).get(ATTENTION, (None,))[0]
     return Predictions(output.emotion, output.valence, attention)
 
@@ -75,13 +74,24 @@ def average(predictions: Predictions, runs=slice(None)) -> Predictions:
 def score(task: Task, predictions: Predictions, labels) -> dict[str, float | None]:
     """Every metric of the task, None where the labels for it are missing."""
     weight = jnp.ones(len(labels.emotion))
-    found = _compute(task)(predictions.emotion, predictions.valence, labels, weight)
+    found: dict[str, Any] = {}
+    for only in programs(task):
+        found |= _compute(task, only)(predictions.emotion, predictions.valence, labels, weight)
     return {name: number(float(found[name])) for name in metrics.names(task)}
 
 
+def programs(task: Task) -> list[tuple[str, ...]]:
+    """The metrics of a task by the program that computes them.
+
+    Those that a task had from the first stay in one of their own: what else a program computes can
+    change how XLA sums, and so the last bits.
+    """
+    return [only for only in (metrics.every_epoch(task), metrics.at_the_end(task)) if only]
+
+
 @functools.cache
-def _compute(task: Task):
-    return jax.jit(functools.partial(metrics.compute, task))
+def _compute(task: Task, only: tuple[str, ...]):
+    return jax.jit(functools.partial(metrics.compute, task, only=only))
 
 
 def number(value: float) -> float | None:

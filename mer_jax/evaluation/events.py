@@ -22,13 +22,14 @@ from tensorboardX.proto.summary_pb2 import Summary
 from mer_jax import files, metrics
 from mer_jax.evaluation import history
 from mer_jax.evaluation import results as results_lib
+from mer_jax.semi import log
 from mer_jax.task import Task
-from mer_jax.training import loop, unlabelled
 from mer_jax.training.grid import Outcome, Seen
+from mer_jax.training.state import LOSS
 
 FOLDER = "tensorboard"
 WRITE_SECONDS = 5.0  # least time between two writings of a chunk's curves
-_OF_POOL = (unlabelled.SHARE, unlabelled.ACCURACY, unlabelled.BALANCE, unlabelled.THRESHOLD)
+_OF_POOL = (log.SHARE, log.ACCURACY, log.BALANCE, log.THRESHOLD)
 _clock = time.monotonic
 
 
@@ -135,7 +136,7 @@ def _replace(folder: pathlib.Path, new: pathlib.Path, beside: pathlib.Path) -> N
 
 def _write_trials(folder, outcomes, trials, task) -> None:
     together = {key: value for trial in trials for key, value in trial.items()}
-    named = {_score(name): 0.0 for name in metrics.names(task)}
+    named = {_score(name): 0.0 for name in metrics.every_epoch(task)}
     # Of all trials: one of another fusion has other hyper-parameters.
     experiment, *_ = summaries.hparams(together, named)
     with _Curves(folder) as writer:
@@ -159,7 +160,7 @@ def _write_curves(folder: pathlib.Path, curves: dict[str, np.ndarray]) -> None:
 
 
 def _add_all(writer: "_Curves", curves: dict[str, np.ndarray]) -> None:
-    writer.add(curves, range(len(curves[loop.LOSS])))
+    writer.add(curves, range(len(curves[LOSS])))
 
 
 def _mean_of(outcomes: Sequence[Outcome], task: Task) -> dict[str, np.ndarray]:
@@ -178,7 +179,7 @@ def _score(metric: str) -> str:
 
 def _tag(curve: str) -> str:
     """The tag of a curve of the history, in a group of TensorBoard's page."""
-    if curve == loop.LOSS:
+    if curve == LOSS:
         return f"train/{curve}"
     if curve.startswith(_OF_POOL):
         return f"pool/{curve.removeprefix('pool_')}"

@@ -8,12 +8,12 @@ import numpy as np
 
 from mer_jax import files
 from mer_jax.errors import InputError
+from mer_jax.semi import log
 from mer_jax.task import Task
-from mer_jax.training import unlabelled
 
 FILE = "history.csv"
 _KEYS = ("repeat", "fold", "epoch")  # of a row: whole numbers; all else is a curve
-_BY_CLASS = (unlabelled.BALANCE, unlabelled.THRESHOLD)
+_BY_CLASS = (log.BALANCE, log.THRESHOLD)
 
 
 def write(path: pathlib.Path, kept: dict[str, Any], task: Task) -> None:

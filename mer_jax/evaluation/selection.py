@@ -9,9 +9,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.semi import pseudo_label
 from mer_jax.task import Task
-from mer_jax.training import semi
-from mer_jax.training.loop import Fold
+from mer_jax.training.state import Fold
 
 LOG = logging.getLogger("mer_jax")
 COLUMNS = ("name", "discrete", "confidence", "threshold")
@@ -79,7 +79,7 @@ def select(
     arrays: tuple[Any, ...] = (labelled, emotion, known)
     dtypes = (jnp.float32, jnp.int32, jnp.float32)
     threshold = np.asarray(
-        semi.quantile_thresholds(
+        pseudo_label.quantile_thresholds(
             *(jnp.asarray(x, dtype) for x, dtype in zip(arrays, dtypes, strict=True)),
             jnp.float32(eta),
         )

@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax import rows
+from mer_jax.config import rows
+from mer_jax.config.rows import Row
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.errors import InputError, first_few
-from mer_jax.rows import Row
 from mer_jax.task import MODALITIES
 
 

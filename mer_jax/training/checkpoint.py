@@ -21,7 +21,7 @@ from flax import serialization
 
 from mer_jax import files
 from mer_jax.errors import InputError, first_few
-from mer_jax.training.loop import RunState
+from mer_jax.training.state import RunState
 
 LOG = logging.getLogger("mer_jax")
 KEPT = "kept"

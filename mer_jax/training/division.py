@@ -1,13 +1,17 @@
-"""Who trains and who validates: a corpus as the samples of training and their folds."""
+"""Who trains, who validates and which clips are the pool: a corpus as samples and their folds."""
 
+from collections.abc import Sequence
+
+import numpy as np
 from ml_collections import ConfigDict
 
-from mer_jax.data.arrays import Corpus
+from mer_jax import config as config_lib
+from mer_jax.data import folds as folds_lib
+from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.errors import InputError
+from mer_jax.semi.step import Clips
 from mer_jax.task import TRAIN, UNLABELLED, VALIDATION
-from mer_jax.training import plan as plan_lib
-from mer_jax.training import pool
-from mer_jax.training.loop import Fold, Samples
+from mer_jax.training.state import Fold, Samples
 
 
 def divide(config: ConfigDict, corpus: Corpus) -> tuple[Samples, dict[tuple[int, int], Fold]]:
@@ -24,14 +28,15 @@ def divide(config: ConfigDict, corpus: Corpus) -> tuple[Samples, dict[tuple[int,
     if config.data.group_folds:
         if corpus.info.group is None:
             raise InputError(
-                f"config.data.group_folds: {corpus.info.name}'s names tell no groups; use False"
+                f"config.data.group_folds: {corpus.info.name}'s clip names show no groups; use "
+                "False"
             )
         groups = [corpus.info.group(name) for name in split.names.tolist()]
     for name in [TRAIN] if validation is None else [TRAIN, VALIDATION]:
         _check_labels(corpus, name)
-    samples = plan_lib.training_samples(split, validation)
-    samples = samples._replace(pool=pool.find(config, samples, corpus.splits.get(UNLABELLED)))
-    return samples, plan_lib.make_folds(config, samples, split.names, groups)
+    samples = training_samples(split, validation)
+    samples = samples._replace(pool=find_pool(config, samples, corpus.splits.get(UNLABELLED)))
+    return samples, make_folds(config, samples, split.names, groups)
 
 
 def _check_labels(corpus: Corpus, split: str) -> None:
@@ -44,5 +49,130 @@ def _check_labels(corpus: Corpus, split: str) -> None:
         if not known:
             raise InputError(
                 f"no clip of {split} has a label for its {what}, which {corpus.info.name}'s models "
-                "learn and are chosen by; add them to the label file"
+                "are trained and selected by; add labels to the label file"
             )
+
+
+def training_samples(train: Split, validation: Split | None) -> Samples:
+    """The rows that runs index: train's, then those of a validation split of its own."""
+    if validation is None:
+        return Samples(train.features, train.labels)  # memory-mapped arrays stay so
+    splits = [train, validation]
+    return Samples(
+        features={
+            m: np.concatenate([split.features[m] for split in splits]) for m in train.features
+        },
+        labels=Labels(*map(np.concatenate, zip(*(split.labels for split in splits), strict=True))),
+    )
+
+
+def find_pool(config: ConfigDict, samples: Samples, unlabelled: Split | None) -> Clips | None:
+    """The pool on the host: train's clips where labels are hidden, else the corpus's own pool.
+
+    None for supervised training. Raises InputError where there is none.
+    """
+    if not config_lib.is_semi_supervised(config):
+        return None
+    if config.data.labelled_fraction != 1:
+        features, labels = samples.features, samples.labels
+    elif unlabelled is not None:
+        features, labels = unlabelled.features, unlabelled.labels
+    else:
+        raise InputError(
+            f"config.semi.method={config.semi.method!r} needs unlabelled clips, and the corpus has "
+            "none; hide labels with config.data.labelled_fraction"
+        )
+    return Clips(
+        features,
+        np.arange(len(labels.emotion), dtype=np.int32),
+        labels.emotion,
+        labels.emotion_mask,
+    )
+
+
+def make_folds(
+    config: ConfigDict, samples: Samples, names: np.ndarray, groups: Sequence[str] | None
+) -> dict[tuple[int, int], Fold]:
+    """The Fold of every (repeat, fold), all padded alike.
+
+    `names` are train's; rows of `samples` beyond them are a validation split, which then is the
+    one fold. With `config.data.labelled_fraction` folds are made within the labelled clips, and
+    the others of train are the repeat's rows of the pool.
+    """
+    rows = np.arange(len(samples.labels.emotion))
+    divided, pool_rows = {}, {}
+    for repeat in range(config.repeats):
+        kept, hidden = _labelled_rows(config, samples, names, repeat)
+        pool_rows[repeat] = hidden
+        if config.folds:
+            of_kept = None if groups is None else [groups[row] for row in kept]
+            of = folds_lib.assign(names[kept], config.folds, config.seed, repeat, of_kept)
+            for fold in range(config.folds):
+                divided[repeat, fold] = kept[of != fold], kept[of == fold]
+        else:
+            divided[repeat, 0] = kept, rows[len(names) :]
+    longest = max(len(train) for train, _ in divided.values())
+    longest += -longest % config.train.batch_size
+    longest_validation = max(len(validation) for _, validation in divided.values())
+    longest_validation += -longest_validation % config.train.batch_size
+    folds = {}
+    for (repeat, fold), (train, validation) in divided.items():
+        scaler = _scaler(samples, train) if config.data.standardise else {}
+        folds[repeat, fold] = Fold(
+            *_padded(train, longest),
+            *_padded(validation, longest_validation),
+            scaler=scaler,
+            deviation=_deviation(samples, train, scaler) if config_lib.uses_views(config) else {},
+            pool_index=_pool_index(config, samples, pool_rows[repeat]),
+        )
+    return folds
+
+
+def _labelled_rows(
+    config: ConfigDict, samples: Samples, names: np.ndarray, repeat: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """Rows of train that keep their labels in a repeat, and those that lose them."""
+    rows = np.arange(len(names))
+    if config.data.labelled_fraction == 1:
+        return rows, rows[:0]
+    labels = samples.labels
+    emotion = np.where(labels.emotion_mask, labels.emotion, -1)[: len(names)]
+    keep = folds_lib.labelled(names, emotion, config.data.labelled_fraction, config.seed, repeat)
+    return rows[keep], rows[~keep]
+
+
+def _pool_index(config: ConfigDict, samples: Samples, hidden: np.ndarray) -> np.ndarray | None:
+    if samples.pool is None:
+        return None
+    if config.data.labelled_fraction != 1:
+        return hidden.astype(np.int32)
+    return samples.pool.number
+
+
+def _padded(index: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
+    padded = np.zeros(length, np.int32)
+    padded[: len(index)] = index
+    return padded, (np.arange(length) < len(index)).astype(np.float32)
+
+
+def _scaler(samples: Samples, rows: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
+    """Mean and deviation by column of the training rows; a constant column keeps its scale."""
+    scaler = {}
+    for modality, x in samples.features.items():
+        mean = x[rows].mean(0, dtype=np.float64)
+        deviation = x[rows].std(0, dtype=np.float64)
+        deviation[deviation == 0] = 1
+        scaler[modality] = mean.astype(np.float32), deviation.astype(np.float32)
+    return scaler
+
+
+def _deviation(
+    samples: Samples, rows: np.ndarray, scaler: dict[str, tuple[np.ndarray, np.ndarray]]
+) -> dict[str, np.ndarray]:
+    """What the noise of a view is relative to: the columns' deviation, 1 after standardising."""
+    return {
+        modality: np.ones(x.shape[1], np.float32)
+        if modality in scaler
+        else x[rows].std(0, dtype=np.float64).astype(np.float32)
+        for modality, x in samples.features.items()
+    }

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from time import perf_counter as _clock
 
 from mer_jax.training import grid
+from mer_jax.training.feed import Feed
 from mer_jax.training.plan import Chunk, Groups, Plan, Run, cut
-from mer_jax.training.pool import Feed
 from mer_jax.training.program import Static
 
 LOG = logging.getLogger("mer_jax")
@@ -36,7 +36,7 @@ def _fastest(plan: Plan, feed: Feed, static: Static, runs: list[Run], rule: int)
         seconds[width] = seconds_of_epoch(plan, feed, first) * chunks / len(runs)
     fastest = min(seconds, key=seconds.get)
     LOG.info(
-        "%s: seconds of a run-epoch by chunk width: %s; taking %d",
+        "%s: seconds of a run-epoch by chunk width: %s; using %d",
         " ".join([static.fusion, *(f"{key}={value}" for key, value in static.settings)]),
         ", ".join(f"{width}: {value:.3g}" for width, value in seconds.items()),
         fastest,

@@ -3,26 +3,22 @@
 import dataclasses
 from typing import Any, NamedTuple
 
+import jax
+import jax.numpy as jnp
 from ml_collections import ConfigDict
 
-from mer_jax.config import SEMI_TRACED
 from mer_jax.data import views
 from mer_jax.data.views import Steps
 from mer_jax.errors import InputError
+from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.models.layers import Batch
+from mer_jax.semi import METHODS
+from mer_jax.semi.method import Semi
+from mer_jax.settings import traced
 from mer_jax.task import Task
-from mer_jax.training.semi import METHODS
 
-
-@dataclasses.dataclass(frozen=True)
-class Semi:
-    """What a semi-supervised method changes in a compiled program."""
-
-    method: str  # a name in mer_jax/training/semi.py
-    mu: int
-    top_k: int  # pseudo_label: 0 for thresholds by quantile
-    weak: Steps
-    strong: Steps
+_TRACED_BY_ALL = ("weight", "valence_weight", "warmup", "ema")  # beside a semi method's own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -30,7 +26,7 @@ class Static:
     """What changes a compiled program: runs that share it are trained side by side."""
 
     fusion: str
-    settings: tuple[tuple[str, Any], ...]  # the fusion's STATIC settings
+    settings: tuple[tuple[str, Any], ...]  # the fusion's static ones
     modalities: tuple[str, ...]
     task: Task
     epochs: int
@@ -44,7 +40,7 @@ class HParams(NamedTuple):
 
     learning_rate: Any
     weight_decay: Any
-    model: dict[str, Any]  # the fusion's TRACED settings
+    model: dict[str, Any]  # the fusion's traced settings
     semi: dict[str, Any] | None = None  # the method's
 
 
@@ -59,15 +55,13 @@ def static_of(
             f"config.model.fusion: 'unimodal' takes one modality, the config names "
             f"{', '.join(modalities)}; for these, one of: {others}"
         )
-    settings = {}
-    for key, value in trial.items():
-        name = key.rpartition(".")[2]
-        if name in fusion.STATIC:
-            is_layers = name == "layers"
-            settings[name] = tuple(int(width) for width in value.split(",")) if is_layers else value
     return Static(
         fusion=trial["model.fusion"],
-        settings=tuple(settings.items()),
+        settings=tuple(
+            (setting.name, setting.kind.build(trial[setting.key]))
+            for setting in fusion.SETTINGS
+            if not setting.traced
+        ),
         modalities=modalities,
         task=task,
         epochs=config.train.epochs,
@@ -94,17 +88,34 @@ def _semi_of(trial: dict[str, Any], task: Task) -> Semi | None:
 def hparams_of(trial: dict[str, Any]) -> HParams:
     """The part of a trial that a compiled program takes as numbers."""
     fusion = FUSIONS[trial["model.fusion"]]
-    by_name = {
-        key.rpartition(".")[2]: value for key, value in trial.items() if not key.startswith("semi.")
-    }
     semi = None
     if "semi.method" in trial:
-        own = METHODS[trial["semi.method"]].TRACED
-        traced = (*SEMI_TRACED, *(f"semi.{name}" for name in own))
-        semi = {key.removeprefix("semi."): trial[key] for key in traced}
+        names = (*_TRACED_BY_ALL, *METHODS[trial["semi.method"]].TRACED)
+        semi = {name: trial[f"semi.{name}"] for name in names}
     return HParams(
-        learning_rate=by_name["learning_rate"],
-        weight_decay=by_name["weight_decay"],
-        model={name: by_name[name] for name in fusion.TRACED},
+        learning_rate=trial["train.learning_rate"],
+        weight_decay=trial["train.weight_decay"],
+        model={setting.name: trial[setting.key] for setting in fusion.SETTINGS if setting.traced},
         semi=semi,
     )
+
+
+def build_model(static: Static) -> multitask.MultitaskModel:
+    """Builds the model that `static` describes."""
+    return multitask.build(static.fusion, dict(static.settings), static.modalities, static.task)
+
+
+def count_parameters(static: Static, sizes: dict[str, int]) -> int:
+    """The number of a model's parameters for features of these sizes; computes nothing."""
+    batch = Batch({m: jnp.zeros((1, size)) for m, size in sizes.items()}, {}, jnp.ones(1))
+    settings = dict.fromkeys(traced(FUSIONS[static.fusion].SETTINGS), 0.0)
+    variables = jax.eval_shape(build_model(static).init, jax.random.key(0), batch, settings)
+    return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+
+
+def fits(static: Static, sizes: dict[str, int], kept: dict[str, Any]) -> bool:
+    """Whether a checkpoint's parameters are as many as this model has, for each of its runs."""
+    if not {"params", "repeat"} <= kept.keys() or sizes.keys() != set(static.modalities):
+        return False
+    held = sum(leaf.size for leaf in jax.tree.leaves(kept["params"]))
+    return held == kept["repeat"].size * count_parameters(static, sizes)

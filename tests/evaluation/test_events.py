@@ -9,8 +9,8 @@ import pytest
 from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 
 from mer_jax.evaluation import events
+from mer_jax.semi import log
 from mer_jax.task import Task
-from mer_jax.training import unlabelled
 from mer_jax.training.grid import Outcome, Seen
 from mer_jax.training.plan import Chunk, Run
 from tests.support.event_files import runs_in, scalars_of, values_of
@@ -25,7 +25,7 @@ def curves_of(*runs):
     """A float32 history of each number: the number plus the epoch."""
     values = np.array(runs, np.float32)[:, None] + np.arange(EPOCHS, dtype=np.float32)
     by_class = np.stack([values, -values], axis=-1)
-    return {"loss": values, "dis": values / 10, "acc": values / 20, unlabelled.BALANCE: by_class}
+    return {"loss": values, "dis": values / 10, "acc": values / 20, log.BALANCE: by_class}
 
 
 def seen(before, epoch, history=None, number=1):

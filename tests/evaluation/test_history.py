@@ -7,8 +7,8 @@ import pytest
 
 from mer_jax.errors import InputError
 from mer_jax.evaluation import history
+from mer_jax.semi import log
 from mer_jax.task import Task
-from mer_jax.training import unlabelled
 
 TASK = Task(classes=("calm", "tense"), valence_range=None)
 
@@ -24,10 +24,10 @@ def kept_of(**more):
 def pool_curves():
     by_class = np.array([[[0.25, 0.75], [0.5, 0.5]], [[1.0, 0.0], [0.0, np.inf]]], np.float32)
     return {
-        unlabelled.SHARE: np.array([[0.0, 0.1], [0.2, 0.3]], np.float32),
-        unlabelled.ACCURACY: np.full((2, 2), np.nan, np.float32),
-        unlabelled.BALANCE: by_class,
-        unlabelled.THRESHOLD: by_class,
+        log.SHARE: np.array([[0.0, 0.1], [0.2, 0.3]], np.float32),
+        log.ACCURACY: np.full((2, 2), np.nan, np.float32),
+        log.BALANCE: by_class,
+        log.THRESHOLD: by_class,
     }
 
 

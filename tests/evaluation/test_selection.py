@@ -8,7 +8,7 @@ import pytest
 from mer_jax.evaluation import selection
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.task import Task
-from mer_jax.training.loop import Fold
+from mer_jax.training.state import Fold
 
 TASK = Task(classes=("calm", "tense", "odd"), valence_range=None)
 LABELLED = np.array(

@@ -10,6 +10,7 @@ from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.fusion.attention_release import three_branches
 from mer_jax.models.layers import ATTENTION, SOWN, Batch
+from mer_jax.settings import static
 from mer_jax.task import Task
 
 SIZES = {"audio": 5, "text": 4, "video": 3}
@@ -19,8 +20,8 @@ BATCH = 7
 
 
 def model_of(fusion, modalities, task=MER2023.task):
-    static = {name: SETTINGS[name] for name in FUSIONS[fusion].STATIC}
-    return multitask.build(fusion, static, modalities, task)
+    settings = {name: SETTINGS[name] for name in static(FUSIONS[fusion].SETTINGS)}
+    return multitask.build(fusion, settings, modalities, task)
 
 
 def batch_of(modalities, seed=0, rows=BATCH):

@@ -9,8 +9,9 @@ import numpy as np
 from mer_jax import config as config_lib
 from mer_jax.corpora import MER2023
 from mer_jax.data.arrays import Labels
-from mer_jax.training import loop, plan
+from mer_jax.training import division, loop
 from mer_jax.training.program import HParams, Static
+from mer_jax.training.state import Samples, run_key
 from tests.support.configs import changed
 
 SIZES = {"audio": 6, "video": 4}
@@ -27,7 +28,7 @@ def samples_of(count=37, sizes=None, seed=0, task=MER2023.task):
         x = points[emotion][:, :size] + 0.5 * valence[:, None] + rng.normal(size=(count, size))
         features[modality] = x.astype(np.float32)
     labels = Labels(emotion, rng.random(count) < 0.9, valence, rng.random(count) < 0.9)
-    return loop.Samples(features, labels)
+    return Samples(features, labels)
 
 
 def static_of(fusion="attention", epochs=4, batch_size=8, hidden=8, sizes=None, task=MER2023.task):
@@ -46,7 +47,7 @@ def config_of(**changes):
 def folds_of(samples, **changes):
     """The folds of `samples` under `config_of(**changes)`."""
     names = np.array([f"clip_{i:03d}" for i in range(len(samples.labels.emotion))])
-    return plan.make_folds(config_of(**changes), samples, names, None)
+    return division.make_folds(config_of(**changes), samples, names, None)
 
 
 compiled = functools.cache(loop.make_train)  # tests with one Static share its program
@@ -71,7 +72,7 @@ class Group:
         )
         self.samples = jax.device_put(samples)
         self.train = compiled(self.static, False)
-        keys = jnp.stack([loop.run_key(0, repeat, fold) for repeat, fold, _ in runs])
+        keys = jnp.stack([run_key(0, repeat, fold) for repeat, fold, _ in runs])
         self.state = self.train.init(self.hparams, self.samples, keys)
 
     def advance(self, start, stop):

@@ -6,7 +6,13 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
+from mer_jax import metrics
+from mer_jax.models.layers import Batch
+from mer_jax.task import Task
+from mer_jax.training import batch as batch_lib
 from mer_jax.training import grid, loop
+from mer_jax.training.program import build_model
+from mer_jax.training.state import LOSS, Given
 from tests.support.runs import Group, assert_same_bits, folds_of, samples_of, static_of
 
 RATE, DECAY = 1e-2, 0.05
@@ -96,7 +102,7 @@ def test_two_epochs_equal_numpy_by_hand():
     np.testing.assert_allclose(state.params["valence"]["bias"][0], expected["bv"], atol=2e-5)
     first = np.array(losses[: sizes_of_epochs[0]])
     mean_loss = np.average(first[:, 0], weights=first[:, 1])
-    np.testing.assert_allclose(state.history[loop.LOSS][0, 0], mean_loss, rtol=1e-5)
+    np.testing.assert_allclose(state.history[LOSS][0, 0], mean_loss, rtol=1e-5)
 
 
 def test_validation_scores_are_of_the_folds_own_clips():
@@ -105,9 +111,9 @@ def test_validation_scores_are_of_the_folds_own_clips():
     state = group.advance(0, 1)
     fold = folds_of(samples)[0, 1]
     rows = fold.validation_index[fold.validation_weight > 0]
-    model = loop.build_model(group.static)
+    model = build_model(group.static)
     params = jax.tree.map(lambda x: x[0], state.params)
-    batch = loop.Batch(
+    batch = Batch(
         {m: jnp.asarray(x[rows]) for m, x in samples.features.items()}, {}, jnp.ones(len(rows))
     )
     output = model.apply({"params": params}, batch, {"dropout": 0.0})
@@ -129,6 +135,18 @@ def test_the_kept_weights_are_those_of_the_best_epoch():
     again = Group(runs, static_of(epochs=6)).advance(0, int(best[0]) + 1)
     of_first = lambda tree: jax.tree.map(lambda x: x[0], tree)  # noqa: E731
     assert_same_bits(of_first(state.best.params), of_first(again.params))
+
+
+def test_epochs_are_chosen_by_the_metric_that_the_task_names():
+    task = metrics.selecting(Task(("no", "yes"), (-3.0, 3.0), signed=True), "f1")
+    samples = samples_of(task=task)
+    state = Group([(0, 0, 0.1)], static_of(epochs=6, task=task), samples).advance(0, 6)
+    first_epochs = {"dis", "acc", "dim", "mae", "corr", "com", "sign_f1"}
+    assert set(state.history) == {"loss", *first_epochs, "f1"}, "no other metric is computed"
+    f1 = np.asarray(state.history["f1"])
+    np.testing.assert_array_equal(state.best.epoch, f1.argmax(1))
+    np.testing.assert_array_equal(state.best.score, f1.max(1))
+    assert f1.argmax() != np.asarray(state.history["com"]).argmax(), "the case must differ"
 
 
 def test_segments_do_not_change_bits():
@@ -176,14 +194,12 @@ def test_a_batch_of_padding_alone_leaves_the_run_as_it_is():
     order = loop.epoch_order(jax.random.key(0), longer.train_weight[0], 8)
     assert longer.train_weight[0][order[-1]].sum() == 0
     key = jax.random.key(1)
-    args = group.static, False, jax.tree.map(lambda x: x[0], group.hparams)
-    state = jax.tree.map(lambda x: x[0], group.state)
-    carry = state.params, state.model_state, state.opt_state, state.semi
-    fold = jax.tree.map(lambda x: x[0], longer)
-    batch = fold.train_index[order[-1]], fold.train_weight[order[-1]], key, None
-    after, (_, size, _) = loop._step(*args, fold, group.samples, carry, batch)
-    assert size == 0
-    assert_same_bits(after, carry)
+    hparams, fold, learner = (row(x, 0) for x in (group.hparams, longer, group.state.learner))
+    given = Given(group.static, hparams, fold, group.samples)
+    step = loop.Step(fold.train_index[order[-1]], fold.train_weight[order[-1]], key, None)
+    after, seen = loop._step(given, False, learner, step)
+    assert seen.size == 0
+    assert_same_bits(after, learner)
 
 
 def test_standardising_uses_the_training_rows_of_the_fold_alone():
@@ -194,7 +210,7 @@ def test_standardising_uses_the_training_rows_of_the_fold_alone():
     mean, deviation = fold.scaler["audio"]
     np.testing.assert_allclose(mean, x.mean(0), rtol=1e-5)
     np.testing.assert_allclose(deviation, x.std(0), rtol=1e-5)
-    scaled = loop.standardise(*jax.device_put((samples.features["audio"], fold.scaler["audio"])))
+    scaled = batch_lib.scaled(*jax.device_put((samples.features, fold.scaler)))["audio"]
     np.testing.assert_allclose(np.asarray(scaled)[rows].mean(0), 0, atol=1e-5)
     np.testing.assert_allclose(np.asarray(scaled)[rows].std(0), 1, atol=1e-5)
 
@@ -204,7 +220,7 @@ def test_a_constant_column_keeps_its_scale():
     samples.features["audio"][:, 2] = 3
     scaler = folds_of(samples, data__standardise=True)[0, 0].scaler
     assert scaler["audio"][1][2] == 1
-    scaled = loop.standardise(*jax.device_put((samples.features["audio"], scaler["audio"])))
+    scaled = batch_lib.scaled(*jax.device_put((samples.features, scaler)))["audio"]
     assert (scaled[:, 2] == 0).all()
 
 

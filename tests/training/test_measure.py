@@ -5,7 +5,7 @@ import pytest
 from mer_jax import config as config_lib
 from mer_jax.corpora import MER2023
 from mer_jax.training import measure, plan
-from mer_jax.training.pool import Feed
+from mer_jax.training.feed import Feed
 from tests.support.runs import SIZES, config_of, folds_of, samples_of
 
 

@@ -7,6 +7,7 @@ from mer_jax.corpora import MER2023
 from mer_jax.errors import InputError
 from mer_jax.training import program
 from tests.support.configs import changed
+from tests.support.runs import static_of
 
 
 def test_static_and_traced_settings_part():
@@ -23,3 +24,9 @@ def test_unimodal_refuses_two_modalities():
     trial = config_lib.trials(config)[0]
     with pytest.raises(InputError, match="takes one modality, the config names audio, text"):
         program.static_of(config, trial, ("audio", "text"), MER2023.task)
+
+
+def test_parameters_are_counted():
+    sizes = {"audio": 6, "video": 4}
+    expected = (6 * 8 + 8) + (4 * 8 + 8) + (8 + 2) + (8 * 6 + 6) + (8 + 1)
+    assert program.count_parameters(static_of(hidden=8), sizes) == expected

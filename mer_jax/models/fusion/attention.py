@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from mer_jax.models.fusion.shared import DROPOUT, HIDDEN
 from mer_jax.models.layers import (
     ATTENTION,
     SOWN,
@@ -22,8 +23,7 @@ class AttentionFusion(nn.Module):
     With one modality alpha is 1 and z is Eq. 1's h.
     """
 
-    STATIC: ClassVar = ("hidden",)
-    TRACED: ClassVar = ("dropout",)
+    SETTINGS: ClassVar = (HIDDEN, DROPOUT)
     modalities: tuple[str, ...]
     hidden: int
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from mer_jax.models.fusion.shared import DROPOUT, LAYERS
 from mer_jax.models.layers import (
     ATTENTION,
     SOWN,
@@ -27,8 +28,7 @@ class AttentionReleaseFusion(nn.Module):
     Each branch encodes by a stack of its own, also where two branches read one modality.
     """
 
-    STATIC: ClassVar = ("layers",)
-    TRACED: ClassVar = ("dropout",)
+    SETTINGS: ClassVar = (LAYERS, DROPOUT)
     modalities: tuple[str, ...]
     layers: tuple[int, ...]
 

@@ -6,14 +6,14 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from mer_jax.models.fusion.shared import DROPOUT, HIDDEN
 from mer_jax.models.layers import Batch, Encoder, utterance_vectors
 
 
 class ConcatFusion(nn.Module):
     """z = [h_1, ..., h_M], so that the heads weigh every hidden unit themselves."""
 
-    STATIC: ClassVar = ("hidden",)
-    TRACED: ClassVar = ("dropout",)
+    SETTINGS: ClassVar = (HIDDEN, DROPOUT)
     modalities: tuple[str, ...]
     hidden: int
 

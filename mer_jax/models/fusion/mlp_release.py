@@ -7,14 +7,14 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from mer_jax.models.fusion.attention_release import three_branches
+from mer_jax.models.fusion.shared import DROPOUT, LAYERS
 from mer_jax.models.layers import Batch, Encoder, utterance_vectors
 
 
 class MlpReleaseFusion(nn.Module):
     """One stack over the three branches' features side by side."""
 
-    STATIC: ClassVar = ("layers",)
-    TRACED: ClassVar = ("dropout",)
+    SETTINGS: ClassVar = (LAYERS, DROPOUT)
     modalities: tuple[str, ...]
     layers: tuple[int, ...]
 

@@ -5,14 +5,14 @@ from typing import ClassVar
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from mer_jax.models.fusion.shared import DROPOUT, HIDDEN
 from mer_jax.models.layers import Batch, Encoder, utterance_vectors
 
 
 class Unimodal(nn.Module):
     """h = ReLU(f W_h + b_h) of the one modality, dropout on h."""
 
-    STATIC: ClassVar = ("hidden",)
-    TRACED: ClassVar = ("dropout",)
+    SETTINGS: ClassVar = (HIDDEN, DROPOUT)
     modalities: tuple[str, ...]
     hidden: int
 

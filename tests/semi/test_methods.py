@@ -3,9 +3,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 
-from mer_jax.training import semi
+from mer_jax import semi
+from mer_jax.semi import freematch, pseudo_label
 
 CLASSES, POOL, BATCH, STEPS = 4, 40, 12, 50
 
@@ -115,10 +115,10 @@ def test_freematchs_fairness():
         batch = np.divide(q.mean(0), histogram, out=np.zeros(CLASSES), where=histogram > 0)
         history = np.asarray(chosen.state.probability) / np.asarray(chosen.state.histogram)
         expected = (history / history.sum() * np.log(batch / batch.sum() + 1e-12)).sum()
-        found = semi.fairness(jnp.asarray(logits), chosen.weight, chosen.state)
+        found = freematch.fairness(jnp.asarray(logits), chosen.weight, chosen.state)
         np.testing.assert_allclose(found, expected, rtol=1e-4)
     nobody = jnp.zeros(BATCH)
-    assert semi.fairness(jnp.asarray(logits), nobody, chosen.state) == 0
+    assert freematch.fairness(jnp.asarray(logits), nobody, chosen.state) == 0
 
 
 def test_quantile_thresholds_are_algorithm_1s():
@@ -126,7 +126,7 @@ def test_quantile_thresholds_are_algorithm_1s():
     p = rng.dirichlet(np.ones(CLASSES), 60).astype(np.float32)
     true = rng.integers(0, 3, 60)  # nothing of class 3 is ever correct
     weight = rng.random(60) < 0.8
-    found = semi.quantile_thresholds(
+    found = pseudo_label.quantile_thresholds(
         *map(jnp.asarray, (p, true, weight.astype(np.float32), np.float32(0.8)))
     )
     correct = weight & (p.argmax(1) == true)
@@ -139,31 +139,18 @@ def test_quantile_thresholds_are_algorithm_1s():
 def test_pseudo_labels_exceed_the_threshold_of_their_class():
     p = jnp.array([[0.7, 0.3], [0.71, 0.29], [0.45, 0.55], [0.1, 0.9]])
     weak = semi.Weak(p, jnp.arange(4))
-    chosen = semi.PseudoLabel.choose(jnp.array([0.7, 0.6]), weak, {})
+    chosen = pseudo_label.PseudoLabel.choose(jnp.array([0.7, 0.6]), weak, {})
     np.testing.assert_array_equal(chosen.weight, [0, 1, 0, 1])
-    nothing = semi.PseudoLabel.choose(semi.PseudoLabel.init(2, 4), weak, {})
+    nothing = pseudo_label.PseudoLabel.choose(pseudo_label.PseudoLabel.init(2, 4), weak, {})
     np.testing.assert_array_equal(nothing.weight, [0, 0, 0, 0])
 
 
 def test_top_k_lets_k_of_each_class_through():
     p = np.array([[0.9, 0.1], [0.8, 0.2], [0.7, 0.3], [0.6, 0.4], [0.2, 0.8]], np.float32)
-    threshold = semi.top_k_thresholds(jnp.asarray(p), 2)
-    chosen = semi.PseudoLabel.choose(threshold, semi.Weak(jnp.asarray(p), jnp.arange(5)), {})
-    np.testing.assert_array_equal(chosen.weight, [1, 1, 0, 0, 1])
-    np.testing.assert_array_equal(semi.top_k_thresholds(jnp.asarray(p), 5), [0, 0])
-
-
-def test_consistency_is_the_weighted_cross_entropy_over_the_whole_batch():
-    logits = np.random.default_rng(3).normal(size=(5, 3)).astype(np.float32)
-    target, weight = np.array([0, 2, 1, 1, 0]), np.array([1, 0, 0.5, 0, 1], np.float32)
-    log_p = logits - np.log(np.exp(logits).sum(1, keepdims=True))
-    expected = -(weight * log_p[np.arange(5), target]).sum() / 5
-    found = semi.consistency(*map(jnp.asarray, (logits, target, weight)))
-    np.testing.assert_allclose(found, expected, rtol=1e-5)
-
-
-@pytest.mark.parametrize(("step", "decay"), [(0, 0.1), (10, 11 / 20), (100_000, 0.999)])
-def test_the_average_of_the_weights_warms_up(step, decay):
-    np.testing.assert_allclose(
-        semi.ema_decay(jnp.float32(0.999), jnp.int32(step)), decay, rtol=1e-6
+    weak = semi.Weak(jnp.asarray(p), jnp.arange(5))
+    threshold = pseudo_label.top_k_thresholds(weak.probability, 2)
+    chosen = pseudo_label.PseudoLabel.choose(
+        threshold, semi.Weak(jnp.asarray(p), jnp.arange(5)), {}
     )
+    np.testing.assert_array_equal(chosen.weight, [1, 1, 0, 0, 1])
+    np.testing.assert_array_equal(pseudo_label.top_k_thresholds(jnp.asarray(p), 5), [0, 0])

@@ -1,4 +1,4 @@
-"""The pool of unlabelled clips: which they are, and whether they stay on the device or stream."""
+"""A plan's samples on the devices, with the pool of each epoch: whether they stay or stream."""
 
 import itertools
 import logging
@@ -7,48 +7,22 @@ import math
 import jax
 import jax.numpy as jnp
 import numpy as np
-from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax.data.arrays import Split
-from mer_jax.errors import InputError
+from mer_jax.semi.step import Clips
 from mer_jax.training import devices
-from mer_jax.training.loop import Fold, Pool, Samples
+from mer_jax.training.host_rows import HostRows
 from mer_jax.training.plan import Plan
-from mer_jax.training.stream import HostRows
+from mer_jax.training.state import Fold, Samples
 
 LOG = logging.getLogger("mer_jax")
 _ALIGNMENT = 64  # bytes: memory so aligned a CPU device takes as it is, without a copy
 
 
-def find(config: ConfigDict, samples: Samples, unlabelled: Split | None) -> Pool | None:
-    """The pool on the host: train's clips where labels are hidden, else the corpus's own pool.
-
-    None for supervised training. Raises InputError where there is none.
-    """
-    if not config_lib.is_semi_supervised(config):
-        return None
-    if config.data.labelled_fraction != 1:
-        features, labels = samples.features, samples.labels
-    elif unlabelled is not None:
-        features, labels = unlabelled.features, unlabelled.labels
-    else:
-        raise InputError(
-            f"config.semi.method={config.semi.method!r} needs unlabelled clips: the corpus has "
-            "none beside its labelled ones; hide labels with config.data.labelled_fraction"
-        )
-    return Pool(
-        features,
-        np.arange(len(labels.emotion), dtype=np.int32),
-        labels.emotion,
-        labels.emotion_mask,
-    )
-
-
 class Feed:
     """A plan's samples on this process's devices, with the pool of each epoch.
 
-    Features larger than `config.data.device_bytes` stay on the host (`stream.HostRows`). A pool
+    Features larger than `config.data.device_bytes` stay on the host (`host_rows.HostRows`). A pool
     that fits it stays on the device, as float32 or else as bfloat16; a larger one streams: each
     epoch gets as many clips as it uses, drawn at random and gathered from the (memory-mapped)
     arrays of the built dataset.
@@ -114,7 +88,7 @@ class Feed:
             return self.resident
         return self.resident._replace(pool=jax.device_put(self.shard(epoch), devices.replicated()))
 
-    def shard(self, epoch: int) -> Pool:
+    def shard(self, epoch: int) -> Clips:
         """The clips of an epoch of a pool that streams: the same whenever it is asked for.
 
         Their features stand in one of two buffers, which the call after the next one overwrites.
@@ -124,7 +98,7 @@ class Feed:
         features = next(self._buffers)
         for modality, x in self._pool.features.items():
             np.take(x, rows, axis=0, out=features[modality], mode="clip")  # "raise" would copy
-        return Pool(
+        return Clips(
             features,
             self._pool.number[rows],
             self._pool.emotion[rows],

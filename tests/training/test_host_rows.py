@@ -5,8 +5,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mer_jax.training import pool
-from mer_jax.training.stream import HostRows
+from mer_jax.training.feed import Feed
+from mer_jax.training.host_rows import HostRows
 from tests.support.plans import planned, trained
 
 
@@ -36,11 +36,9 @@ def test_a_memory_map_is_read_row_by_row(tmp_path):
 )
 def test_streamed_features_train_the_same_runs(changes):
     resident, streamed = planned(**changes), planned(**changes, data__device_bytes=100)
-    features = pool.Feed(streamed).samples(0).features
+    features = Feed(streamed).samples(0).features
     assert all(isinstance(x, HostRows) for x in features.values())
-    assert all(
-        not isinstance(x, HostRows) for x in pool.Feed(resident).samples(0).features.values()
-    )
+    assert all(not isinstance(x, HostRows) for x in Feed(resident).samples(0).features.values())
     one, other = trained(resident), trained(streamed)
     for a, b in zip(jax.tree.leaves(one.params), jax.tree.leaves(other.params), strict=True):
         np.testing.assert_allclose(a, b, atol=1e-5)

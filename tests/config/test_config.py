@@ -3,6 +3,7 @@
 import json
 
 import pytest
+from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax.errors import InputError
@@ -70,10 +71,10 @@ def test_a_tuple_of_one_is_a_grid_of_one():
         ({"model__hidden": (128, "256")}, "config.model.hidden: '256' is not a whole number"),
         ({"model__hidden": 12.5}, "config.model.hidden: 12.5 is not a whole number"),
         ({"model__hidden": True}, "config.model.hidden: True is not a whole number"),
-        ({"model__hidden": (64, 64)}, "holds a value twice"),
+        ({"model__hidden": (64, 64)}, "lists a value twice"),
         ({"model__hidden": ()}, "is empty"),
-        ({"model__layers": "256,x"}, "is no list of widths"),
-        ({"model__layers": "0"}, "is no list of widths"),
+        ({"model__layers": "256,x"}, "is not a list of widths"),
+        ({"model__layers": "0"}, "is not a list of widths"),
         ({"train__learning_rate": -1e-3}, "must be greater than 0"),
         ({"train__learning_rate": float("nan")}, "is not finite"),
         ({"train__dropout": 1.0}, "must be in [0, 1)"),
@@ -151,7 +152,7 @@ def test_a_config_file_that_is_none(tmp_path):
 def test_what_follows_the_colon_goes_to_the_config_file(tmp_path):
     path = tmp_path / "mine.py"
     path.write_text("from ml_collections import ConfigDict as get_config")
-    assert config_lib.load_file(str(path)) == config_lib.ConfigDict()
+    assert config_lib.load_file(str(path)) == ConfigDict()
     path.write_text(
         "from ml_collections import ConfigDict\n"
         "def get_config(text):\n    return ConfigDict({'text': text})\n"

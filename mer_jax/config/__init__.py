@@ -1,0 +1,24 @@
+"""Configurations: their keys and defaults, where they come from, their checks, their trials."""
+
+from mer_jax.config.checking import check, unknown_key
+from mer_jax.config.keys import as_tuple, declared, flatten, identity
+from mer_jax.config.loading import CONFIGS, load_base, load_file
+from mer_jax.config.saved import read_saved
+from mer_jax.config.trials import is_semi_supervised, trials, uses_views, varied
+
+__all__ = [
+    "CONFIGS",
+    "as_tuple",
+    "check",
+    "declared",
+    "flatten",
+    "identity",
+    "is_semi_supervised",
+    "load_base",
+    "load_file",
+    "read_saved",
+    "trials",
+    "unknown_key",
+    "uses_views",
+    "varied",
+]

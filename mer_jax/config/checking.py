@@ -1,0 +1,99 @@
+"""Checks of a config: unknown keys, wrong types, values out of range; each told in a sentence."""
+
+import difflib
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from mer_jax.config.keys import Key, declared, flatten
+from mer_jax.config.loading import load_base
+from mer_jax.errors import InputError
+from mer_jax.settings import kind_of, read_axis, read_single
+
+# What the field calls a key elsewhere, by the last part of the name.
+_ALSO_CALLED = {
+    "train.learning_rate": ("lr", "learningrate", "base_lr", "init_lr", "step_size"),
+    "train.batch_size": ("bs", "batchsize", "batch", "train_batch_size", "minibatch_size"),
+    "train.weight_decay": ("wd", "l2", "l2_reg", "weightdecay", "decay"),
+    "train.epochs": ("epoch", "num_epochs", "n_epochs", "max_epochs", "num_train_epochs"),
+    "train.dropout": ("dropout_rate", "drop_rate", "drop", "p_dropout", "dropout_prob"),
+    "model.hidden": ("hidden_dim", "hidden_size", "hidden_units", "d_model", "dim", "width"),
+    "model.layers": ("layer", "widths", "hidden_dims", "hidden_sizes", "mlp_dims"),
+    "model.fusion": ("model", "arch", "architecture", "name", "fusion_type", "model_name"),
+    "folds": ("n_folds", "num_folds", "k_folds", "kfold", "kfolds", "cv", "fold"),
+    "repeats": ("n_repeats", "num_repeats", "runs", "num_runs", "n_runs", "repeat"),
+    "seed": ("seeds", "random_seed", "random_state", "rng_seed", "manual_seed"),
+    "data.corpus": ("dataset", "data_name", "dataset_name", "corpora"),
+    "data.root": ("data_dir", "data_root", "data_path", "root_dir", "dataset_dir", "path"),
+    "data.standardise": ("standardize", "normalize", "normalise", "zscore"),
+    "features.audio": ("audio_feature", "audio_features", "acoustic", "a_feat"),
+    "features.text": ("text_feature", "text_features", "language", "lexical", "t_feat"),
+    "features.video": ("video_feature", "video_features", "visual", "vision", "v_feat"),
+}
+_CLOSE = 0.6  # of difflib's ratio: below it, a guess would mislead more often than help
+
+
+def unknown_key(key: str) -> str:
+    """The sentence for a key that is not there, with the one that was probably meant."""
+    known = list(declared())
+    near = _meant(key, known)
+    hint = f"did you mean config.{near}?" if near else f"known: {', '.join(known)}"
+    return f"unknown key config.{key}; {hint}"
+
+
+def _meant(key: str, known: list[str]) -> str | None:
+    last = key.rpartition(".")[2].lower().replace("-", "_")
+    same = [name for name in known if name.rpartition(".")[2] == last]
+    if same:  # in another part: the one of the most like name
+        return difflib.get_close_matches(key, same, n=1, cutoff=0.0)[0]
+    for name, others in _ALSO_CALLED.items():
+        if last in others and name in known:
+            return name
+    near = difflib.get_close_matches(key, known, n=1, cutoff=_CLOSE)
+    return near[0] if near else None
+
+
+def check(config: ConfigDict) -> ConfigDict:
+    """The config with its values normalised: numbers of their type, paths absolute.
+
+    Raises InputError for an unknown or missing key, a wrong type, a value out of range or an
+    unknown name, naming what there is.
+    """
+    known, base, given = declared(), flatten(load_base()), flatten(config)
+    parts = {name.rpartition(".")[0] for name in known} - {""}
+    for key in given:
+        if key in parts:
+            inside = ", ".join(name for name in known if name.startswith(f"{key}."))
+            raise InputError(f"config.{key} is {given[key]!r} instead of a ConfigDict of: {inside}")
+        if key not in known:
+            raise InputError(unknown_key(key))
+    for key in known:
+        if key not in given:
+            absent = _missing_part(key, given)
+            raise InputError(
+                f"config.{absent} is missing; start from the get_config() of configs/base.py"
+            )
+    checked = config.copy_and_resolve_references()
+    checked = ConfigDict(checked.to_dict())  # forgets field types: the checks here are stricter
+    with checked.ignore_type():
+        checked.update_from_flattened_dict(
+            {key: _read(known[key], value, base[key]) for key, value in given.items()}
+        )
+    return checked
+
+
+def _missing_part(key: str, given: dict[str, Any]) -> str:
+    """The largest part around a missing key that is missing as a whole."""
+    pieces = key.split(".")
+    for count in range(1, len(pieces)):
+        part = ".".join(pieces[:count])
+        if not any(name.startswith(f"{part}.") for name in given):
+            return part
+    return key
+
+
+def _read(key: Key, value: Any, default: Any) -> Any:
+    where = f"config.{key.name}"
+    kind = key.kind or kind_of(default, where)
+    read = read_axis if key.grid else read_single
+    return read(value, kind, key.allowed, where)

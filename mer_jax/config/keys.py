@@ -1,0 +1,222 @@
+"""The registry of keys: what each may hold, whether a grid varies it, whether it decides results.
+
+A key's default and its meaning stand in configs/base.py; a fusion's own settings, which are keys
+too, in the files of mer_jax/models/fusion/.
+"""
+
+import pathlib
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from ml_collections import ConfigDict
+
+from mer_jax.config import rows
+from mer_jax.corpora import CORPORA
+from mer_jax.data import views
+from mer_jax.errors import InputError
+from mer_jax.metrics import METRICS
+from mer_jax.models.fusion import FUSIONS
+from mer_jax.semi import METHODS
+from mer_jax.settings import (
+    AT_LEAST_0,
+    AT_LEAST_1,
+    BELOW_1,
+    POSITIVE,
+    SHARE,
+    Choices,
+    Kind,
+    Range,
+)
+
+
+class Key(NamedTuple):
+    """One key of the config."""
+
+    name: str  # dotted: train.epochs
+    allowed: Range | Choices | None = None
+    kind: Kind | None = None  # None: that of its default in configs/base.py
+    grid: bool = False  # whether a tuple of values is an axis of the grid
+    # False: a workdir may be continued with another value. Or a function of all values by key.
+    identifies: bool | Callable[[Mapping[str, Any]], bool] = True
+    doc: str = ""  # of a fusion's own setting; that of others stands in configs/base.py
+
+
+def as_tuple(value: Any) -> tuple:
+    """A grid's values: one value is a grid of one."""
+    return tuple(value) if isinstance(value, tuple | list) else (value,)
+
+
+def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
+    """Every leaf by its dotted key, in the config's order."""
+    leaves = {}
+    for key in config:
+        value = config[key]
+        if isinstance(value, ConfigDict):
+            leaves.update(flatten(value, f"{prefix}{key}."))
+        else:
+            leaves[prefix + key] = value
+    return leaves
+
+
+def _read_text(value: Any, where: str) -> str:
+    if not isinstance(value, str):
+        raise InputError(f"{where}: {value!r} is not a name")
+    return value
+
+
+def _read_path(value: Any, where: str) -> str:
+    text = _read_text(value, where)
+    return str(pathlib.Path(text).expanduser().resolve()) if text else text
+
+
+def _read_views(value: Any, where: str) -> str:
+    views.parse(_read_text(value, where), where)
+    return value
+
+
+def _read_aliases(value: Any, where: str) -> str:
+    rows.parse_aliases(_read_text(value, where), where)
+    return value
+
+
+def _read_chunk(value: Any, where: str) -> str | int:
+    text = str(value)
+    if text in ("auto", "measure"):
+        return text
+    if not (text.isascii() and text.isdigit() and int(text) > 0):
+        raise InputError(f'{where}: {value!r} is not "auto", "measure" or a number above 0')
+    return int(text)
+
+
+def _read_rows(value: Any, where: str) -> tuple[str, ...]:
+    given = as_tuple(value)
+    for text in given:
+        if not isinstance(text, str):
+            raise InputError(f"{where}: {text!r} is not the text of a row")
+    folders = [rows.parse(text, where).folder for text in given]
+    twice = [folder for folder in folders if folders.count(folder) > 1]
+    if twice:
+        raise InputError(f"{where}: lists {twice[0]} twice")
+    return given
+
+
+def _read_metrics(value: Any, where: str) -> tuple[str, ...]:
+    given = _read_shown(value, where)
+    if not given:
+        raise InputError(f"{where} is empty")
+    return given
+
+
+def _read_shown(value: Any, where: str) -> tuple[str, ...]:
+    given = as_tuple(value)
+    for name in given:
+        if name not in METRICS:
+            raise InputError(f"{where}: unknown metric {name!r}; one of: {', '.join(METRICS)}")
+    return given
+
+
+_PATH = Kind("a path", _read_path)
+_VIEWS = Kind('views such as "noise 0.5, mixup 0.3"', _read_views)
+_ALIASES = Kind('aliases such as "HuBERT-large=my_hubert"', _read_aliases)
+_CHUNK = Kind('"auto", "measure" or a whole number', _read_chunk)
+_ROWS = Kind('rows such as "audio HuBERT-large, text MacBERT-large"', _read_rows)
+_METRICS = Kind("names of metrics", _read_metrics)
+_SHOWN = Kind("names of metrics, or none", _read_shown)
+_SEED = Range(lambda value: 0 <= value < 1 << 32, "from 0 to 2**32 - 1")  # what a JAX key holds
+_FOLDS = Range(lambda value: value == 0 or value >= 2, "2 or more, or 0 to use the val split")
+_LABELLED = Range(
+    lambda value: 0 < value <= 1 or value == int(value) > 1,
+    "a share in (0, 1], or a whole number of clips of each class",
+)
+
+
+def _has_pool(values: Mapping[str, Any]) -> bool:
+    """Whether clips without labels are trained on: how they reach the device decides which."""
+    return any(as_tuple(values["semi.method"]))
+
+
+def declared() -> dict[str, Key]:
+    """Every key by its name; those that a grid varies stand in the order of its axes."""
+    own = FUSIONS.settings()
+    of_fusions = {
+        part: [
+            Key(key, setting.allowed, setting.kind, grid=True, doc=setting.doc)
+            for key, setting in own.items()
+            if setting.part == part
+        ]
+        for part in ("model", "train")
+    }
+    keys = (
+        Key("seed", _SEED),
+        Key("folds", _FOLDS),
+        Key("repeats", AT_LEAST_1),
+        Key("data.corpus", Choices(tuple(CORPORA))),
+        Key("data.root", kind=_PATH),
+        Key("data.tfds_dir", kind=_PATH, identifies=False),
+        Key("data.standardise"),
+        Key("data.device_bytes", AT_LEAST_0, identifies=_has_pool),
+        Key("data.labelled_fraction", _LABELLED),
+        Key("data.group_folds"),
+        Key("data.zero_valence", Choices(("positive", "drop"))),
+        Key("data.synthetic.seed", _SEED),
+        Key("data.synthetic.pool", AT_LEAST_0),
+        Key("features.audio"),
+        Key("features.text"),
+        Key("features.video"),
+        Key("features.all", identifies=False),
+        Key("model.fusion", Choices(tuple(FUSIONS)), grid=True),
+        *of_fusions["model"],
+        Key("train.learning_rate", POSITIVE, grid=True),
+        *of_fusions["train"],
+        Key("train.weight_decay", AT_LEAST_0, grid=True),
+        Key("train.epochs", AT_LEAST_1),
+        Key("train.batch_size", AT_LEAST_1),
+        Key("train.chunk", kind=_CHUNK),
+        Key("train.segment", AT_LEAST_1, identifies=False),
+        Key("train.checkpoint_seconds", AT_LEAST_0, identifies=False),
+        Key("train.tensorboard", identifies=False),
+        Key("train.selection", Choices(("", *METRICS))),
+        Key("train.views", kind=_VIEWS, grid=True),
+        Key("semi.method", Choices(("", *METHODS)), grid=True),
+        Key("semi.mu", AT_LEAST_1, grid=True),
+        Key("semi.weight", AT_LEAST_0, grid=True),
+        Key("semi.valence_weight", AT_LEAST_0, grid=True),
+        Key("semi.warmup", AT_LEAST_0, grid=True),
+        Key("semi.threshold", SHARE, grid=True),
+        Key("semi.momentum", SHARE, grid=True),
+        Key("semi.fairness_weight", AT_LEAST_0, grid=True),
+        Key("semi.eta", SHARE, grid=True),
+        Key("semi.top_k", AT_LEAST_0, grid=True),
+        Key("semi.weak", kind=_VIEWS, grid=True),
+        Key("semi.strong", kind=_VIEWS, grid=True),
+        Key("semi.ema", BELOW_1, grid=True),
+        Key("select.eta", SHARE, identifies=False),
+        Key("evaluate.batch_size", AT_LEAST_1, identifies=False),
+        Key("evaluate.bootstrap", AT_LEAST_0, identifies=False),
+        Key("evaluate.metrics", kind=_SHOWN, identifies=False),
+        Key("report", identifies=False),
+        Key("table.rows", kind=_ROWS),
+        Key("table.aliases", kind=_ALIASES, identifies=False),
+        Key("table.unimodal_fusion", Choices(tuple(FUSIONS))),
+        Key("table.metrics", kind=_METRICS, identifies=False),
+    )
+    by_name: dict[str, Key] = {}
+    for key in keys:
+        if key.name in by_name:
+            raise InputError(
+                f"{key.name} is declared twice: as a key of the config and as a fusion's own "
+                "setting, or twice in mer_jax/config/keys.py; choose another name"
+            )
+        by_name[key.name] = key
+    return by_name
+
+
+def identity(config: ConfigDict) -> dict[str, Any]:
+    """The values that decide a training's results: a workdir is continued with these alone."""
+    known, values = declared(), flatten(config)
+
+    def decides(name: str) -> bool:
+        identifies = known[name].identifies
+        return identifies(values) if callable(identifies) else identifies
+
+    return {name: value for name, value in values.items() if decides(name)}

@@ -1,0 +1,67 @@
+"""The trials of a grid: every combination of values that a trial's own parts have a use for."""
+
+import itertools
+from collections.abc import Sequence
+from typing import Any
+
+from ml_collections import ConfigDict
+
+from mer_jax.config.keys import as_tuple, declared, flatten
+from mer_jax.models.fusion import FUSIONS
+from mer_jax.semi import METHODS
+
+
+def trials(config: ConfigDict) -> list[dict[str, Any]]:
+    """The product of the grid's axes, each combination once."""
+    leaves = flatten(config)
+    axes = _axes()
+    found = []
+    for values in itertools.product(*(as_tuple(leaves[key]) for key in axes)):
+        trial = _used(dict(zip(axes, values, strict=True)))
+        if trial not in found:
+            found.append(trial)
+    return found
+
+
+def _axes() -> list[str]:
+    return [key.name for key in declared().values() if key.grid]
+
+
+def _used(trial: dict[str, Any]) -> dict[str, Any]:
+    """A trial without what it has no use for: what other fusions and other methods declare."""
+    own = {setting.key for setting in FUSIONS[trial["model.fusion"]].SETTINGS}
+    unused = FUSIONS.settings().keys() - own
+    if not trial["train.views"]:
+        unused |= {"train.views"}
+    method = trial["semi.method"]
+    of_methods = {name: _own_keys(name) for name in METHODS}
+    if method:
+        unused |= set().union(*of_methods.values()) - of_methods[method]
+    else:
+        unused |= {key for key in trial if key.startswith("semi.")}
+    return {key: value for key, value in trial.items() if key not in unused}
+
+
+def _own_keys(method: str) -> set[str]:
+    own = {f"semi.{name}" for name in METHODS[method].TRACED}
+    return own | {"semi.top_k"} if method == "pseudo_label" else own
+
+
+def varied(all_trials: Sequence[dict[str, Any]]) -> list[str]:
+    """The keys in which the trials differ, in the grid's order."""
+    missing = object()
+    return [
+        key
+        for key in _axes()
+        if any(trial.get(key, missing) != all_trials[0].get(key, missing) for trial in all_trials)
+    ]
+
+
+def is_semi_supervised(config: ConfigDict) -> bool:
+    """Whether any trial of the grid uses unlabelled clips."""
+    return any(as_tuple(config.semi.method))
+
+
+def uses_views(config: ConfigDict) -> bool:
+    """Whether any trial augments clips."""
+    return is_semi_supervised(config) or any(as_tuple(config.train.views))

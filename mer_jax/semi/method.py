@@ -1,0 +1,109 @@
+"""What a semi-supervised method is: its settings, its state, and which clips it lets count.
+
+Letters: U unlabelled clips of a step, C classes, P clips of the pool, N labelled clips, E clips of
+the pool in an epoch. Nothing here carries a gradient but a method's extra loss.
+"""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any, ClassVar, NamedTuple
+
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int
+
+from mer_jax.data.views import Steps
+
+
+@dataclasses.dataclass(frozen=True)
+class Semi:
+    """What a semi-supervised method changes in a compiled program."""
+
+    method: str  # a name in mer_jax/semi/__init__.py
+    mu: int
+    top_k: int  # pseudo_label: 0 for thresholds by quantile
+    weak: Steps
+    strong: Steps
+
+
+class Weak(NamedTuple):
+    """What a method sees of a step."""
+
+    probability: Float[Array, "U C"]  # of the weak view
+    clip: Int[Array, "U"]  # number in the pool
+
+
+class Chosen(NamedTuple):
+    """What a method makes of it."""
+
+    weight: Float[Array, "U"]  # of each clip in the loss, 0 for those left out
+    threshold: Float[Array, "C"]  # by class, for the log
+    state: Any
+
+
+class Validated(NamedTuple):
+    """The run's validation rows as they are predicted: clips that its weights have not seen."""
+
+    probability: Float[Array, "N C"]
+    emotion: Int[Array, "N"]
+    weight: Float[Array, "N"]  # 0 for padding and where the emotion is not known
+
+
+class EpochStart(NamedTuple):
+    """What a method may ask for at the beginning of an epoch; what it does not call costs nothing.
+
+    Both predict by the weights that validate.
+    """
+
+    validated: Callable[[], Validated]
+    pool: Callable[[], Float[Array, "E C"]]  # probabilities of the epoch's own clips
+
+
+class Method:
+    """A semi-supervised method: functions of a state that each run carries from step to step.
+
+    TRACED names the keys of `config.semi` that it reads beside those of all methods. They reach it
+    as traced scalars in `settings`.
+    """
+
+    TRACED: ClassVar[tuple[str, ...]] = ()
+
+    @staticmethod
+    def init(classes: int, pool: int) -> Any:
+        """Makes the state before the first step; `pool` is the number of clips P."""
+        del classes, pool
+        return ()
+
+    @staticmethod
+    def each_epoch(state: Any, epoch: EpochStart, settings: dict[str, Any]) -> Any:
+        """Gives the state that an epoch begins with."""
+        del epoch, settings
+        return state
+
+    @staticmethod
+    def choose(state: Any, weak: Weak, settings: dict[str, Any]) -> Chosen:
+        """Chooses among a step's clips and gives the state after the step."""
+        raise NotImplementedError
+
+    @staticmethod
+    def extra_loss(
+        chosen: Chosen, strong_logits: Float[Array, "U C"], settings: dict[str, Any]
+    ) -> Float[Array, ""] | float:
+        """Gives a loss beside the consistency of the views; the only gradient of a method."""
+        del chosen, strong_logits, settings
+        return 0.0
+
+
+def confidence(weak: Weak) -> tuple[Float[Array, "U"], Int[Array, "U"]]:
+    """The largest probability of each clip and its class."""
+    return weak.probability.max(-1), weak.probability.argmax(-1).astype(jnp.int32)
+
+
+def mask(weak: Weak, threshold_C: Float[Array, "C"]) -> Float[Array, "U"]:
+    """1 for clips whose largest probability reaches the threshold of its class, else 0."""
+    largest, predicted = confidence(weak)
+    return (largest >= threshold_C[predicted]).astype(jnp.float32)
+
+
+def moving_average(old: Array, new: Array, momentum: Array) -> Array:
+    """`momentum * old + (1 - momentum) * new`."""
+    return momentum * old + (1 - momentum) * new

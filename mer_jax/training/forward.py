@@ -1,0 +1,64 @@
+"""What a run's model predicts, in training and in validation, and its validation scores."""
+
+from typing import Any
+
+import jax
+from jax import lax
+from jaxtyping import Array, Float, Int, Key
+
+from mer_jax import metrics
+from mer_jax.data.arrays import Labels
+from mer_jax.models.layers import Batch
+from mer_jax.models.multitask import Output
+from mer_jax.training import batch as batch_lib
+from mer_jax.training.host_rows import HostRows
+from mer_jax.training.program import build_model
+from mer_jax.training.state import Given
+
+
+def train(
+    given: Given, params: Any, model_state: Any, batch: Batch, key: Key[Array, ""]
+) -> tuple[Output, Any]:
+    """The output of a batch with dropout on, and the model's state after it."""
+    return build_model(given.static).apply(
+        {"params": params, **model_state},
+        batch,
+        given.hparams.model,
+        train=True,
+        rngs={"dropout": key},
+        mutable=list(model_state),
+    )
+
+
+def evaluate(given: Given, params: Any, model_state: Any, batch: Batch) -> Output:
+    """The output of a batch with dropout off."""
+    variables = {"params": params, **model_state}
+    return build_model(given.static).apply(variables, batch, given.hparams.model)
+
+
+def validate(given: Given, params: Any, model_state: Any) -> dict[str, Float[Array, ""]]:
+    """Every metric of the task on the fold's validation rows."""
+    output, labels = of_validation(given, params, model_state)
+    weight = given.fold.validation_weight
+    task = given.static.task
+    only = metrics.every_epoch(task)
+    return metrics.compute(task, output.emotion, output.valence, labels, weight, only=only)
+
+
+def of_validation(given: Given, params: Any, model_state: Any) -> tuple[Output, Labels]:
+    """What is predicted for the fold's validation rows, and their labels."""
+
+    def predict(index: Int[Array, "B"], weight: Float[Array, "B"]) -> tuple[Output, Labels]:
+        batch, labels = batch_lib.of_rows(given, index, weight)
+        output = evaluate(given, params, model_state, batch)
+        return output._replace(aux={}), labels
+
+    index, weight = given.fold.validation_index, given.fold.validation_weight
+    if not any(isinstance(x, HostRows) for x in given.samples.features.values()):
+        return predict(index, weight)
+    # Features that do not fit the device come to it a batch at a time.
+    size = given.static.batch_size
+    parts = lax.map(
+        lambda rows: predict(*rows), (index.reshape(-1, size), weight.reshape(-1, size))
+    )
+    return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), parts)

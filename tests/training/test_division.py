@@ -1,0 +1,66 @@
+"""Which clips train, validate or are the pool, and what their folds hold."""
+
+import numpy as np
+import pytest
+
+from mer_jax.data.arrays import Labels, Split
+from mer_jax.errors import InputError
+from mer_jax.training import division
+from tests.support.plans import NAMES, planned
+from tests.support.runs import config_of, folds_of, samples_of
+
+
+def test_folds_divide_train_and_are_padded_alike():
+    samples = samples_of()
+    folds = folds_of(samples)
+    for repeat in range(2):
+        validating = []
+        for fold in range(3):
+            one = folds[repeat, fold]
+            training = one.train_index[one.train_weight > 0]
+            held_out = one.validation_index[one.validation_weight > 0]
+            assert sorted([*training, *held_out]) == list(range(37))
+            validating += list(held_out)
+            assert len(one.train_index) == 32  # 25 in batches of 8
+            assert len(one.validation_index) == 16  # 12 or 13, in batches as well
+        assert sorted(validating) == list(range(37))
+
+
+def test_a_validation_split_is_the_one_fold():
+    rng = np.random.default_rng(0)
+
+    def split(count, offset):
+        labels = Labels(np.zeros(count, np.int32), np.ones(count, bool),
+                        np.zeros(count, np.float32), np.ones(count, bool))  # fmt: skip
+        names = np.array([f"clip_{i + offset:03d}" for i in range(count)])
+        return Split(names, {"audio": rng.normal(size=(count, 3)).astype(np.float32)}, labels)
+
+    train, validation = split(20, 0), split(5, 20)
+    samples = division.training_samples(train, validation)
+    folds = division.make_folds(config_of(folds=0), samples, train.names, None)
+    assert set(folds) == {(0, 0), (1, 0)}
+    for fold in folds.values():
+        rows = fold.validation_index[fold.validation_weight > 0]
+        np.testing.assert_array_equal(samples.features["audio"][rows], validation.features["audio"])
+        assert fold.train_weight.sum() == 20
+        assert fold.train_index.max() < 20
+
+
+def test_no_clip_of_a_fold_is_in_the_pool():
+    grid_plan = planned(semi__method="fixmatch")
+    labelled = {}
+    for (repeat, fold), rows in grid_plan.folds.items():
+        used = {*rows.train_index[rows.train_weight > 0].tolist()}
+        validation = {*rows.validation_index[rows.validation_weight > 0].tolist()}
+        assert not validation & {*rows.pool_index.tolist()}
+        assert used | validation | {*rows.pool_index.tolist()} == set(range(len(NAMES)))
+        labelled.setdefault(repeat, used | validation)
+        assert labelled[repeat] == used | validation, fold
+    assert labelled[0] != labelled[1]  # drawn anew for each repeat
+
+
+def test_no_unlabelled_clip_is_told():
+    config = config_of(semi__method="fixmatch")
+    with pytest.raises(InputError, match=r"semi\.method='fixmatch' needs unlabelled clips"):
+        division.find_pool(config, samples_of(20), None)
+    assert division.find_pool(config_of(), samples_of(20), None) is None

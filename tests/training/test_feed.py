@@ -1,0 +1,63 @@
+"""Where a plan's samples lie: on the device, as bfloat16, or streamed from the host."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from mer_jax.data.arrays import Labels, Split
+from mer_jax.training.feed import Feed
+from tests.support.plans import planned, trained
+from tests.support.runs import samples_of
+
+
+def split_of(count):
+    """A pool of its own, nothing of it labelled."""
+    samples = samples_of(count, seed=1)
+    labels = Labels(
+        np.zeros(count, np.int32), np.zeros(count, bool), np.zeros(count, np.float32),
+        np.zeros(count, bool),
+    )  # fmt: skip
+    return Split(np.array([f"pool_{i:04d}" for i in range(count)]), samples.features, labels)
+
+
+def of_own_pool(count, **changes):
+    """A plan whose pool is the corpus's own."""
+    return planned(
+        unlabelled_split=split_of(count), data__labelled_fraction=1.0, semi__method="flexmatch",
+        **changes,
+    )  # fmt: skip
+
+
+def test_a_pool_too_large_for_the_device_streams():
+    bytes_of_pool = 400 * (6 + 4) * 4
+    grid_plan = of_own_pool(400, data__device_bytes=bytes_of_pool // 3)
+    feed = Feed(grid_plan)
+    first, second = feed.shard(0), feed.shard(1)
+    wanted = 2 * 40  # mu times the padded rows of a fold
+    assert len(first.number) == len(set(first.number)) == wanted
+    assert set(first.number) != set(second.number)
+    for shard in (first, second):  # two hold at a time
+        np.testing.assert_array_equal(
+            shard.features["audio"], grid_plan.samples.pool.features["audio"][shard.number]
+        )
+    np.testing.assert_array_equal(feed.shard(1).number, second.number)
+    assert feed.spans(2, 5) == [(2, 3), (3, 4), (4, 5)]
+    state = trained(grid_plan)
+    selected = np.asarray(state.semi.method)  # by the clips' numbers in the whole pool
+    assert selected.shape == (2, 400)
+    seen = np.unique(np.concatenate([feed.shard(epoch).number for epoch in range(3)]))
+    assert (selected[:, np.setdiff1d(np.arange(400), seen)] == -1).all()
+    assert (selected[:, seen] >= 0).any()
+
+
+def test_a_pool_that_fits_as_bfloat16_stays():
+    bytes_of_pool = 400 * (6 + 4) * 4
+    whole = of_own_pool(400)
+    halved = of_own_pool(400, data__device_bytes=bytes_of_pool - 1)
+    samples = Feed(halved).samples(0)
+    assert samples.pool.features["audio"].dtype == jnp.bfloat16
+    assert samples.features["audio"].dtype == jnp.float32
+    for a, b in zip(
+        jax.tree.leaves(trained(whole).params), jax.tree.leaves(trained(halved).params), strict=True
+    ):
+        np.testing.assert_allclose(a, b, atol=0.02)

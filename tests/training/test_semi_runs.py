@@ -1,0 +1,113 @@
+"""Semi-supervised runs: what the pool may and may not change, wherever it lies."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mer_jax import config as config_lib
+from mer_jax.corpora import MER2023
+from mer_jax.semi import METHODS, log
+from mer_jax.training import division, forward, grid, loop, plan, program
+from mer_jax.training.feed import Feed
+from mer_jax.training.state import Given
+from tests.support.plans import NAMES, SMALL, planned, trained
+from tests.support.runs import assert_same_bits, config_of, samples_of
+
+
+def test_hidden_labels_never_reach_the_weights():
+    samples = samples_of(len(NAMES))
+    before = planned(samples, semi__method="fixmatch")
+    by_repeat = [before.folds[repeat, 0].pool_index for repeat in (0, 1)]
+    hidden = np.intersect1d(*by_repeat)  # in whichever repeat
+    shuffled = hidden[np.random.default_rng(0).permutation(len(hidden))]
+    emotion, valence = samples.labels.emotion.copy(), samples.labels.valence.copy()
+    emotion[hidden] = samples.labels.emotion[shuffled]
+    valence[hidden] = samples.labels.valence[shuffled]
+    permuted = samples._replace(labels=samples.labels._replace(emotion=emotion, valence=valence))
+    # The same folds: which clips are labelled is drawn by class.
+    after = before._replace(
+        samples=permuted._replace(pool=division.find_pool(before.config, permuted, None))
+    )
+    one, other = trained(before), trained(after)
+    for part in ("params", "opt_state", "semi", "best"):
+        assert_same_bits(getattr(one, part), getattr(other, part))
+    for name, curve in one.history.items():
+        same = np.array_equal(curve, other.history[name], equal_nan=True)
+        assert same == (name != log.ACCURACY)
+
+
+def test_the_average_of_the_weights_predicts():
+    state = trained(planned(semi__method="fixmatch"), epochs=1)
+    best = jax.tree.leaves(state.best.params)
+    assert all(
+        np.array_equal(a, b) for a, b in zip(best, jax.tree.leaves(state.semi.ema), strict=True)
+    )
+    assert not all(
+        np.array_equal(a, b) for a, b in zip(best, jax.tree.leaves(state.params), strict=True)
+    )
+
+
+def test_without_weight_the_pool_changes_nothing():
+    supervised = trained(planned())
+    idle = trained(planned(semi__method="fixmatch", semi__weight=0.0, semi__valence_weight=0.0))
+    for a, b in zip(jax.tree.leaves(supervised.params), jax.tree.leaves(idle.params), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-5)
+
+
+@pytest.mark.parametrize("method", METHODS)
+def test_every_method_trains_and_logs(method):
+    state = trained(planned(semi__method=method, semi__top_k=3), epochs=2)
+    share = np.asarray(state.history[log.SHARE])[:, :2]
+    assert (share > 0).all()
+    assert (share <= 1).all()
+    balance = np.asarray(state.history[log.BALANCE])[:, :2]
+    np.testing.assert_allclose(balance.sum(-1), 1, rtol=1e-5)
+    assert np.isnan(state.history[log.SHARE][:, 2:]).all()
+    assert all(np.isfinite(x).all() for x in jax.tree.leaves(state.params))
+
+
+def test_an_epoch_goes_through_the_pool_without_repetition_while_it_can():
+    pool = jnp.asarray(planned(semi__method="fixmatch").folds[0, 0].pool_index)
+    size = len(pool)
+    assert size < 48
+    rows = np.asarray(loop.pool_order(jax.random.key(0), pool, 3, 16))
+    assert rows.shape == (3, 16)
+    assert set(rows.ravel()[:size]) == set(np.asarray(pool))
+    np.testing.assert_array_equal(rows.ravel()[size:], rows.ravel()[: 48 - size])
+
+
+def test_a_run_that_fails_keeps_its_average():
+    """The pool's weight is NaN in one run: the loss is, and neither weights nor average move."""
+    config = config_of(**{**SMALL, "semi__method": "fixmatch"})
+    samples = samples_of(len(NAMES))
+    samples = samples._replace(pool=division.find_pool(config, samples, None))
+    folds = division.make_folds(config, samples, NAMES, None)
+    trials = config_lib.trials(config)
+    grid_plan = plan.Plan(config, [trials[0], {**trials[0], "semi.weight": np.nan}], samples, folds)
+    static = program.static_of(config, trials[0], ("audio", "video"), MER2023.task)
+    chunk = plan.Chunk(static, (plan.Run(0, 0, 0), plan.Run(1, 0, 0)), 2)
+    advance, state = grid.start(grid_plan, Feed(grid_plan), chunk)
+    start = jax.tree.map(jnp.copy, state)
+    state = advance(state, 0, 2)
+    np.testing.assert_array_equal(state.failed, [-1, 0])
+    of_run = lambda tree: jax.tree.map(lambda x: x[1], tree)  # noqa: E731
+    for part in ("params", "opt_state", "semi"):
+        assert_same_bits(of_run(getattr(state, part)), of_run(getattr(start, part)))
+
+
+def test_views_augment_training_and_never_validation():
+    changes = {"data__labelled_fraction": 1.0}
+    plain = trained(planned(**changes), epochs=1)
+    seen = trained(planned(**changes, train__views="noise 2.0"), epochs=1)
+    assert not np.array_equal(*(jax.tree.leaves(state.params)[0] for state in (plain, seen)))
+    # The scores of the first epoch are those of its weights on the clips as they are.
+    grid_plan = planned(**changes, train__views="noise 2.0")
+    static = program.static_of(
+        grid_plan.config, grid_plan.trials[0], ("audio", "video"), MER2023.task
+    )
+    hparams = program.hparams_of(grid_plan.trials[0])
+    params = jax.tree.map(lambda x: x[0], seen.params)
+    fold, samples = jax.tree.map(jnp.asarray, (grid_plan.folds[0, 0], grid_plan.samples))
+    scores = forward.validate(Given(static, hparams, fold, samples), params, {})
+    np.testing.assert_allclose(seen.history["com"][0, 0], scores["com"], rtol=1e-4)
