@@ -10,7 +10,7 @@ $(VENV)/runtime: requirements.txt
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check -r requirements.txt
 	touch $@
 
-$(VENV)/development: $(VENV)/runtime pyproject.toml
+$(VENV)/development: $(VENV)/runtime pyproject.toml setup.py
 	$(VENV)/bin/pip install --quiet --disable-pip-version-check --editable '.[test]'
 	touch $@
 

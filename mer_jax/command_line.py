@@ -126,13 +126,11 @@ def _config_of(argv: list[str], mode: Mode, config_lib) -> ConfigDict:
             raise InputError("--config_json takes no --config: it repeats a run's own")
         return config_lib.read_saved(repeated)
     if file is not None:
-        top = str(config_lib.CONFIGS.parent)  # the files say `from configs import base`
-        sys.path += [top] if top not in sys.path else []
         return config_lib.load_file(file)
     if workdir is not None and (saved := pathlib.Path(workdir) / "config.json").is_file():
         return config_lib.read_saved(saved)
     if mode.default_config is not None:
-        return config_lib.load_file(str(config_lib.CONFIGS / f"{mode.default_config}.py"))
+        return config_lib.load_file(mode.default_config)
     raise InputError(
         "--config is missing, and no --workdir=DIR with a config.json is given; --help shows a "
         "command for each mode"

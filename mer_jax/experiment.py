@@ -11,8 +11,8 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax import files, lock, termination
-from mer_jax.corpora import corpus_info
+from mer_jax import files, lock, paths, termination
+from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError
@@ -125,8 +125,8 @@ def _prepare(
     shown: Display,
     until_trained: contextlib.ExitStack,
 ) -> _Prepared:
-    """The grid and its data; locks the workdir and writes config.json where it has none."""
-    info = corpus_info(config.data.corpus)
+    """The grid and its data; locks the workdir and writes what is used into config.json."""
+    info = info_of(config)
     modalities = tuple(corpus_lib.modalities(config))
     trials = config_lib.trials(config)
     for trial in trials:  # refuses what does not fit together before anything is built
@@ -141,9 +141,17 @@ def _prepare(
         check_same_config(config, workdir)
     record = _record(grid_plan, corpus, groups, workdir, repeated)
     chunks = plan_lib.cut(groups, record["chunk"])
-    if not (workdir / CONFIG_FILE).is_file():
+    if devices.is_first() and not _says_so(workdir / CONFIG_FILE, config):
         files.write_json(workdir / CONFIG_FILE, record)
     return _Prepared(grid_plan, chunks, corpus, record)
+
+
+def _says_so(path: pathlib.Path, config: ConfigDict) -> bool:
+    """Whether a config.json is there and holds these values, also of keys that may differ."""
+    if not path.is_file():
+        return False
+    theirs = config_lib.check(config_lib.read_saved(path))
+    return config_lib.flatten(theirs) == config_lib.flatten(config)
 
 
 def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path) -> bool:
@@ -194,19 +202,23 @@ def _record(
     workdir: pathlib.Path,
     repeated: pathlib.Path | None,
 ) -> dict[str, Any]:
-    """The content of config.json: as it stands there, or made for a workdir that has none."""
+    """The content of config.json: with what stands there, or made for a workdir that has none."""
     path = workdir / CONFIG_FILE
     sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
     if path.is_file():
         record = files.read_json(path, RECORD)
-        if record["dataset"] != corpus.fingerprint:
+        ours, theirs = corpus.fingerprint, record["dataset"]
+        changed = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
+        if changed:
+            what = ", ".join(name.removesuffix("/") for name in changed)
             raise InputError(
-                f"{workdir} was begun on a dataset that has changed since; use another --workdir"
+                f"{workdir} was begun on a dataset that has changed since ({what}); use another "
+                "--workdir"
             )
         if record["sizes"] != sizes:
             raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")
         _check_widths(record["chunk"], groups, path, "use another --workdir")
-        return record
+        return {**record, "config": grid_plan.config.to_dict()}
     record = {
         "config": grid_plan.config.to_dict(),
         "chunk": [],  # of each group of runs, in order
@@ -236,9 +248,11 @@ def _repeated_widths(
     """The widths that an earlier run recorded. Says what else differs and may change bits."""
     theirs = files.read_json(repeated, RECORD)
     _check_widths(theirs["chunk"], groups, repeated, "this configuration is not a repetition of it")
+    saved = config_lib.check(config_lib.read_saved(repeated))
+    differ = config_lib.identity(saved) != config_lib.identity(ConfigDict(record["config"]))
     for key in ("config", "dataset", "sizes", "versions", "commit", "device"):
         # As it would be read back: JSON has no tuples.
-        if theirs.get(key) != json.loads(json.dumps(record[key])):
+        if differ if key == "config" else theirs.get(key) != json.loads(json.dumps(record[key])):
             LOG.warning(
                 "%s: its %s is not this run's, so the results may differ from its", repeated, key
             )
@@ -257,16 +271,10 @@ def _check_widths(
 
 def _commit() -> str | None:
     """The commit of the code that runs, or None where it stands in no git checkout."""
-    command = [
-        "git",
-        "-C",
-        str(config_lib.CONFIGS),
-        "describe",
-        "--always",
-        "--dirty",
-        "--abbrev=40",
-        "--exclude=*",
-    ]
+    if paths.IS_INSTALLED:  # a repository around it would be of something else
+        return None
+    command = ["git", "-C", str(paths.ROOT), "describe"]
+    command += ["--always", "--dirty", "--abbrev=40", "--exclude=*"]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=True)
     except (OSError, subprocess.CalledProcessError):

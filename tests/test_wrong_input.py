@@ -28,9 +28,10 @@ def root(tmp_path):
 def half_written(tfds_dir):
     """Files of no finished dataset, and what a build that was stopped leaves behind."""
     finished = [path.parent for path in tfds_dir.rglob("source.json")]
+    label_files = {folder.parents[1] / user_folder.LABEL_FILE for folder in finished}
     return [
         path
-        for path in tfds_dir.rglob("*")
+        for path in {*tfds_dir.rglob("*")} - label_files
         if path.name.startswith(".")
         or (path.is_file() and not any(path.is_relative_to(folder) for folder in finished))
     ]
@@ -363,7 +364,11 @@ def test_a_json_file_that_is_none(finished, workdir, tmp_path, file, content):
         (holding("chunk", [4]), r"config\.json: chunk is \[4\], not a width of 1 or more for each"),
         (holding("chunk", [4, 0]), r"config\.json: chunk is \[4, 0\], not a width of 1 or more"),
         (holding("sizes", {"audio": 5}), r"config\.json: sizes is {'audio': 5}, the features have"),
-        (holding("dataset.tones_UTT", "x"), "was begun on a dataset that has changed since"),
+        (
+            holding("dataset.tones_UTT", "x"),
+            r"begun on a dataset that has changed since \(tones_UTT",
+        ),
+        (holding("dataset.labels/", "x"), r"begun on a dataset that has changed since \(labels\);"),
     ],
 )
 def test_a_config_json_of_another_run_is_not_continued(finished, workdir, spoil, sentence):

@@ -5,9 +5,9 @@ import pathlib
 
 from ml_collections import ConfigDict
 
+from mer_jax import paths
 from mer_jax.errors import InputError
-
-CONFIGS = pathlib.Path(__file__).resolve().parents[2] / "configs"
+from mer_jax.paths import CONFIGS
 
 
 def load_base() -> ConfigDict:
@@ -18,14 +18,17 @@ def load_base() -> ConfigDict:
 def load_file(argument: str) -> ConfigDict:
     """The config of `--config=FILE` or `--config=FILE:what get_config takes`.
 
+    FILE is a path, or the bare name of a file that came with the package.
+
     Raises:
       InputError: there is no such file, or it does not give a ConfigDict.
     """
     name, colon, given = argument.partition(":")
-    path = pathlib.Path(name)
-    if not path.is_file() or path.suffix != ".py":
+    path = paths.config_file(name)
+    if path is None:
         present = ", ".join(sorted(file.name for file in CONFIGS.glob("*.py")))
         raise InputError(f"--config={name}: no such Python file; {CONFIGS} has: {present}")
+    paths.make_configs_importable()
     try:
         config = _get_config(path, *([given] if colon else []))
     except InputError:

@@ -30,7 +30,7 @@ class Corpus(NamedTuple):
 
     info: CorpusInfo
     splits: dict[str, Split]
-    fingerprint: dict[str, str]  # by feature set: the hash of its built dataset's content
+    fingerprint: dict[str, str]  # hashes: of each feature set's content, and of the labels
 
     @property
     def task(self) -> Task:

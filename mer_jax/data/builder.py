@@ -4,6 +4,7 @@ import dataclasses
 import logging
 import pathlib
 from collections.abc import Iterator
+from typing import ClassVar
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -11,7 +12,6 @@ import tensorflow_datasets as tfds
 from mer_jax.corpora import CorpusInfo
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
-from mer_jax.data.labels import Label
 from mer_jax.observer import Steps, nobody
 from mer_jax.task import UNLABELLED
 
@@ -27,12 +27,19 @@ class FeatureSetConfig(tfds.core.BuilderConfig):
 
 
 class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
-    """Records of name, feature, emotion and valence; -1 and NaN say that a label is missing.
+    """Records of name and feature, of every clip of a feature set.
 
-    `feature` is float32 (D,) for an utterance-level set and (T, D) for a frame-level one.
+    `feature` is float32 (D,) for an utterance-level set and (T, D) for a frame-level one. Labels
+    are not built: they are read from the label file when a training starts. The splits are those
+    that the label file lists at the time of the build, and what it leaves out is `unlabelled`;
+    they only decide how clips lie on disk.
     """
 
-    VERSION = tfds.core.Version("1.0.0")
+    VERSION = tfds.core.Version("2.0.0")
+    RELEASE_NOTES: ClassVar = {
+        "1.0.0": "name, feature, emotion and valence",
+        "2.0.0": "name and feature of every clip, each once",
+    }
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
         "manual_dir is the folder with label-6way.npz or label.npz and features/<feature set>/."
     )
@@ -45,7 +52,7 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         shape = (None, config.size) if frame_level else (config.size,)
         return tfds.core.DatasetInfo(
             builder=self,
-            description=f"{config.name} of {self.CORPUS.name}. Emotion -1, valence NaN: missing.",
+            description=f"{config.name} of {self.CORPUS.name}.",
             features=tfds.features.FeaturesDict(
                 {
                     "name": tfds.features.Text(),
@@ -53,8 +60,6 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
                     "feature": tfds.features.Tensor(
                         shape=shape, dtype=np.float32, encoding="bytes"
                     ),
-                    "emotion": tfds.features.ClassLabel(names=list(self.CORPUS.task.classes)),
-                    "valence": tfds.features.Scalar(np.float32),
                 }
             ),
         )
@@ -66,21 +71,22 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         splits = labels_lib.read_corpus(labels_file, self.CORPUS)
         for split, labels in splits.items():
             features_lib.check_present(labels, features.clips, f"{features.folder}, {split}")
-        if self.CORPUS.pool_split:
-            splits[UNLABELLED] = pool(splits, features, self.CORPUS)
+        listed = {name for labels in splits.values() for name in labels}
+        groups = {split: list(labels) for split, labels in splits.items()}
+        groups[UNLABELLED] = [name for name in features.clips if name not in listed]
         return {
-            split: self._generate_examples(split, features, labels)
-            for split, labels in splits.items()
-            if labels
+            split: self._generate_examples(split, features, names)
+            for split, names in groups.items()
+            if names
         }
 
     def _generate_examples(
-        self, split: str, features: features_lib.FeatureSet, labels: dict[str, Label]
+        self, split: str, features: features_lib.FeatureSet, names: list[str]
     ) -> Iterator[tuple[str, dict]]:
         config = self.builder_config
         first_file = next(iter(features.clips.values()))[0]
         zeros = 0
-        for name, label in labels.items():
+        for name in names:
             files = features.clips[name]
             rows_TxD = features_lib.read_clip(files)
             features_lib.check_size(rows_TxD.shape[1], files[0], config.size, first_file)
@@ -90,30 +96,8 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
                 feature = rows_TxD
             zeros += not feature.any()
             self.tell(1)
-            yield (
-                name,
-                {
-                    "name": name,
-                    "feature": feature,
-                    "emotion": label.emotion,
-                    "valence": np.float32(label.valence),
-                },
-            )
+            yield name, {"name": name, "feature": feature}
         if zeros:
             LOG.info(
-                "%s, %s: %d of %d clips are all zero", features.folder, split, zeros, len(labels)
+                "%s, %s: %d of %d clips are all zero", features.folder, split, zeros, len(names)
             )
-
-
-def pool(
-    splits: dict[str, dict[str, Label]], features: features_lib.FeatureSet, info: CorpusInfo
-) -> dict[str, Label]:
-    """The unlabelled clips: every name with features that no other split than the pool's own
-    holds, and that has no emotion label."""
-    elsewhere = {
-        name
-        for split, labels in splits.items()
-        for name, label in labels.items()
-        if split != info.pool_split or label.emotion != labels_lib.MISSING_EMOTION
-    }
-    return {name: Label() for name in features.clips if name not in elsewhere}

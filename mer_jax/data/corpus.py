@@ -3,12 +3,14 @@
 import hashlib
 import logging
 import pathlib
+from typing import NamedTuple
 
 import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from mer_jax.corpora import SYNTHETIC, CorpusInfo, corpus_info
+from mer_jax import files
+from mer_jax.corpora import SYNTHETIC, CorpusInfo, info_of
 from mer_jax.data import dataset, synthetic
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
@@ -16,9 +18,10 @@ from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.data.labels import Label
 from mer_jax.errors import InputError, first_few
 from mer_jax.observer import Count, Steps, uncounted
-from mer_jax.task import MODALITIES, TRAIN
+from mer_jax.task import MODALITIES, TRAIN, UNLABELLED
 
 LOG = logging.getLogger("mer_jax")
+LABELS = "labels/"  # among a corpus's fingerprints: no feature set's name holds a slash
 
 
 def modalities(config: ConfigDict) -> dict[str, str]:
@@ -71,7 +74,7 @@ def available(config: ConfigDict) -> list[str]:
     root, tfds_dir = locate(config)
     if root is not None:
         return features_lib.list_sets(root)
-    return dataset.list_built(corpus_info(config.data.corpus), tfds_dir)
+    return dataset.list_built(info_of(config), tfds_dir)
 
 
 def build(
@@ -81,7 +84,19 @@ def build(
 
     `count` is told of the clips. `verify` builds what is damaged too, for which it reads all of it.
     """
-    info = corpus_info(config.data.corpus)
+    return _build(config, count, verify).directories
+
+
+class _Built(NamedTuple):
+    """The feature sets of a config as they are built, and what the label file says today."""
+
+    directories: dict[str, pathlib.Path]
+    columns: dict[str, dict[str, dataset.Columns]]  # by feature set and split of the build
+    labels: dict[str, dict[str, Label]]  # by split and name
+
+
+def _build(config: ConfigDict, count: Count, verify: bool = False) -> _Built:
+    info = info_of(config)
     root, tfds_dir = locate(config)
     if config.features.all:
         if root is None:
@@ -91,36 +106,64 @@ def build(
             raise InputError(f"{features_lib.features_folder(root)}: no feature sets in it")
     else:
         feature_sets = list(dict.fromkeys(modalities(config).values()))
-    return {
+    label_file = None if root is None else labels_lib.find_label_file(root)
+    labels = None if label_file is None else labels_lib.read_corpus(label_file, info)
+    directories = {
         name: dataset.ensure(info, root, tfds_dir, name, count, verify) for name in feature_sets
     }
+    kept = tfds_dir / info.name
+    if labels is None:
+        labels = labels_lib.read_corpus(labels_lib.find_label_file(kept), info)
+    else:
+        _keep(label_file, kept)
+    columns = {name: dataset.read(target) for name, target in directories.items()}
+    for name, of_set in columns.items():
+        present = {clip for split in of_set.values() for clip in split.names.tolist()}
+        where = name if root is None else str(features_lib.features_folder(root) / name)
+        for split, of_split in labels.items():
+            features_lib.check_present(of_split, present, f"{where}, {split}")
+    return _Built(directories, columns, labels)
+
+
+def _keep(label_file: pathlib.Path, folder: pathlib.Path) -> None:
+    """Copies the label file to where datasets lie, for whoever is given the datasets alone."""
+    content = label_file.read_bytes()
+    copy = folder / label_file.name
+    try:
+        if not copy.is_file() or copy.read_bytes() != content:
+            files.write_bytes(copy, content)
+            labels_lib.remove_label_files(folder, but=copy.name)
+    except OSError as error:  # a folder that others share may be read alone
+        LOG.warning("%s: no copy of %s could be kept: %s", folder, label_file.name, error.strerror)
 
 
 def load(config: ConfigDict, count: Count = uncounted) -> Corpus:
     """The config's corpus, its datasets built where needed; `count` is told of their clips.
 
-    Raises InputError for wrong input; a name that one modality lacks among them.
+    Labels are those that the label file holds now. Raises InputError for wrong input; a name that
+    one modality lacks among them.
     """
-    info = corpus_info(config.data.corpus)
+    info = info_of(config)
     chosen = modalities(config)
     config = config.copy_and_resolve_references()
     config.features.all = False
-    directories = build(config, count)
-    columns = {}
-    for feature_set, target in directories.items():
-        columns[feature_set] = dataset.read(target)
-        if any((split.lengths > 1).any() for split in columns[feature_set].values()):
+    built = _build(config, count)
+    for feature_set, columns in built.columns.items():
+        if any((split.lengths > 1).any() for split in columns.values()):
             _say_averaged(feature_set)
-    splits = {}
-    for name in info.splits:
-        by_modality = {m: columns[s][name] for m, s in chosen.items() if name in columns[s]}
-        if by_modality:
-            _check_joined(name, chosen, by_modality)
-            splits[name] = _join(by_modality, info, config.data.zero_valence)
+    by_modality = {modality: built.columns[name] for modality, name in chosen.items()}
+    labels = dict(built.labels)
+    if info.pool_split:
+        labels[UNLABELLED] = _pool(labels, by_modality, chosen, info)
+    splits = {
+        name: _join(labels[name], by_modality, info, config.data.zero_valence)
+        for name in info.splits
+        if labels.get(name)
+    }
     if TRAIN not in splits:
         raise InputError(f"the label file has no {TRAIN} corpus: there is nothing to train on")
-    fingerprint = {name: dataset.fingerprint(target) for name, target in directories.items()}
-    return Corpus(info, splits, fingerprint)
+    fingerprint = {name: dataset.fingerprint(target) for name, target in built.directories.items()}
+    return Corpus(info, splits, fingerprint | {LABELS: labels_lib.fingerprint(built.labels)})
 
 
 def given_labels(
@@ -190,11 +233,11 @@ def _vectors(features: features_lib.FeatureSet, tell: Steps) -> np.ndarray:
     rows = []
     averaged = False
     first_file = next(iter(features.clips.values()))[0]
-    for files in features.clips.values():
-        frames = features_lib.read_clip(files)
+    for paths in features.clips.values():
+        frames = features_lib.read_clip(paths)
         averaged |= len(frames) > 1
         rows.append(features_lib.mean_over_frames(frames))
-        features_lib.check_size(rows[-1].shape[0], files[0], rows[0].shape[0], first_file)
+        features_lib.check_size(rows[-1].shape[0], paths[0], rows[0].shape[0], first_file)
         tell(1)
     if averaged and features_lib.level(features) == features_lib.FRAME:
         _say_averaged(features.name)
@@ -205,25 +248,68 @@ def _say_averaged(feature_set: str) -> None:
     LOG.info("%s is frame level: its frames are averaged over time", feature_set)
 
 
-def _check_joined(split: str, chosen: dict[str, str], columns: dict[str, dataset.Columns]) -> None:
-    names = {modality: set(column.names.tolist()) for modality, column in columns.items()}
+def _pool(
+    labels: dict[str, dict[str, Label]],
+    columns: dict[str, dict[str, dataset.Columns]],
+    chosen: dict[str, str],
+    info: CorpusInfo,
+) -> dict[str, Label]:
+    """The unlabelled clips: every name with features that no other split than the pool's own
+    holds, and that has no emotion label."""
+    elsewhere = {
+        name
+        for split, of_split in labels.items()
+        for name, label in of_split.items()
+        if split != info.pool_split or label.emotion != labels_lib.MISSING_EMOTION
+    }
+    names = {
+        modality: {name for split in of_set.values() for name in split.names.tolist()} - elsewhere
+        for modality, of_set in columns.items()
+    }
     union = set().union(*names.values())
     for modality, feature_set in chosen.items():
-        lacking = sorted(union - names.get(modality, set()))
+        lacking = sorted(union - names[modality])
         if lacking:
             raise InputError(
-                f"{modality} ({feature_set}) lacks {len(lacking)} names of {split} that the other "
-                f"modalities have: {first_few(lacking)}"
+                f"{modality} ({feature_set}) lacks {len(lacking)} names of {UNLABELLED} that the "
+                f"other modalities have: {first_few(lacking)}"
             )
+    return dict.fromkeys(union, Label())
 
 
-def _join(columns: dict[str, dataset.Columns], info: CorpusInfo, zero_valence: str) -> Split:
-    first = next(iter(columns.values()))
+def _join(
+    labels: dict[str, Label],
+    columns: dict[str, dict[str, dataset.Columns]],
+    info: CorpusInfo,
+    zero_valence: str,
+) -> Split:
+    names = sorted(labels)
     return Split(
-        names=first.names,
-        features={modality: _utterance(column) for modality, column in columns.items()},
-        labels=_masked(first.emotion, first.valence, info, zero_valence),
+        names=np.array(names),
+        features={modality: _features(of_set, names) for modality, of_set in columns.items()},
+        labels=_masked(
+            np.array([labels[name].emotion for name in names], np.int32),
+            np.array([labels[name].valence for name in names], np.float32),
+            info,
+            zero_valence,
+        ),
     )
+
+
+def _features(columns: dict[str, dataset.Columns], names: list[str]) -> np.ndarray:
+    """float32 [N, D]: the vectors of `names`, mapped where the dataset has them as one split."""
+    for split in columns.values():
+        if len(split.names) == len(names) and split.names.tolist() == names:
+            return _utterance(split)
+    place = {name: i for i, name in enumerate(names)}
+    size = next(iter(columns.values())).feature.shape[1]
+    vectors = np.empty((len(names), size), np.float32)
+    for split in columns.values():
+        found = [(i, place[name]) for i, name in enumerate(split.names.tolist()) if name in place]
+        if found:
+            theirs, ours = np.array(found).T
+            vectors[ours] = _utterance(split)[theirs]
+    return vectors
 
 
 def _utterance(column: dataset.Columns) -> np.ndarray:

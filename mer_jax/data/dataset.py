@@ -7,6 +7,7 @@ import json
 import logging
 import pathlib
 import tempfile
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -16,24 +17,21 @@ from absl import logging as absl_logging
 from mer_jax import files
 from mer_jax.corpora import CorpusInfo
 from mer_jax.data import features as features_lib
-from mer_jax.data import labels as labels_lib
 from mer_jax.data.builder import FeatureSetBuilder, FeatureSetConfig
 from mer_jax.errors import InputError
 from mer_jax.observer import Count, Steps, uncounted
+from mer_jax.paths import BUILDERS
 
 LOG = logging.getLogger("mer_jax")
-BUILDERS = pathlib.Path(__file__).resolve().parents[2] / "datasets"
 _SOURCE = "source.json"  # what the dataset was built from; written last, so a whole one has it
 _ARRAYS = "arrays"
 _BLOCK = 512  # records read at once
 
 
 class Columns(NamedTuple):
-    """One split of a built dataset, sorted by name; missing labels are -1 and NaN."""
+    """One split of a built dataset, sorted by name."""
 
     names: np.ndarray  # str [N]
-    emotion: np.ndarray  # int32 [N]
-    valence: np.ndarray  # float32 [N]
     lengths: np.ndarray  # int64 [N], rows of each clip; 1 throughout for an utterance-level set
     feature: np.ndarray  # float32 [sum of lengths, D]
 
@@ -77,16 +75,10 @@ def ensure(
                 f"{target}: damaged, not as it was built; name config.data.root to build it again"
             )
         return target
-    source = {
-        "features": features_lib.signature(root, feature_set),
-        "labels": features_lib.signature_of(labels_lib.find_label_file(root)),
-    }
+    source = {"features": features_lib.signature(root, feature_set)}
     if built is not None:
-        changed = " and ".join(key for key in source if built.get(key) != source[key])
-        if changed:
-            LOG.info(
-                "%s: its %s changed since the dataset was built; building again", root, changed
-            )
+        if built.get("features") != source["features"]:
+            LOG.info("%s: its features changed since the dataset was built; building again", root)
         elif verify and not is_as_built(target):
             LOG.warning("%s: damaged, not as it was built; building again", target)
         else:
@@ -102,7 +94,7 @@ def list_built(info: CorpusInfo, tfds_dir: pathlib.Path) -> list[str]:
 
 
 def fingerprint(target: pathlib.Path) -> str:
-    """The hash of a built dataset's content: names, labels and features of every split."""
+    """The hash of a built dataset's content, names and features: splits make no difference."""
     source = _read_source(target)
     if source is None:
         raise InputError(f"{target}: no built dataset; --mode=build builds it")
@@ -111,19 +103,32 @@ def fingerprint(target: pathlib.Path) -> str:
 
 def is_as_built(target: pathlib.Path) -> bool:
     """Whether a built dataset's arrays still have its fingerprint; reads every byte of them."""
-    digest = hashlib.sha256()
+    clips: list[_Clip] = []
     try:
-        for split, columns in read(target).items():
-            _add(digest, split, columns)
+        for columns in read(target).values():
+            clips += _digests(columns)
     except InputError:
         return False
-    return digest.hexdigest() == fingerprint(target)
+    return _together(clips) == fingerprint(target)
 
 
-def _add(digest, split: str, columns: Columns) -> None:
-    for column, array in columns._asdict().items():
-        digest.update(f"{split} {column} {array.dtype} {array.shape}".encode())
-        digest.update(np.ascontiguousarray(array).data)
+_Clip = tuple[str, bytes]  # a clip's name and the hash of its features
+
+
+def _digests(columns: Columns) -> Iterator[_Clip]:
+    """The hash of each clip by itself, so that the whole depends on no order and no split."""
+    feature = np.asarray(columns.feature)  # slices of a mapped array cost several times as much
+    stops = np.cumsum(columns.lengths)
+    starts = stops - columns.lengths
+    for name, start, stop in zip(columns.names.tolist(), starts, stops, strict=True):
+        rows = feature[start:stop]
+        digest = hashlib.sha256(f"{name} {rows.dtype} {rows.shape}".encode())
+        digest.update(np.ascontiguousarray(rows).data)
+        yield name, digest.digest()
+
+
+def _together(clips: list[_Clip]) -> str:
+    return hashlib.sha256(b"".join(digest for _, digest in sorted(clips))).hexdigest()
 
 
 def read(target: pathlib.Path) -> dict[str, Columns]:
@@ -162,8 +167,6 @@ def _check_columns(split: str, columns: Columns) -> None:
     clips = (len(np.atleast_1d(columns.names)),)
     for column, kind, shape in (
         ("names", "U", clips),
-        ("emotion", np.int32, clips),
-        ("valence", np.float32, clips),
         ("lengths", np.int64, clips),
         ("feature", np.float32, (int(columns.lengths.sum()), columns.feature.shape[-1])),
     ):
@@ -171,8 +174,8 @@ def _check_columns(split: str, columns: Columns) -> None:
         is_kind = array.dtype.kind == kind if kind == "U" else array.dtype == kind
         if not is_kind or array.shape != shape:
             raise ValueError(f"{column} of {split} is {array.dtype} {array.shape}")
-    if (columns.lengths < 1).any() or (columns.emotion < labels_lib.MISSING_EMOTION).any():
-        raise ValueError(f"lengths or emotion of {split} is out of range")
+    if (columns.lengths < 1).any():
+        raise ValueError(f"lengths of {split} is out of range")
 
 
 def _read_source(target: pathlib.Path) -> dict | None:
@@ -209,7 +212,6 @@ def _build(
                 builder = builder_class(info)(
                     config=config, data_dir=beside, file_format="array_record"
                 )
-                # All clips in the folder: those that the label file leaves out are skipped.
                 with count(f"building {features.name}", len(features.clips)) as builder.tell:
                     builder.download_and_prepare(
                         download_config=tfds.download.DownloadConfig(manual_dir=root),
@@ -231,14 +233,14 @@ def _build(
 
 def _write_arrays(builder: FeatureSetBuilder, folder: pathlib.Path, tell: Steps) -> str:
     """Writes a built dataset's columns as arrays; the hash of their content."""
-    digest = hashlib.sha256()
+    clips: list[_Clip] = []
     for split in sorted(builder.info.splits):
         columns = _parse(builder, split, tell)
         (folder / split).mkdir(parents=True)
         for column, array in columns._asdict().items():
             files.write_array(folder / split / f"{column}.npy", array)
-        _add(digest, split, columns)
-    return digest.hexdigest()
+        clips += _digests(columns)
+    return _together(clips)
 
 
 @contextlib.contextmanager
@@ -282,18 +284,14 @@ def _parse(builder: FeatureSetBuilder, split: str, tell: Steps) -> Columns:
             rows.append(
                 (
                     fields["name"].bytes_list.value[0].decode(),
-                    fields["emotion"].int64_list.value[0],
-                    fields["valence"].float_list.value[0],
                     vectors.reshape(-1, size),
                 )
             )
         tell(len(records))
     rows.sort(key=lambda row: row[0])
-    names, emotion, valence, features = zip(*rows, strict=True)
+    names, features = zip(*rows, strict=True)
     return Columns(
         names=np.array(names),
-        emotion=np.array(emotion, np.int32),
-        valence=np.array(valence, np.float32),
         lengths=np.array([len(feature) for feature in features]),
         feature=np.concatenate(features),
     )

@@ -1,12 +1,15 @@
 """Reading labels: what a label npz and a CSV say of each clip."""
 
 import csv
+import hashlib
 import io
 import math
 import pathlib
 import re
 from collections.abc import Mapping
 from typing import NamedTuple
+
+import numpy as np
 
 from mer_jax.corpora import CorpusInfo
 from mer_jax.data import pickles
@@ -39,6 +42,23 @@ def find_label_file(root: pathlib.Path) -> pathlib.Path:
         if (root / name).is_file():
             return root / name
     raise InputError(f"{root}: no label file; expected {' or '.join(_LABEL_FILES)}")
+
+
+def remove_label_files(folder: pathlib.Path, but: str) -> None:
+    """Removes what `find_label_file` could find in a folder, save the file of that name."""
+    for name in _LABEL_FILES:
+        if name != but:
+            (folder / name).unlink(missing_ok=True)
+
+
+def fingerprint(splits: Mapping[str, Mapping[str, Label]]) -> str:
+    """The hash of labels by split and name; their order makes no difference."""
+    digest = hashlib.sha256()
+    for split, labels in sorted(splits.items()):
+        for name, label in sorted(labels.items()):
+            valence = np.float32(label.valence)
+            digest.update(f"{split}\0{name}\0{label.emotion}\0{valence}\n".encode())
+    return digest.hexdigest()
 
 
 def read_corpus(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, Label]]:

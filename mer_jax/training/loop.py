@@ -84,7 +84,7 @@ def init_run(
     one_row = batch_lib.of_features({m: x[:1] for m, x in samples.features.items()})
     model_state = build_model(static).init(init_key, one_row, hparams.model)
     params = model_state.pop("params")
-    names = (LOSS, *metrics.names(static.task))
+    names = (LOSS, *metrics.every_epoch(static.task))
     history = {name: jnp.full(static.epochs, jnp.nan, jnp.float32) for name in names}
     semi = None
     if static.semi is not None:
@@ -154,7 +154,7 @@ def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunS
     latest = Best(
         learner.evaluated,
         learner.model_state,
-        static.task.selection_sign * scores[static.task.selection],
+        metrics.selection_sign(static.task) * scores[static.task.selection],
         jnp.asarray(epoch),
     )
     better = latest.score > state.best.score  # never true of NaN; the first of equals stays

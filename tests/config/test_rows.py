@@ -55,7 +55,7 @@ def test_either_folder_of_wav2vec_will_do():
         ({"aliases": "IS09=a, IS09=b"}, "config.table.aliases: lists IS09 twice"),
         ({"aliases": "IS09=a/b"}, "'a/b' holds a separator"),
         ({"unimodal_fusion": "atention"}, "unknown unimodal_fusion 'atention'; one of: unimodal"),
-        ({"metrics": ("dis", "f1")}, "unknown metric 'f1'; one of: dis, acc, dim, mae, corr, com"),
+        ({"metrics": ("dis", "wf1")}, "unknown metric 'wf1'; one of: dis, dim, com, acc, mae"),
         ({"metrics": ()}, "config.table.metrics is empty"),
     ],
 )  # fmt: skip

@@ -1,12 +1,15 @@
 """A corpus in memory: modalities joined by name, missing labels as masks, labels given later."""
 
+import errno
 import logging
+import os
 import pathlib
 
 import numpy as np
 import pytest
 import tensorflow_datasets as tfds
 
+from mer_jax import files
 from mer_jax.corpora import MER2023
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import dataset
@@ -83,18 +86,98 @@ def test_a_modality_that_lacks_a_whole_split(root, make_config):
         corpus_lib.load(config)
 
 
-def test_datasets_built_of_different_names_do_not_join(root, tmp_path, make_config):
-    user_folder.write_mer2023(root)
+def test_datasets_built_at_different_times_do_not_join(root, tmp_path, make_config):
+    names = user_folder.write_mer2023(root)
     dataset.ensure(MER2023, root, tmp_path / "tfds", AUDIO)
     clips = user_folder.labelled([f"train_{i:02d}" for i in range(11)])
     user_folder.write_labels(root, {"train_corpus": clips})
     (root / "features" / TEXT / "train_11.npy").unlink()
     dataset.ensure(MER2023, root, tmp_path / "tfds", TEXT)
-    config = make_config(data__root="", features__text=TEXT)
-    with pytest.raises(
-        InputError, match=r"text \(words-UTT\) lacks 1 names of train .*: train_11$"
-    ):
-        corpus_lib.load(config)
+    user_folder.write_labels(root, {"train_corpus": user_folder.labelled(names["train"])})
+    with pytest.raises(InputError, match=r"words-UTT, train: 1 names have no feature: train_11$"):
+        corpus_lib.load(make_config(features__text=TEXT))
+
+
+# Labels are read, features are built
+
+
+def test_fresh_labels_are_read_and_nothing_is_built(root, tmp_path, make_config, log):
+    names = user_folder.write_mer2023(root)
+    before = corpus_lib.load(make_config(features__text=TEXT))
+    built = {path: path.stat().st_mtime_ns for path in (tmp_path / "tfds").rglob("*.npy")}
+    corrected = user_folder.labelled(names["train"]) | {"train_03": {"emo": "happy", "val": 4.5}}
+    # Two clips change their splits and one leaves: no split lies on disk as it is now.
+    train = {name: corrected[name] for name in names["train"][:10]}
+    multi = {name: corrected[name] for name in (*names["train"][10:11],)}
+    multi |= user_folder.placeholders(["noise_1"])
+    user_folder.write_labels(root, {"train_corpus": train, "test1_corpus": multi})
+    log.clear()
+    after = corpus_lib.load(make_config(features__text=TEXT))
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "tfds").rglob("*.npy")} == built
+    assert not log.records
+    assert {name: split.names.tolist() for name, split in after.splits.items()} == {
+        "train": names["train"][:10],
+        "mer_multi": ["noise_1", "train_10"],
+        "unlabelled": sorted(
+            [*names["mer_multi"], "noise_0", "noise_2", *names["mer_semi"], "train_11"]
+        ),
+    }
+    labels = after.splits["train"].labels
+    assert (labels.emotion[3], labels.valence[3]) == (2, 4.5)
+    for split in after.splits.values():
+        for modality, feature_set in (("audio", AUDIO), ("text", TEXT)):
+            on_disk = [np.load(root / "features" / feature_set / f"{n}.npy") for n in split.names]
+            np.testing.assert_array_equal(split.features[modality], on_disk)
+    assert after.fingerprint[AUDIO] == before.fingerprint[AUDIO]
+    assert after.fingerprint[corpus_lib.LABELS] != before.fingerprint[corpus_lib.LABELS]
+
+
+def test_the_labels_fingerprint_is_of_what_they_say_alone(root, make_config):
+    names = user_folder.write_mer2023(root)
+    clips = user_folder.labelled(names["train"])
+
+    def fingerprint(clips, **changes):
+        user_folder.write_labels(root, {"train_corpus": clips})
+        return corpus_lib.load(make_config(**changes)).fingerprint[corpus_lib.LABELS]
+
+    first = fingerprint(clips)
+    assert fingerprint(dict(reversed(clips.items()))) == first
+    as_text = {name: {**label, "val": str(label["val"])} for name, label in clips.items()}
+    assert fingerprint(as_text) == first
+    for change in ({"emo": "happy"}, {"val": 0.25}, {"val": -10}):
+        assert fingerprint(clips | {"train_03": {**clips["train_03"], **change}}) != first
+    assert fingerprint({name: clips[name] for name in list(clips)[1:]}) != first
+
+
+def test_a_built_dataset_alone_keeps_the_label_file(root, tmp_path, make_config):
+    names = user_folder.write_mer2023(root)
+    with_folder = corpus_lib.load(make_config())
+    alone = corpus_lib.load(make_config(data__root=""))
+    assert alone.fingerprint == with_folder.fingerprint
+    # The last label file that was seen, under whichever name.
+    (root / user_folder.LABEL_FILE).unlink()
+    clips = user_folder.labelled(names["mer_noise"])
+    user_folder.write_labels(root, {"train_corpus": clips}, "label.npz")
+    corpus_lib.build(make_config())
+    assert corpus_lib.load(make_config(data__root="")).splits["train"].names.tolist() == sorted(
+        names["mer_noise"]
+    )
+
+
+def test_a_folder_of_datasets_that_is_read_only_is_read(root, make_config, log, monkeypatch):
+    names = user_folder.write_mer2023(root)
+    corpus_lib.build(make_config())
+    user_folder.write_labels(root, {"train_corpus": user_folder.labelled(names["mer_noise"])})
+
+    def refuse(path, *_):
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), str(path))
+
+    monkeypatch.setattr(files, "write_bytes", refuse)
+    log.clear()
+    corpus = corpus_lib.load(make_config())
+    assert corpus.splits["train"].names.tolist() == sorted(names["mer_noise"])
+    (said,) = log.messages
+    assert "no copy of label-6way.npz could be kept: Permission denied" in said
 
 
 def test_a_frame_level_set_is_averaged_and_said_so(root, make_config, log):
@@ -119,7 +202,7 @@ def test_a_frame_level_set_is_averaged_and_said_so(root, make_config, log):
 def test_the_fingerprint_names_each_set(root, make_config):
     user_folder.write_mer2023(root)
     corpus = corpus_lib.load(make_config(features__text=TEXT))
-    assert corpus.fingerprint.keys() == {AUDIO, TEXT}
+    assert corpus.fingerprint.keys() == {AUDIO, TEXT, corpus_lib.LABELS}
     assert corpus.fingerprint[AUDIO] != corpus.fingerprint[TEXT]
 
 
@@ -212,6 +295,62 @@ def test_a_corpus_without_valence(root, make_config):
     assert corpus.splits["train"].labels.emotion.tolist() == [1, 4]
     for split in corpus.splits.values():
         assert not split.labels.valence_mask.any()
+
+
+# The unlabelled pool
+
+
+def split_names(root, make_config, corpora, more=()):
+    user_folder.write_labels(root, corpora)
+    write_set(root, AUDIO, [*(name for clips in corpora.values() for name in clips), *more])
+    splits = corpus_lib.load(make_config()).splits
+    return {name: split.names.tolist() for name, split in splits.items()}
+
+
+def test_an_unlabelled_test3_is_mer_semi_and_the_pool(root, make_config):
+    corpora = {
+        "train_corpus": user_folder.labelled(["t"]),
+        "test3_corpus": user_folder.placeholders(["s_1", "s_2"]),
+    }
+    found = split_names(root, make_config, corpora, more=["u_1"])
+    assert found["mer_semi"] == ["s_1", "s_2"]
+    assert found["unlabelled"] == ["s_1", "s_2", "u_1"]
+
+
+def test_a_labelled_test3_is_not_in_the_pool(root, make_config):
+    corpora = {
+        "train_corpus": user_folder.labelled(["t"]),
+        "test3_corpus": {"s_1": {"emo": "sad", "val": -10}, "s_2": {"emo": "happy", "val": -10}},
+    }
+    found = split_names(root, make_config, corpora, more=["u_1", "u_2"])
+    assert found["mer_semi"] == ["s_1", "s_2"]
+    assert found["unlabelled"] == ["u_1", "u_2"]
+
+
+def test_of_a_partly_labelled_test3_the_rest_is_the_pool(root, make_config):
+    corpora = {
+        "train_corpus": user_folder.labelled(["t"]),
+        "test3_corpus": {"s_1": {"emo": "sad", "val": -10}, "s_2": {"emo": "", "val": -10}},
+    }
+    found = split_names(root, make_config, corpora)
+    assert found["mer_semi"] == ["s_1", "s_2"]
+    assert found["unlabelled"] == ["s_2"]
+
+
+def test_no_clip_of_train_test1_or_test2_is_in_the_pool(root, make_config):
+    corpora = {
+        "train_corpus": {"t_1": {"emo": "sad", "val": 1.0}, "t_2": {"emo": None, "val": None}},
+        "test1_corpus": user_folder.placeholders(["m"]),
+        "test2_corpus": user_folder.placeholders(["n"]),
+    }
+    found = split_names(root, make_config, corpora, more=["u"])
+    assert found["unlabelled"] == ["u"]
+    assert "mer_semi" not in found
+
+
+def test_without_a_pool_there_is_no_such_split(root, make_config):
+    found = split_names(root, make_config, {"train_corpus": user_folder.labelled(["t"])})
+    assert found == {"train": ["t"]}
 
 
 # Labels given later
@@ -349,7 +488,7 @@ def test_all_sets_of_the_folder_are_built(root, tmp_path, make_config):
     built = corpus_lib.build(make_config(features__all=True, features__audio=""))
     assert list(built) == [AUDIO, TEXT]
     for name, target in built.items():
-        assert target == tmp_path / "tfds" / "mer2023" / name / "1.0.0"
+        assert target == tmp_path / "tfds" / "mer2023" / name / "2.0.0"
         assert len(dataset.read(target)["train"].names) == 12
 
 

@@ -1,7 +1,6 @@
 """Datasets are built once, hold exactly what the user's folder holds, and follow its changes."""
 
 import logging
-import math
 import os
 import pathlib
 import shutil
@@ -12,6 +11,7 @@ import pytest
 import tensorflow_datasets as tfds
 
 from mer_jax.corpora import CMUMOSI, MELD, MER2023
+from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import dataset
 from mer_jax.errors import InputError
 from mer_jax.modes import build
@@ -43,12 +43,6 @@ def records(target):
     }
 
 
-def label(record):
-    """A record's emotion and valence, a missing valence as None."""
-    valence = float(record["valence"])
-    return int(record["emotion"]), None if math.isnan(valence) else valence
-
-
 def build_set(root, tfds_dir, clips, corpora, feature_set=AUDIO, info=MER2023):
     user_folder.write_labels(root, corpora)
     user_folder.write_features(root, feature_set, clips)
@@ -61,8 +55,9 @@ def build_set(root, tfds_dir, clips, corpora, feature_set=AUDIO, info=MER2023):
 def test_utterance_level_round_trip(root, tfds_dir):
     names = user_folder.write_mer2023(root)
     target = dataset.ensure(MER2023, root, tfds_dir, AUDIO)
-    assert target == tfds_dir / "mer2023" / AUDIO / "1.0.0"
+    assert target == tfds_dir / "mer2023" / AUDIO / "2.0.0"
     found = records(target)
+    del names["unlabelled"]  # every clip of the pool is listed as test3, and stands there
     assert {split: sorted(clips) for split, clips in found.items()} == names
     for clips in found.values():
         for name, record in clips.items():
@@ -71,36 +66,22 @@ def test_utterance_level_round_trip(root, tfds_dir):
             assert record["feature"].tobytes() == on_disk.tobytes()
 
 
-def test_labels_round_trip_with_missing_ones_as_minus_one_and_nan(root, tfds_dir):
-    clips = {
-        "both": {"emo": "surprise", "val": -4.125},
-        "emotion": {"emo": "neutral", "val": -10},
-        "valence": {"emo": None, "val": 0.0},
-        "none": {"emo": "", "val": ""},
-    }
-    corpora = {"train_corpus": clips, "test1_corpus": user_folder.placeholders(["placeholder"])}
-    target = build_set(root, tfds_dir, user_folder.vectors([*clips, "placeholder"]), corpora)
-    found = records(target)
-    assert {name: label(record) for name, record in found["train"].items()} == {
-        "both": (5, -4.125),
-        "emotion": (0, None),
-        "valence": (-1, 0.0),
-        "none": (-1, None),
-    }
-    assert label(found["mer_multi"]["placeholder"]) == (-1, None)
+def test_labels_are_not_built(root, tfds_dir):
+    user_folder.write_mer2023(root)
+    target = dataset.ensure(MER2023, root, tfds_dir, AUDIO)
+    assert set(records(target)["train"]["train_00"]) == {"name", "feature"}
+    assert set(tfds.builder_from_directory(target).info.features) == {"name", "feature"}
 
 
-def test_the_metadata_tell_classes_and_splits(root, tfds_dir):
+def test_the_metadata_tell_sizes_and_splits(root, tfds_dir):
     user_folder.write_mer2023(root)
     builder = tfds.builder_from_directory(dataset.ensure(MER2023, root, tfds_dir, AUDIO))
-    assert builder.info.features["emotion"].names == list(user_folder.EMOTIONS)
     assert builder.info.features["feature"].shape == (3,)
     assert {split: info.num_examples for split, info in builder.info.splits.items()} == {
         "train": 12,
         "mer_multi": 2,
         "mer_noise": 3,
         "mer_semi": 5,
-        "unlabelled": 5,
     }
 
 
@@ -148,13 +129,8 @@ def test_reading_gives_the_same_as_tfds(root, tfds_dir):
     for split, columns in read.items():
         assert columns.names.tolist() == sorted(found[split])
         assert columns.lengths.tolist() == [1] * len(columns.names)
-        for name, emotion, valence, feature in zip(
-            columns.names, columns.emotion, columns.valence, columns.feature, strict=True
-        ):
-            record = found[split][name]
-            assert emotion == record["emotion"]
-            np.testing.assert_array_equal(valence, record["valence"])
-            np.testing.assert_array_equal(feature, record["feature"])
+        for name, feature in zip(columns.names, columns.feature, strict=True):
+            np.testing.assert_array_equal(feature, found[split][name]["feature"])
 
 
 def test_more_clips_than_are_read_at_once(root, tfds_dir):
@@ -165,7 +141,6 @@ def test_more_clips_than_are_read_at_once(root, tfds_dir):
     assert columns.names.tolist() == sorted(names)
     numbers = [int(name.removeprefix("clip_")) for name in columns.names]
     np.testing.assert_array_equal(columns.feature[:, 0], numbers)
-    np.testing.assert_array_equal(columns.emotion, [n % 6 for n in numbers])
 
 
 def test_names_in_any_script(root, tfds_dir):
@@ -197,75 +172,17 @@ def test_all_zero_vectors_are_counted_in_the_log(root, tfds_dir, log):
 )
 def test_the_other_corpora(root, tfds_dir, info, corpora, label_file):
     clips = {
-        corpus: {f"{corpus}_{i}": {"emo": 0, "val": 0.5 - i} for i in range(2)}
-        for corpus in corpora
+        corpus: {f"{corpus}_{i}": {"emo": 0, "val": 0.5} for i in range(2)} for corpus in corpora
     }
     user_folder.write_labels(root, clips, label_file)
     user_folder.write_features(
         root, "x-UTT", user_folder.vectors([*(n for c in clips.values() for n in c), "stranger"])
     )
     found = records(dataset.ensure(info, root, tfds_dir, "x-UTT"))
-    # A clip without a label is no part of a corpus that has no pool.
-    assert {f"{split}_corpus": sorted(names) for split, names in found.items()} == {
-        corpus: sorted(names) for corpus, names in clips.items()
-    }
-    expected = [(1, 0.5), (0, -0.5)] if info is CMUMOSI else [(0, None), (0, None)]
-    assert [label(found["train"][f"train_corpus_{i}"]) for i in range(2)] == expected
-
-
-# The unlabelled pool
-
-
-def split_names(root, tfds_dir, corpora, more=()):
-    names = [name for clips in corpora.values() for name in clips]
-    target = build_set(root, tfds_dir, user_folder.vectors([*names, *more]), corpora)
-    return {split: columns.names.tolist() for split, columns in dataset.read(target).items()}
-
-
-def test_an_unlabelled_test3_is_mer_semi_and_the_pool(root, tfds_dir):
-    corpora = {
-        "train_corpus": user_folder.labelled(["t"]),
-        "test3_corpus": user_folder.placeholders(["s_1", "s_2"]),
-    }
-    found = split_names(root, tfds_dir, corpora, more=["u_1"])
-    assert found["mer_semi"] == ["s_1", "s_2"]
-    assert found["unlabelled"] == ["s_1", "s_2", "u_1"]
-
-
-def test_a_labelled_test3_is_not_in_the_pool(root, tfds_dir):
-    corpora = {
-        "train_corpus": user_folder.labelled(["t"]),
-        "test3_corpus": {"s_1": {"emo": "sad", "val": -10}, "s_2": {"emo": "happy", "val": -10}},
-    }
-    found = split_names(root, tfds_dir, corpora, more=["u_1", "u_2"])
-    assert found["mer_semi"] == ["s_1", "s_2"]
-    assert found["unlabelled"] == ["u_1", "u_2"]
-
-
-def test_of_a_partly_labelled_test3_the_rest_is_the_pool(root, tfds_dir):
-    corpora = {
-        "train_corpus": user_folder.labelled(["t"]),
-        "test3_corpus": {"s_1": {"emo": "sad", "val": -10}, "s_2": {"emo": "", "val": -10}},
-    }
-    found = split_names(root, tfds_dir, corpora)
-    assert found["mer_semi"] == ["s_1", "s_2"]
-    assert found["unlabelled"] == ["s_2"]
-
-
-def test_no_clip_of_train_test1_or_test2_is_in_the_pool(root, tfds_dir):
-    corpora = {
-        "train_corpus": {"t_1": {"emo": "sad", "val": 1.0}, "t_2": {"emo": None, "val": None}},
-        "test1_corpus": user_folder.placeholders(["m"]),
-        "test2_corpus": user_folder.placeholders(["n"]),
-    }
-    found = split_names(root, tfds_dir, corpora, more=["u"])
-    assert found["unlabelled"] == ["u"]
-    assert "mer_semi" not in found
-
-
-def test_without_a_pool_there_is_no_such_split(root, tfds_dir):
-    found = split_names(root, tfds_dir, {"train_corpus": user_folder.labelled(["t"])})
-    assert found == {"train": ["t"]}
+    expected = {corpus.removesuffix("_corpus"): sorted(names) for corpus, names in clips.items()}
+    # A clip without a label is built too: tomorrow's label file may list it.
+    expected["unlabelled"] = ["stranger"]
+    assert {split: sorted(names) for split, names in found.items()} == expected
 
 
 # Building again
@@ -301,13 +218,6 @@ def _change_content(root):
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns + 1))  # the size stays, one time moves
 
 
-def _change_label(root):
-    clips = user_folder.labelled([f"train_{i:02d}" for i in range(12)])
-    clips["train_00"]["val"] = 4.5
-    path = user_folder.write_labels(root, {"train_corpus": clips})
-    os.utime(path, ns=(0, 0))
-
-
 def _add_clip(root):
     user_folder.write_features(root, AUDIO, user_folder.vectors(["pool_9"]))
 
@@ -316,29 +226,22 @@ def _shows_content(found):
     return found["train"]["train_00"]["feature"].tolist() == [7, 8, 9]
 
 
-def _shows_label(found):
-    return found["train"]["train_00"]["valence"] == 4.5
-
-
 @pytest.mark.parametrize(
-    ("changes", "said", "shows"),
+    ("change", "shows"),
     [
-        ([_change_content], "its features changed", _shows_content),
-        ([_add_clip], "its features changed", lambda found: "pool_9" in found["unlabelled"]),
-        ([_change_label], "its labels changed", _shows_label),
-        ([_change_content, _change_label], "its features and labels changed", _shows_content),
+        (_change_content, _shows_content),
+        (_add_clip, lambda found: "pool_9" in found.get("unlabelled", ())),
     ],
 )
-def test_a_changed_source_is_built_again_and_said_so(root, tfds_dir, log, changes, said, shows):
+def test_a_changed_source_is_built_again_and_said_so(root, tfds_dir, log, change, shows):
     user_folder.write_mer2023(root)
     target = dataset.ensure(MER2023, root, tfds_dir, AUDIO)
     before = dataset.fingerprint(target)
     assert not shows(records(target))
-    for change in changes:
-        change(root)
+    change(root)
     log.clear()
     assert dataset.ensure(MER2023, root, tfds_dir, AUDIO) == target
-    assert f"{root}: {said} since the dataset was built" in log.text
+    assert f"{root}: its features changed since the dataset was built" in log.text
     assert dataset.fingerprint(target) != before
     assert shows(records(target))
     assert leftovers(tfds_dir) == []
@@ -359,7 +262,7 @@ def test_only_the_changed_set_is_built_again(root, tfds_dir):
 
 
 def test_the_fingerprint_is_of_the_content_alone(root, tfds_dir):
-    user_folder.write_mer2023(root)
+    names = user_folder.write_mer2023(root)
     fingerprint = dataset.fingerprint(dataset.ensure(MER2023, root, tfds_dir, AUDIO))
     for path in (root / "features" / AUDIO).iterdir():
         os.utime(path, ns=(1, 1))
@@ -369,6 +272,23 @@ def test_the_fingerprint_is_of_the_content_alone(root, tfds_dir):
     assert dataset.fingerprint(again) == fingerprint
     elsewhere = dataset.ensure(MER2023, root, tfds_dir.with_name("other"), AUDIO)
     assert dataset.fingerprint(elsewhere) == fingerprint
+    # Nor does it depend on what the label file says, of which clips lie where.
+    every = user_folder.labelled([*names["mer_noise"], *names["train"]])
+    user_folder.write_labels(root, {"train_corpus": every})
+    regrouped = dataset.ensure(MER2023, root, tfds_dir.with_name("another"), AUDIO)
+    assert len(dataset.read(regrouped)["train"].names) == 15
+    assert dataset.fingerprint(regrouped) == fingerprint
+
+
+def test_a_new_label_file_builds_nothing_again(root, tfds_dir, log):
+    names = user_folder.write_mer2023(root)
+    target = dataset.ensure(MER2023, root, tfds_dir, AUDIO)
+    before = built_files(target)
+    user_folder.write_labels(root, {"train_corpus": user_folder.labelled(names["mer_multi"])})
+    log.clear()
+    assert dataset.ensure(MER2023, root, tfds_dir, AUDIO) == target
+    assert built_files(target) == before
+    assert not log.records
 
 
 def _spoil_feature(root):
@@ -402,7 +322,7 @@ def test_a_failed_build_leaves_what_was_there(root, tfds_dir, spoil, sentence):
     before = built_files(target)
     spoil(root)
     with pytest.raises(InputError, match=sentence):
-        dataset.ensure(MER2023, root, tfds_dir, AUDIO)
+        corpus_lib.build(user_folder.config(root, tfds_dir))
     assert built_files(target) == before
     assert leftovers(tfds_dir) == []
     with pytest.raises(InputError, match=sentence):
@@ -483,23 +403,21 @@ DAMAGED = {
     "no splits": lambda target: [shutil.rmtree(target / "arrays"), (target / "arrays").mkdir()],
     "a split without columns": lambda target: (target / "arrays" / "mer_more").mkdir(),
     "a file among the splits": lambda target: (target / "arrays" / "notes").write_text("mine"),
-    "a column is missing": lambda target: (target / "arrays" / "train" / "valence.npy").unlink(),
+    "a column is missing": lambda target: (target / "arrays" / "train" / "lengths.npy").unlink(),
     "a column is a folder": lambda target: [
-        (target / "arrays" / "train" / "valence.npy").unlink(),
-        (target / "arrays" / "train" / "valence.npy").mkdir(),
+        (target / "arrays" / "train" / "lengths.npy").unlink(),
+        (target / "arrays" / "train" / "lengths.npy").mkdir(),
     ],
-    "a column is text": array("emotion", b"angry"),
-    "a header without end": array("emotion", b"\x93NUMPY\x01\x00v\x00{'descr': ('"),
+    "a column is text": array("lengths", b"angry"),
+    "a header without end": array("lengths", b"\x93NUMPY\x01\x00v\x00{'descr': ('"),
     "a header of parentheses": array("names", b"\x93NUMPY\x01\x00\x10\x00" + b"(" * 16),
     "names are numbers": array("names", np.arange(12)),
     "names are one": array("names", np.array("a")),
     "names are fewer": array("names", np.array(["a"] * 11)),
     "names are objects": array("names", np.array(["a"] * 12, object)),
-    "emotions are wide": array("emotion", np.zeros(12, np.int64)),
-    "emotions are in rows": array("emotion", np.zeros((12, 1), np.int32)),
-    "emotions below -1": array("emotion", np.full(12, -2, np.int32)),
-    "valences are whole": array("valence", np.zeros(12, np.int32)),
     "lengths are too long": array("lengths", np.full(12, 2)),
+    "lengths are narrow": array("lengths", np.ones(12, np.int32)),
+    "lengths are in rows": array("lengths", np.ones((12, 1), np.int64)),
     "lengths are zero": array("lengths", np.array([0, 2] + [1] * 10)),
     "features are flat": array("feature", np.zeros(36, np.float32)),
     "features are wide": array("feature", np.zeros((12, 3))),
@@ -530,7 +448,7 @@ class Touches:
 def test_a_column_is_never_unpickled(built, tmp_path):
     target = tmp_path / "copy"
     shutil.copytree(built, target)
-    for column in ("names", "emotion"):
+    for column in ("names", "lengths"):
         array(column, np.array([Touches(tmp_path / "marker")], object))(target)
     with pytest.raises(InputError, match=r"arrays: damaged \(.*\); remove .* to build"):
         dataset.read(target)
@@ -576,7 +494,7 @@ def flipped(target, column):
     os.utime(path, ns=(stat.st_atime_ns, stat.st_mtime_ns))
 
 
-@pytest.mark.parametrize("column", ["feature", "valence", "names"])
+@pytest.mark.parametrize("column", ["feature", "lengths", "names"])
 def test_a_bit_that_turned_over_is_noticed_where_a_build_is_asked_for(root, tfds_dir, log, column):
     user_folder.write_mer2023(root)
     target = dataset.ensure(MER2023, root, tfds_dir, AUDIO)
@@ -584,7 +502,7 @@ def test_a_bit_that_turned_over_is_noticed_where_a_build_is_asked_for(root, tfds
     assert dataset.is_as_built(target)
     flipped(target, column)
     assert not dataset.is_as_built(target)
-    with pytest.raises(InputError, match=r"1\.0\.0: damaged, not as it was built; name config"):
+    with pytest.raises(InputError, match=r"2\.0\.0: damaged, not as it was built; name config"):
         dataset.ensure(MER2023, None, tfds_dir, AUDIO, verify=True)
     config = user_folder.config(root, tfds_dir)
     build.build(config)

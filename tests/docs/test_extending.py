@@ -2,6 +2,8 @@
 
 import pathlib
 import re
+import subprocess
+import sys
 
 import jax
 import jax.numpy as jnp
@@ -10,12 +12,24 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import config as config_lib
-from mer_jax import corpora, semi
+from mer_jax import corpora, metrics, semi
+from mer_jax.data import folds
+from mer_jax.data.arrays import Labels
+from mer_jax.evaluation import ensemble, terminal
+from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.models import fusion, multitask
 from mer_jax.models.layers import Batch
+from mer_jax.task import Task
 from mer_jax.training import program
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "extending.md"
+
+
+def code_of(heading):
+    """The example under a heading."""
+    section = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
+    return code
 
 
 @pytest.fixture
@@ -26,18 +40,18 @@ def example(monkeypatch):
         (semi, "METHODS"),
     ):
         monkeypatch.setattr(holder, name, dict(getattr(holder, name)))
-    before = dict(fusion.FUSIONS)
+    # These two are one object for all who read them.
+    fusions, of_metrics = dict(fusion.FUSIONS), dict(metrics.METRICS)
 
     def execute(heading):
-        section = PAGE.read_text().partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
-        (code,) = re.findall(r"```python\n(.*?)```", section, re.DOTALL)
         found = {"__name__": "example"}
-        exec(compile(code, str(PAGE), "exec"), found)
+        exec(compile(code_of(heading), str(PAGE), "exec"), found)
         return found
 
     yield execute
-    fusion.FUSIONS.clear()
-    fusion.FUSIONS.update(before)
+    for registry, before in ((fusion.FUSIONS, fusions), (metrics.METRICS, of_metrics)):
+        registry.clear()
+        registry.update(before)
 
 
 def test_the_corpus(example):
@@ -48,6 +62,11 @@ def test_the_corpus(example):
     of_one_session = {"Ses01F_impro01_F003", "Ses01M_script02_1_M012", "Ses01F_impro02_M000"}
     assert {info.group(name) for name in of_one_session} == {"Ses01"}
     assert info.group("Ses05M_script01_1b_F010") == "Ses05"
+    names = [f"Ses0{s}{of}_impro0{d}_{of}00{n}" for s in range(1, 6) for of in "FM"
+             for d in range(3) for n in range(s)]  # fmt: skip
+    fold = folds.assign(names, 5, seed=0, repeat=0, groups=[info.group(name) for name in names])
+    assert len({(info.group(name), k) for name, k in zip(names, fold, strict=True)}) == 5
+    assert set(fold) == set(range(5))
 
 
 def test_the_fusion_model(example):
@@ -86,11 +105,58 @@ def test_the_method(example):
 
 
 def test_the_metric(example):
-    metric = example("A metric")["unweighted_recall"]
+    example("A metric")
     rng = np.random.default_rng(0)
     true, predicted = rng.integers(0, 4, 50), rng.integers(0, 5, 50)
     twice = rng.integers(0, 3, 50)
-    value = metric(jnp.asarray(true), jnp.asarray(predicted), jnp.asarray(twice, jnp.float32), 5)
+    task = Task(tuple("abcde"))
+    known = np.ones(50, bool)
+    labels = Labels(true.astype(np.int32), known, np.zeros(50, np.float32), ~known)
+    logits = np.eye(5, dtype=np.float32)[predicted]
     with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
-        expected = sk.balanced_accuracy_score(np.repeat(true, twice), np.repeat(predicted, twice))
-    np.testing.assert_allclose(value, expected, rtol=1e-6)
+        drawn, once = (
+            sk.balanced_accuracy_score(np.repeat(true, n), np.repeat(predicted, n))
+            for n in (twice, np.ones(50, int))
+        )
+    for xp in (np, jnp):
+        weight = xp.asarray(twice, dtype=xp.float32)
+        value = metrics.compute(task, xp.asarray(logits), None, labels, weight)["uar"]
+        np.testing.assert_allclose(value, drawn, rtol=1e-6)
+    scores = ensemble.score(task, Predictions(logits, None), labels)
+    assert scores["uar"] == pytest.approx(once, rel=1e-6)
+    of_all = {name: {"mean": value, "std": None} for name, value in scores.items()}
+    results = {"cross_validation": {"dis": None, "acc": None}, "test": {"test": of_all}}
+    text = terminal.table({**results, "best": {}, "runs": []}, False, ("dis", "uar"))
+    assert text.splitlines()[0].split() == ["Dis", "(↑)", "UAR", "(↑)"]
+    assert text.splitlines()[3].split()[-1] == f"{100 * once:.2f}"
+    assert "uar" not in metrics.every_epoch(task)
+    assert "uar" in metrics.every_epoch(metrics.selecting(task, "uar"))
+
+
+def test_the_command(tmp_path):
+    submission = tmp_path / "mer_multi.csv"
+    submission.write_text("name,discrete,valence\na,sad,-1\nb,happy,2\nc,sad,0\n")
+    script = (
+        f"{code_of('A command')}\n"
+        "import atexit, sys\n"
+        "from mer_jax import main\n"
+        "atexit.register(lambda: print([m for m in ('jax', 'tensorflow_datasets') "
+        "if m in sys.modules]))\n"
+        "main.main()\n"
+    )
+
+    def count(*arguments):
+        command = [sys.executable, "-c", script, "--mode=count", *arguments]
+        root = PAGE.parents[1]  # the package need not be installed
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=root)
+        return done.returncode, done.stdout, done.stderr
+
+    said = "sad: 2 of 3 clips\nhappy: 1 of 3 clips\n[]\n"
+    assert count(f"--predictions={submission}") == (0, said, "")
+    assert count() == (2, "[]\n", "mer_jax: --mode=count needs --predictions=FILE\n")
+    absent = tmp_path / "absent.csv"
+    status, _, error = count(f"--predictions={absent}")
+    assert (status, error) == (2, f"mer_jax: {absent}: No such file or directory\n")
+    status, out, _ = count("--help")
+    assert status == 0
+    assert "--predictions=FILE" in out
