@@ -92,7 +92,7 @@ def _read_rows(value: Any, where: str) -> tuple[str, ...]:
     given = as_tuple(value)
     for text in given:
         if not isinstance(text, str):
-            raise InputError(f"{where}: {text!r} is not a row's text")
+            raise InputError(f"{where}: {text!r} is not the text of a row")
     folders = [rows.parse(text, where).folder for text in given]
     twice = [folder for folder in folders if folders.count(folder) > 1]
     if twice:
