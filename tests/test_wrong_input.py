@@ -513,9 +513,12 @@ def flags(tmp_path, root):
         ),
         (["--workdirr=x"], "mer_jax: --workdirr: unknown flag; did you mean --workdir?\n"),
         (["--workdir="], "mer_jax: --mode=train needs --workdir=DIR\n"),
-        (["--mode=compare"], "mer_jax: --mode=compare needs --against=DIR\n"),
-        (["--against=x"], "mer_jax: --against goes with --mode=compare\n"),
-        (["--labels=x"], "mer_jax: --labels goes with --mode=evaluate, compare or report\n"),
+        (["--mode=compare"], "mer_jax: --mode=compare needs --against=PATH\n"),
+        (
+            ["--against=x"],
+            "mer_jax: --against goes with --mode=compare",
+        ),
+        (["--labels=x"], "mer_jax: --labels goes with --mode=evaluate, compare"),
         (["--config_json=x"], "mer_jax: --config_json takes no --config: it repeats a run's own\n"),
         (
             ["--coordinator=host:1234", "--process_count=2"],
