@@ -11,7 +11,6 @@ from mer_jax.data import left_out, strays
 from mer_jax.data.arrays import Labels, Split
 from mer_jax.data.labels import Label
 from mer_jax.data.left_out import LeftOut
-from mer_jax.data.npy import UTTERANCE
 from mer_jax.data.rows import Frames, Rows, at_level
 from mer_jax.data.stored import Columns
 from mer_jax.task import UNLABELLED
@@ -89,7 +88,7 @@ def join(
     features = {modality: _rows(built.columns, names) for modality, built in sets.items()}
     return Split(
         names=np.array(names),
-        features=at_level(features, level) if level == UTTERANCE else features,
+        features=at_level(features, level),
         labels=masked(
             np.array([labels[name].emotion for name in names], np.int32),
             np.array([labels[name].valence for name in names], np.float32),

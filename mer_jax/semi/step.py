@@ -24,6 +24,7 @@ class Clips(NamedTuple):
     number: Int[Array, "U"]  # of the clip in the whole pool
     emotion: Int[Array, "U"]
     emotion_mask: Array  # bool [U]
+    frame_mask: dict[str, Array] | None = None  # a Batch's, of the clips of a step; None: vectors
 
 
 class SemiState(NamedTuple):
@@ -64,9 +65,12 @@ def loss(
     `deviation` is what noise is relative to, by modality [D].
     """
     weak_key, strong_key, dropout_key = jax.random.split(key, 3)
-    weak = predict(views.apply(semi.weak, weak_key, clips.features, deviation), None)
-    weak = jax.lax.stop_gradient(weak)
-    strong = predict(views.apply(semi.strong, strong_key, clips.features, deviation), dropout_key)
+
+    def view(steps: views.Steps, key: Key[Array, ""]) -> dict[str, Array]:
+        return views.apply(steps, key, clips.features, clips.frame_mask or {}, deviation)
+
+    weak = jax.lax.stop_gradient(predict(view(semi.weak, weak_key), None))
+    strong = predict(view(semi.strong, strong_key), dropout_key)
     method, all_settings = METHODS[semi.method], _all(semi, settings)
     seen = Weak(jax.nn.softmax(weak.emotion), clips.number)
     chosen = method.choose(state.method, seen, all_settings)

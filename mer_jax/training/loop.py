@@ -81,7 +81,7 @@ def init_run(
 ) -> RunState:
     """Makes a run before its first epoch; of no weak type, which would compile `advance` twice."""
     key, init_key = jax.random.split(key)
-    one_row = batch_lib.of_features({m: x[:1] for m, x in samples.features.items()})
+    one_row = batch_lib.of_one_row(samples.features)
     model_state = build_model(static).init(init_key, one_row, hparams.model)
     params = model_state.pop("params")
     names = (LOSS, *metrics.every_epoch(static.task))
@@ -198,7 +198,8 @@ def _begun(given: Given, learner: Learner, pool_SxU: Int[Array, "S U"]) -> Learn
         return Validated(jax.nn.softmax(output.emotion), labels.emotion, known)
 
     def predicted(rows_U: Int[Array, "U"]) -> Float[Array, "U C"]:
-        batch = batch_lib.of_features(batch_lib.of_pool(given, rows_U).features)
+        clips = batch_lib.of_pool(given, rows_U)
+        batch = batch_lib.of_features(clips.features, frame_mask=clips.frame_mask)
         return jax.nn.softmax(forward.evaluate(given, *weights, batch).emotion)
 
     def pool() -> Float[Array, "E C"]:
@@ -214,7 +215,9 @@ def _step(given: Given, whole_batches: bool, learner: Learner, step: Step) -> tu
     batch, labels = batch_lib.of_rows(given, step.index, step.weight)
     if static.views:
         view_key = jax.random.fold_in(step.key, 1)
-        features = views.apply(static.views, view_key, batch.features, given.fold.deviation)
+        features = views.apply(
+            static.views, view_key, batch.features, batch.frame_mask, given.fold.deviation
+        )
         batch = batch._replace(features=features)
     clips = None if static.semi is None else batch_lib.of_pool(given, step.pool_rows)
     of_params = functools.partial(_loss, given, learner, (batch, labels, clips), step.key)
@@ -255,7 +258,7 @@ def _loss(
         return loss, _AfterLoss(model_state)
 
     def predict(features: dict[str, Array], dropout_key: Key[Array, ""] | None) -> Output:
-        batch = batch_lib.of_features(features)
+        batch = batch_lib.of_features(features, frame_mask=clips.frame_mask)
         if dropout_key is None:
             return forward.evaluate(given, params, learner.model_state, batch)
         return forward.train(given, params, learner.model_state, batch, dropout_key)[0]
