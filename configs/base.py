@@ -72,6 +72,7 @@ def get_config() -> config_dict.ConfigDict:
     config.evaluate = config_dict.ConfigDict()
     config.evaluate.batch_size = 4096  # clips predicted at once
     config.evaluate.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
+    config.evaluate.probabilities = False  # predictions with a column for each class as well
     config.evaluate.metrics = ()  # shown of each run; empty: those that training computes
 
     config.report = True  # report.md, report.html and figures/ after training and evaluating

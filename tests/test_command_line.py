@@ -85,7 +85,7 @@ def test_what_a_mode_is_given(parse):
         ("--workdirr=x", "--workdirr: no such flag; did you mean --workdir?"),
         ("--frobnicate", "--frobnicate: no such flag; --help shows those there are"),
         ("--against=x", "--against goes with --mode=compare"),
-        ("--labels=x", "--labels goes with --mode=evaluate, compare or report"),
+        ("--labels=x", "--labels goes with --mode=evaluate, compare, ensemble or report"),
         ("--out=x", "--out goes with --mode=predict or select"),
         ("--coordinator", "--coordinator needs a value"),
     ],

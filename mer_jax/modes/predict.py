@@ -29,7 +29,7 @@ def predict(
         pathlib.Path(config.data.root), corpus_lib.modalities(config), shown.count
     )
     together = ensemble.average(predict_runs(model, features, shown, config.data.root))
-    submission.write(out, names, together, model.static.task)
+    submission.write(out, names, together, model.static.task, config.evaluate.probabilities)
     print(f"{len(names)} predictions: {out}")
 
 
