@@ -3,6 +3,7 @@
 from ml_collections import config_dict
 
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.training import optimizer
 
 
 def open_type(default):
@@ -44,8 +45,6 @@ def get_config() -> config_dict.ConfigDict:
     config.model.fusion = grid("attention")  # a name in mer_jax/models/fusion/__init__.py
 
     config.train = config_dict.ConfigDict()
-    config.train.learning_rate = grid((1e-3, 1e-4, 1e-5))
-    config.train.weight_decay = grid(1e-5)  # L2, added to the gradient before Adam
     config.train.epochs = 100
     config.train.batch_size = 32
     config.train.chunk = open_type("auto")  # runs side by side: by device and model, or a number,
@@ -60,8 +59,10 @@ def get_config() -> config_dict.ConfigDict:
 
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
 
-    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults.
-    for setting in FUSIONS.settings().values():
+    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
+    # and so are the optimiser's (train.learning_rate, train.weight_decay, train.clip_value,
+    # train.clip_norm) in mer_jax/training/optimizer.py.
+    for setting in (*FUSIONS.settings().values(), *optimizer.SETTINGS):
         config[setting.part][setting.name] = grid(setting.default)
 
     config.semi = semi()

@@ -105,7 +105,10 @@ def test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
 
 
 def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
-    """Refuses a workdir that holds a run of another config, or one that does not tell which."""
+    """Refuses a workdir that holds a run of another config, or one that does not tell which.
+
+    Keys that decide no result (`identifies=False` in config/keys.py) may differ.
+    """
     path = workdir / CONFIG_FILE
     if not path.is_file():
         left = [name for name in (RESULTS_FILE, "checkpoints") if (workdir / name).exists()]
@@ -115,9 +118,8 @@ def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
                 "use another --workdir"
             )
         return
-    theirs = config_lib.flatten(config_lib.check(config_lib.read_saved(path)))
-    ours = config_lib.flatten(config)
-    for key, value in ours.items():
+    theirs = config_lib.check(config_lib.read_saved(path))
+    for key, value in config_lib.identity(config).items():
         if value != theirs[key]:
             raise InputError(
                 f"{workdir} holds a run with config.{key}={theirs[key]!r}, not {value!r}; use "

@@ -1,10 +1,11 @@
 """The registry of keys: what each may hold, whether a grid varies it, whether it decides results.
 
 A key's default and its meaning stand in configs/base.py; a fusion's own settings, which are keys
-too, in the files of mer_jax/models/fusion/.
+too, in the files of mer_jax/models/fusion/, the optimiser's in mer_jax/training/optimizer.py.
 """
 
 import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -20,12 +21,12 @@ from mer_jax.settings import (
     AT_LEAST_0,
     AT_LEAST_1,
     BELOW_1,
-    POSITIVE,
     SHARE,
     Choices,
     Kind,
     Range,
 )
+from mer_jax.training import optimizer
 
 
 class Key(NamedTuple):
@@ -35,8 +36,9 @@ class Key(NamedTuple):
     allowed: Range | Choices | None = None
     kind: Kind | None = None  # None: that of its default in configs/base.py
     grid: bool = False  # whether a tuple of values is an axis of the grid
-    identifies: bool = True  # False: a workdir may be continued with another value
-    doc: str = ""  # of a fusion's own setting; that of others stands in configs/base.py
+    # False: a workdir may be continued with another value. Or a function of all values by key.
+    identifies: bool | Callable[[Mapping[str, Any]], bool] = True
+    doc: str = ""  # of what code declares; that of other keys stands in configs/base.py
 
 
 def as_tuple(value: Any) -> tuple:
@@ -90,7 +92,7 @@ def _read_rows(value: Any, where: str) -> tuple[str, ...]:
     given = as_tuple(value)
     for text in given:
         if not isinstance(text, str):
-            raise InputError(f"{where}: {text!r} is not a row's text")
+            raise InputError(f"{where}: {text!r} is not the text of a row")
     folders = [rows.parse(text, where).folder for text in given]
     twice = [folder for folder in folders if folders.count(folder) > 1]
     if twice:
@@ -128,6 +130,11 @@ _LABELLED = Range(
 )
 
 
+def _has_pool(values: Mapping[str, Any]) -> bool:
+    """Whether clips without labels are trained on: how they reach the device decides which."""
+    return any(as_tuple(values["semi.method"]))
+
+
 def declared() -> dict[str, Key]:
     """Every key by its name; those that a grid varies stand in the order of its axes."""
     own = FUSIONS.settings()
@@ -139,6 +146,10 @@ def declared() -> dict[str, Key]:
         ]
         for part in ("model", "train")
     }
+    rate, *of_optimizer = (
+        Key(setting.key, setting.allowed, setting.kind, grid=True, doc=setting.doc)
+        for setting in optimizer.SETTINGS
+    )
     keys = (
         Key("seed", _SEED),
         Key("folds", _FOLDS),
@@ -147,7 +158,7 @@ def declared() -> dict[str, Key]:
         Key("data.root", kind=_PATH),
         Key("data.tfds_dir", kind=_PATH, identifies=False),
         Key("data.standardise"),
-        Key("data.device_bytes", AT_LEAST_0, identifies=False),
+        Key("data.device_bytes", AT_LEAST_0, identifies=_has_pool),
         Key("data.labelled_fraction", _LABELLED),
         Key("data.group_folds"),
         Key("data.zero_valence", Choices(("positive", "drop"))),
@@ -159,9 +170,9 @@ def declared() -> dict[str, Key]:
         Key("features.all", identifies=False),
         Key("model.fusion", Choices(tuple(FUSIONS)), grid=True),
         *of_fusions["model"],
-        Key("train.learning_rate", POSITIVE, grid=True),
+        rate,
         *of_fusions["train"],
-        Key("train.weight_decay", AT_LEAST_0, grid=True),
+        *of_optimizer,
         Key("train.epochs", AT_LEAST_1),
         Key("train.batch_size", AT_LEAST_1),
         Key("train.chunk", kind=_CHUNK),
@@ -207,5 +218,10 @@ def declared() -> dict[str, Key]:
 
 def identity(config: ConfigDict) -> dict[str, Any]:
     """The values that decide a training's results: a workdir is continued with these alone."""
-    known = declared()
-    return {name: value for name, value in flatten(config).items() if known[name].identifies}
+    known, values = declared(), flatten(config)
+
+    def decides(name: str) -> bool:
+        identifies = known[name].identifies
+        return identifies(values) if callable(identifies) else identifies
+
+    return {name: value for name, value in values.items() if decides(name)}
