@@ -17,8 +17,8 @@ _HEAD = """# Configuration
 Every key, its default, what it takes and what it means. This page is written by
 `python -m mer_jax.config.reference > docs/configuration.md` from the declarations of the keys.
 
-- `--config.KEY=VALUE` overrides a key on the command line; [training](training.md#changing-settings)
-  shows how, and how to write a configuration of your own.
+- `--config.KEY=VALUE` overrides a key on the command line:
+  [training](training.md#changing-settings) shows how to write a configuration of your own.
 - A key with `*` takes a tuple as well, `--config.model.hidden="(64,128)"`: an axis of the grid.
 - A workdir is continued with the same values. Keys with `~` decide no result and may differ: then
   `config.json` says what was used last.
