@@ -3,6 +3,7 @@
 from ml_collections import config_dict
 
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.training import optimizer
 
 
 def open_type(default):
@@ -44,8 +45,6 @@ def get_config() -> config_dict.ConfigDict:
     config.model.fusion = grid("attention")  # attention: the paper's; *_release: its code's
 
     config.train = config_dict.ConfigDict()
-    config.train.learning_rate = grid((1e-3, 1e-4, 1e-5))
-    config.train.weight_decay = grid(1e-5)  # L2, added to the gradient before Adam
     config.train.epochs = 100  # of every run; the best one on validation is kept
     config.train.batch_size = 32  # labelled clips of a step
     # Runs side by side: by device and model, or a number, or "measure": a few widths are timed
@@ -61,8 +60,10 @@ def get_config() -> config_dict.ConfigDict:
 
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
 
-    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults.
-    for setting in FUSIONS.settings().values():
+    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
+    # and so are the optimiser's (train.learning_rate, train.weight_decay, train.clip_value,
+    # train.clip_norm) in mer_jax/training/optimizer.py.
+    for setting in (*FUSIONS.settings().values(), *optimizer.SETTINGS):
         config[setting.part][setting.name] = grid(setting.default)
 
     config.semi = semi()

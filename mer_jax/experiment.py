@@ -160,7 +160,7 @@ def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.
     files.read_json(workdir / RESULTS_FILE, results_lib.form(prepared.corpus.task))
     if checkpoints.has_kept():
         return True
-    LOG.warning("%s: already trained, but its weights are gone; training again", workdir)
+    LOG.warning("%s: already trained, but its weights are missing; training again", workdir)
     return False
 
 
@@ -211,7 +211,7 @@ def _record(
         if changed:
             what = ", ".join(name.removesuffix("/") for name in changed)
             raise InputError(
-                f"{workdir} was begun on a dataset that has changed since ({what}); use another "
+                f"{workdir} was trained on a dataset that has changed since ({what}); use another "
                 "--workdir"
             )
         if record["sizes"] != sizes:
@@ -253,7 +253,7 @@ def _repeated_widths(
         # As it would be read back: JSON has no tuples.
         if differ if key == "config" else theirs.get(key) != json.loads(json.dumps(record[key])):
             LOG.warning(
-                "%s: its %s is not this run's, so the results may differ from its", repeated, key
+                "%s: %s differs from this training's, so the results may differ", repeated, key
             )
     return theirs["chunk"]
 

@@ -1,7 +1,7 @@
 """The registry of keys: what each may hold, whether a grid varies it, whether it decides results.
 
 A key's default and its meaning stand in configs/base.py; a fusion's own settings, which are keys
-too, in the files of mer_jax/models/fusion/.
+too, in the files of mer_jax/models/fusion/, the optimiser's in mer_jax/training/optimizer.py.
 """
 
 import pathlib
@@ -21,12 +21,12 @@ from mer_jax.settings import (
     AT_LEAST_0,
     AT_LEAST_1,
     BELOW_1,
-    POSITIVE,
     SHARE,
     Choices,
     Kind,
     Range,
 )
+from mer_jax.training import optimizer
 
 
 class Key(NamedTuple):
@@ -38,7 +38,7 @@ class Key(NamedTuple):
     grid: bool = False  # whether a tuple of values is an axis of the grid
     # False: a workdir may be continued with another value. Or a function of all values by key.
     identifies: bool | Callable[[Mapping[str, Any]], bool] = True
-    doc: str = ""  # of a fusion's own setting; that of others stands in configs/base.py
+    doc: str = ""  # of what code declares; that of other keys stands in configs/base.py
 
 
 def as_tuple(value: Any) -> tuple:
@@ -92,7 +92,7 @@ def _read_rows(value: Any, where: str) -> tuple[str, ...]:
     given = as_tuple(value)
     for text in given:
         if not isinstance(text, str):
-            raise InputError(f"{where}: {text!r} is not a row's text")
+            raise InputError(f"{where}: {text!r} is not the text of a row")
     folders = [rows.parse(text, where).folder for text in given]
     twice = [folder for folder in folders if folders.count(folder) > 1]
     if twice:
@@ -146,6 +146,10 @@ def declared() -> dict[str, Key]:
         ]
         for part in ("model", "train")
     }
+    rate, *of_optimizer = (
+        Key(setting.key, setting.allowed, setting.kind, grid=True, doc=setting.doc)
+        for setting in optimizer.SETTINGS
+    )
     keys = (
         Key("seed", _SEED),
         Key("folds", _FOLDS),
@@ -166,9 +170,9 @@ def declared() -> dict[str, Key]:
         Key("features.all", identifies=False),
         Key("model.fusion", Choices(tuple(FUSIONS)), grid=True),
         *of_fusions["model"],
-        Key("train.learning_rate", POSITIVE, grid=True),
+        rate,
         *of_fusions["train"],
-        Key("train.weight_decay", AT_LEAST_0, grid=True),
+        *of_optimizer,
         Key("train.epochs", AT_LEAST_1),
         Key("train.batch_size", AT_LEAST_1),
         Key("train.chunk", kind=_CHUNK),

@@ -25,7 +25,7 @@ def labelled_splits(
     if not splits:
         raise InputError(
             f"the label file of {workdir}'s run lists no test clips, so there is nothing to "
-            "evaluate; --mode=predict takes any folder"
+            "evaluate; --mode=predict predicts any folder"
         )
     if labels is not None:
         splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)

@@ -44,7 +44,9 @@ def compare(
                 corpus.task, *pair, split.labels, resamples, config.seed
             )
     if not found:
-        raise InputError("no test clip has a label to compare by; give them with --labels=FILE")
+        raise InputError(
+            "no test clip has a label, so nothing can be compared; give labels with --labels=FILE"
+        )
     content = {"against": str(against), "resamples": resamples, "splits": found}
     files.write_json(workdir / COMPARISON_FILE, content)
     print(terminal.comparison(content, metrics.shown(corpus.task, config.evaluate.metrics)))

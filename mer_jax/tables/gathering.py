@@ -39,14 +39,14 @@ def gather(config: ConfigDict, workdir: pathlib.Path) -> None:
     else:
         found = _entries_below(workdir)
         if not found:
-            raise InputError(f"{workdir}: no workdir of a training below it")
+            raise InputError(f"{workdir}: holds no workdir of a training")
     write(found, config, workdir)
     show(found, config, workdir)
     damaged = [entry.label for entry in found if entry.note.startswith(_DAMAGED)]
     if damaged:
         raise InputError(
-            f"the files of {len(damaged)} of {len(found)} rows are damaged, as "
-            f"{workdir / MARKDOWN_FILE} tells: {first_few(damaged)}"
+            f"{len(damaged)} of {len(found)} rows have damaged files; {workdir / MARKDOWN_FILE} "
+            f"lists the errors: {first_few(damaged)}"
         )
 
 
@@ -112,7 +112,7 @@ def _is_table(workdir: pathlib.Path) -> bool:
     try:
         return bool(config_lib.read_saved(workdir / CONFIG_FILE).table.rows)
     except InputError:
-        return False  # the entry tells what is wrong with it
+        return False  # the entry's note says what is wrong
 
 
 def _with_results(entry: Entry, workdir: pathlib.Path) -> tuple[Entry, ConfigDict | None]:

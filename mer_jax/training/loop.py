@@ -22,8 +22,8 @@ from mer_jax.semi import step as semi_step
 from mer_jax.semi.method import EpochStart, Validated
 from mer_jax.semi.step import Clips
 from mer_jax.training import batch as batch_lib
-from mer_jax.training import forward, losses, optimizer
-from mer_jax.training.program import HParams, Static, build_model
+from mer_jax.training import forward, losses
+from mer_jax.training.program import HParams, Static, build_model, make_optimizer
 from mer_jax.training.state import LOSS, Best, Fold, Given, Learner, RunState, Samples
 
 
@@ -94,7 +94,7 @@ def init_run(
     return RunState(
         params=params,
         model_state=model_state,
-        opt_state=_optimizer(hparams).init(params),
+        opt_state=make_optimizer(static, hparams).init(params),
         key=key,
         best=Best(params, model_state, jnp.float32(-jnp.inf), jnp.int32(-1)),
         failed=jnp.int32(-1),
@@ -219,7 +219,8 @@ def _step(given: Given, whole_batches: bool, learner: Learner, step: Step) -> tu
     clips = None if static.semi is None else batch_lib.of_pool(given, step.pool_rows)
     of_params = functools.partial(_loss, given, learner, (batch, labels, clips), step.key)
     (loss, after), gradient = jax.value_and_grad(of_params, has_aux=True)(learner.params)
-    update, opt_state = _optimizer(hparams).update(gradient, learner.opt_state, learner.params)
+    optimizer = make_optimizer(static, hparams)
+    update, opt_state = optimizer.update(gradient, learner.opt_state, learner.params)
     params = optax.apply_updates(learner.params, update)
     semi = learner.semi
     if static.semi is not None:
@@ -269,10 +270,6 @@ def _loss(
         key=jax.random.fold_in(key, 2),
     )
     return loss + of_pool, _AfterLoss(model_state, method, diagnostics)
-
-
-def _optimizer(hparams: HParams) -> optax.GradientTransformation:
-    return optimizer.l2_adam(hparams.learning_rate, hparams.weight_decay)
 
 
 def _is_finite(tree: Any) -> Bool[Array, ""]:

@@ -2,7 +2,7 @@
 
 import pathlib
 
-from mer_jax.config import reference
+from mer_jax.config import CONFIGS, declared, reference
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "configuration.md"
 
@@ -11,6 +11,12 @@ def test_the_page_is_current():
     assert PAGE.read_text(encoding="utf-8") == reference.page(), (
         "run: python -m mer_jax.config.reference > docs/configuration.md"
     )
+
+
+def test_every_key_has_a_meaning():
+    meanings = reference.comments(CONFIGS / "base.py")
+    bare = [key.name for key in declared().values() if not (key.doc or meanings.get(key.name))]
+    assert not bare
 
 
 def test_rows_say_what_a_key_takes():

@@ -426,7 +426,7 @@ def test_a_repetition_says_what_differs(trained, root, tfds_dir, tmp_path, caplo
     old.write_text(json.dumps(record))
     train.train(config_of(root, tfds_dir, **small), tmp_path / "b", old)
     assert json.loads((tmp_path / "b" / "config.json").read_text())["chunk"] == [2]
-    told = [word for word in ("config", "dataset", "versions") if f"its {word} is" in caplog.text]
+    told = [word for word in ("config", "dataset", "versions") if f"{word} differs" in caplog.text]
     assert told == ["config", "versions"]
 
 

@@ -13,7 +13,7 @@ from mer_jax.models.layers import Batch
 from mer_jax.training.program import HParams, build_model
 from tests.support.runs import Group, folds_of, samples_of, static_of
 
-HPARAMS = HParams(1e-2, 1e-5, {"dropout": 0.3})
+HPARAMS = HParams({"learning_rate": 1e-2, "weight_decay": 1e-5}, {"dropout": 0.3})
 
 
 def kept_of(group, scaler=None):
