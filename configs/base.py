@@ -30,6 +30,9 @@ def get_config() -> config_dict.ConfigDict:
     # Of train, by class; the rest's labels are hidden. Above 1: so many clips of each class.
     config.data.labelled_fraction = 1.0
     config.data.group_folds = False  # whole videos or dialogues in one fold, where names tell them
+    config.data.bad = "error"  # files that are no features: error, drop (leaves the clip out)
+    # A labelled clip that a feature set lacks: error, drop (leaves it out), zero (fills in zeros).
+    config.data.missing = "error"
     config.data.zero_valence = "positive"  # cmumosi: the class of valence 0; positive, drop
     config.data.synthetic = config_dict.ConfigDict()
     config.data.synthetic.seed = 0  # of the embedded corpus's content
@@ -74,6 +77,7 @@ def get_config() -> config_dict.ConfigDict:
     config.evaluate = config_dict.ConfigDict()
     config.evaluate.batch_size = 4096  # clips predicted at once
     config.evaluate.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
+    config.evaluate.probabilities = False  # predictions with a column for each class as well
     config.evaluate.metrics = ()  # shown of each run; empty: those that training computes
 
     config.report = True  # report.md, report.html and figures/ after training and evaluating

@@ -75,7 +75,7 @@ def _entries_below(workdir: pathlib.Path) -> list[Entry]:
         key
         for mine in settings
         for key, value in mine.items()
-        if any(theirs and theirs[key] != value for theirs in settings)
+        if any(theirs.get(key, value) != value for theirs in settings)
     }
     return [
         entry._replace(settings=", ".join(f"{k} {v}" for k, v in mine.items() if k in varied))
