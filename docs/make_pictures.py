@@ -7,6 +7,7 @@ import pathlib
 import sys
 
 from mer_jax import files, load_run
+from mer_jax.reporting import drawing
 
 PICTURES = ("confusion_train", "distribution_train")
 FOLDER = pathlib.Path(__file__).parent / "pictures"
