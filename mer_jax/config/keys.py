@@ -199,6 +199,7 @@ def declared() -> dict[str, Key]:
         Key("select.eta", SHARE, identifies=False),
         Key("evaluate.batch_size", AT_LEAST_1, identifies=False),
         Key("evaluate.bootstrap", AT_LEAST_0, identifies=False),
+        Key("evaluate.probabilities", identifies=False),
         Key("evaluate.metrics", kind=_SHOWN, identifies=False),
         Key("report", identifies=False),
         Key("table.rows", kind=_ROWS),

@@ -36,7 +36,7 @@ def predict(
         listing=out.with_name(f"{out.stem}.left_out.txt"),
     )
     together = ensemble.average(predict_runs(model, features, shown, config.data.root))
-    submission.write(out, names, together, model.static.task)
+    submission.write(out, names, together, model.static.task, config.evaluate.probabilities)
     print(f"{len(names)} predictions: {out}")
 
 

@@ -97,7 +97,43 @@ def test_the_fusion_model(example):
     )
 
 
-def test_the_frame_level_fusion(example, tmp_path):
+def test_the_frame_level_fusion(example):
+    example("A frame-level fusion")
+    modalities, lengths = ("audio", "text"), {"audio": [4, 2, 1], "text": [1, 3, 3]}
+    model = multitask.build("frame_attention", {"hidden": 4}, modalities, corpora.MER2023.task)
+    settings = {"dropout": jnp.float32(0)}
+    rng = np.random.default_rng(0)
+    clips = {m: [rng.normal(size=(n, 5)) for n in lengths[m]] for m in modalities}
+
+    def padded(frames, filler):
+        features = {m: np.full((3, frames, 5), filler, np.float32) for m in modalities}
+        mask = {m: np.arange(frames) < np.array(lengths[m])[:, None] for m in modalities}
+        for m in modalities:
+            for row, clip in enumerate(clips[m]):
+                features[m][row, : len(clip)] = clip
+        return Batch(jax.tree.map(jnp.asarray, features), jax.tree.map(jnp.asarray, mask),
+                     jnp.ones(3))  # fmt: skip
+
+    variables = model.init(jax.random.key(0), padded(4, 0), settings)
+    output = model.apply(variables, padded(4, 0), settings)
+    further = model.apply(variables, padded(7, 100), settings)
+    np.testing.assert_allclose(further.emotion, output.emotion, atol=1e-6)
+    weights = jax.tree.map(np.float64, variables["params"])
+
+    def by_hand(row):
+        pooled = []
+        for m in modalities:
+            of, score = weights["fusion"][m], weights["fusion"][f"{m}_score"]
+            h = np.maximum(clips[m][row] @ of["kernel"] + of["bias"], 0)
+            alpha = np.exp(h @ score["kernel"] + score["bias"])
+            pooled.append((alpha / alpha.sum() * h).sum(0))
+        head = weights["emotion"]
+        return np.mean(pooled, 0) @ head["kernel"] + head["bias"]
+
+    np.testing.assert_allclose(output.emotion, [by_hand(row) for row in range(3)], atol=1e-5)
+
+
+def test_the_frame_level_fusion_trains_from_a_folder(example, tmp_path):
     example("A frame-level fusion")
     root = tmp_path / "user"
     names = user_folder.write_mer2023(root)
@@ -106,7 +142,7 @@ def test_the_frame_level_fusion(example, tmp_path):
     clips = {name: rng.normal(size=(rng.integers(1, 6), 5)).astype(np.float32) for name in every}
     user_folder.write_features(root, "faces_FRA", clips)
     config = user_folder.config(
-        root, tmp_path / "tfds", model__fusion="pooled", model__hidden=4, train__epochs=2, folds=2,
+        root, tmp_path / "tfds", model__fusion="frame_attention", model__hidden=4, train__epochs=2, folds=2,
         repeats=1, train__learning_rate=1e-2, evaluate__bootstrap=0, train__tensorboard=False,
         features__video="faces_FRA",
     )  # fmt: skip
@@ -114,7 +150,7 @@ def test_the_frame_level_fusion(example, tmp_path):
     predicted = (tmp_path / "work" / "predictions" / "mer_noise.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in predicted[1:]] == names["mer_noise"]
     _, model = workdir.restore(config, tmp_path / "work")
-    assert model.kept["params"]["fusion"]["video_score"]["kernel"].shape == (2, 5, 1)
+    assert model.kept["params"]["fusion"]["video"]["kernel"].shape == (2, 5, 4)
     sets = {"audio": user_folder.AUDIO, "video": "faces_FRA"}
     _, features = folder.read(root, sets, level=model.static.level)
     whole, last = (

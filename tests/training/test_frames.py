@@ -313,7 +313,7 @@ def test_what_was_left_out_stands_in_the_results_and_in_the_report(root, tmp_pat
          "clips": 1},
     ]  # fmt: skip
     report = (tmp_path / "work" / "report.md").read_text()
-    assert "1 clips of train with a bad file in faces_FRA; 1 clips of mer_multi without" in report
+    assert "1 clip of train with a bad file in faces_FRA; 1 clip of mer_multi without" in report
     assert "features in faces_FRA, filled with zeros" in report
 
 
