@@ -142,9 +142,9 @@ def test_the_frame_level_fusion_trains_from_a_folder(example, tmp_path):
     clips = {name: rng.normal(size=(rng.integers(1, 6), 5)).astype(np.float32) for name in every}
     user_folder.write_features(root, "faces_FRA", clips)
     config = user_folder.config(
-        root, tmp_path / "tfds", model__fusion="frame_attention", model__hidden=4, train__epochs=2, folds=2,
-        repeats=1, train__learning_rate=1e-2, evaluate__bootstrap=0, train__tensorboard=False,
-        features__video="faces_FRA",
+        root, tmp_path / "tfds", model__fusion="frame_attention", model__hidden=4, train__epochs=2,
+        folds=2, repeats=1, train__learning_rate=1e-2, evaluate__bootstrap=0,
+        train__tensorboard=False, features__video="faces_FRA",
     )  # fmt: skip
     experiment.train(config, tmp_path / "work")
     predicted = (tmp_path / "work" / "predictions" / "mer_noise.csv").read_text().splitlines()
