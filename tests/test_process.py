@@ -72,7 +72,10 @@ def test_one_interrupt_lets_training_save():
 
 def test_who_ignores_interrupts_goes_on_doing_so():
     """As a script's commands in the background do."""
-    body = "import signal\nsignal.raise_signal(signal.SIGINT)\nprint(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    body = (
+        "import signal\nsignal.raise_signal(signal.SIGINT)\n"
+        "print(signal.getsignal(signal.SIGINT) is signal.SIG_IGN)"
+    )
     ignoring = ["/bin/sh", "-c", 'trap "" INT; exec "$@"', "sh"]
     with start(body, prefix=ignoring) as process:
         assert process.communicate(timeout=60) == ("True\n", "")

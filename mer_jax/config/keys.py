@@ -4,12 +4,11 @@ A key's default and its meaning stand in configs/base.py; a fusion's own setting
 too, in the files of mer_jax/models/fusion/.
 """
 
-import pathlib
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from mer_jax import metrics
+from mer_jax import metrics, paths
 from mer_jax.config import rows
 from mer_jax.corpora import CORPORA
 from mer_jax.data import views
@@ -65,7 +64,7 @@ def _read_text(value: Any, where: str) -> str:
 
 def _read_path(value: Any, where: str) -> str:
     text = _read_text(value, where)
-    return str(pathlib.Path(text).expanduser().resolve()) if text else text
+    return str(paths.of_user(text, where).resolve()) if text else text
 
 
 def _read_views(value: Any, where: str) -> str:

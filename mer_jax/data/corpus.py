@@ -18,6 +18,7 @@ from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.data.labels import Label
 from mer_jax.errors import InputError, first_few
 from mer_jax.observer import Count, Steps, uncounted
+from mer_jax.paths import of_user
 from mer_jax.task import MODALITIES, TRAIN, UNLABELLED
 
 LOG = logging.getLogger("mer_jax")
@@ -42,7 +43,7 @@ def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
     data = config.data
     root = pathlib.Path(data.root) if data.root else None
     # A folder of its own for each root: two users' corpora of one name never mix.
-    default = pathlib.Path(tfds.core.constants.DATA_DIR).expanduser() / "mer_jax"
+    default = of_user(tfds.core.constants.DATA_DIR, "TFDS_DATA_DIR") / "mer_jax"
     if data.corpus == SYNTHETIC and root is None:
         settings = f"synthetic-seed{data.synthetic.seed}-pool{data.synthetic.pool}"
         tfds_dir = pathlib.Path(data.tfds_dir) if data.tfds_dir else default / settings

@@ -15,4 +15,4 @@ QUIET = Flag("quiet", "No progress and no log lines; warnings, errors and result
              default=False)  # fmt: skip
 
 LABELS = Flag("labels", "Labels of test clips, a CSV or an npz.", pathlib.Path)
-OUT = Flag("out", "The file to write; without it one in DIR.", pathlib.Path)
+OUT = Flag("out", "The file to write; without it one in DIR.", pathlib.Path, writes=True)
