@@ -3,6 +3,7 @@
 from ml_collections import config_dict
 
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.training import optimizer
 
 
 def open_type(default):
@@ -44,8 +45,6 @@ def get_config() -> config_dict.ConfigDict:
     config.model.fusion = grid("attention")  # a name in mer_jax/models/fusion/__init__.py
 
     config.train = config_dict.ConfigDict()
-    config.train.learning_rate = grid((1e-3, 1e-4, 1e-5))
-    config.train.weight_decay = grid(1e-5)  # L2, added to the gradient before Adam
     config.train.epochs = 100
     config.train.batch_size = 32
     config.train.chunk = open_type("auto")  # runs side by side: by device and model, or a number,
@@ -55,10 +54,15 @@ def get_config() -> config_dict.ConfigDict:
 
     config.train.tensorboard = True  # curves and hyper-parameters as events in DIR/tensorboard
 
+    # The metric that chooses each run's epoch and the trial; empty: the task's own (com, dis, dim).
+    config.train.selection = ""
+
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
 
-    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults.
-    for setting in FUSIONS.settings().values():
+    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
+    # and so are the optimiser's (train.learning_rate, train.weight_decay, train.clip_value,
+    # train.clip_norm) in mer_jax/training/optimizer.py.
+    for setting in (*FUSIONS.settings().values(), *optimizer.SETTINGS):
         config[setting.part][setting.name] = grid(setting.default)
 
     config.semi = semi()
@@ -69,18 +73,25 @@ def get_config() -> config_dict.ConfigDict:
     config.evaluate = config_dict.ConfigDict()
     config.evaluate.batch_size = 4096  # clips predicted at once
     config.evaluate.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
+    config.evaluate.metrics = ()  # shown of each run; empty: those that training computes
 
     config.report = True  # report.md, report.html and figures/ after training and evaluating
 
-    config.table = config_dict.ConfigDict()
+    config.table = table()
+    return config
+
+
+def table() -> config_dict.ConfigDict:
+    """A table of trainings: its rows, and what it shows."""
+    config = config_dict.ConfigDict()
     # A training each, "audio HuBERT-large, text MacBERT-large": the paper's names of feature sets,
     # or folders under features/. Empty: no table, the one training of config.features.
-    config.table.rows = ()
+    config.rows = ()
     # Your folders for the paper's names, "HuBERT-large=my_hubert, MANet-RAFDB=my_faces"; without
     # one a set is looked for as its release calls it (mer_jax/published.py).
-    config.table.aliases = ""
-    config.table.unimodal_fusion = "unimodal"  # of rows with one modality; others: model.fusion
-    config.table.metrics = ("dis", "dim", "com")  # of table.md and table.tex; table.csv has all
+    config.aliases = ""
+    config.unimodal_fusion = "unimodal"  # of rows with one modality; others: model.fusion
+    config.metrics = ("dis", "dim", "com")  # of table.md and table.tex; table.csv has all
     return config
 
 

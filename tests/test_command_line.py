@@ -82,8 +82,8 @@ def test_what_a_mode_is_given(parse):
         ("--process_count=two", "--process_count: 'two' is not a whole number"),
         ("--quiet=perhaps", "--quiet: 'perhaps' is not True or False"),
         ("--config.folds=x", "config.folds: 'x' is not a whole number"),
-        ("--workdirr=x", "--workdirr: no such flag; did you mean --workdir?"),
-        ("--frobnicate", "--frobnicate: no such flag; --help shows those there are"),
+        ("--workdirr=x", "--workdirr: unknown flag; did you mean --workdir?"),
+        ("--frobnicate", "--frobnicate: unknown flag; --help lists the flags"),
         ("--against=x", "--against goes with --mode=compare"),
         ("--labels=x", "--labels goes with --mode=evaluate, compare or report"),
         ("--out=x", "--out goes with --mode=predict or select"),
@@ -152,7 +152,7 @@ def test_a_mode_without_config_and_workdir(parse, scoring):
         (["--pair=a", "--config=configs/base.py"], "--mode=score takes no --config"),
         (["--pair=a", "--config.folds=3"], "--mode=score takes no --config"),
         (["--pair=a", "--workdir=x"], "--mode=score takes no --workdir"),
-        (["--pair=a", "more"], "'more' is no flag; flags begin with --, and --help shows them"),
+        (["--pair=a", "more"], "'more' is not a flag; flags begin with --, and --help lists them"),
     ],
 )
 def test_a_mistake_in_a_flag_of_any_kind(parse, scoring, mistake, sentence):

@@ -196,7 +196,7 @@ WRONG = {
     "no groups": (
         nothing,
         {"data__group_folds": True},
-        "config.data.group_folds: mer2023's names tell no groups; use False",
+        "config.data.group_folds: mer2023's clip names show no groups; use False",
     ),
 }
 
@@ -366,9 +366,12 @@ def test_a_json_file_that_is_none(finished, workdir, tmp_path, file, content):
         (holding("sizes", {"audio": 5}), r"config\.json: sizes is {'audio': 5}, the features have"),
         (
             holding("dataset.tones_UTT", "x"),
-            r"begun on a dataset that has changed since \(tones_UTT",
+            r"trained on a dataset that has changed since \(tones_UTT",
         ),
-        (holding("dataset.labels/", "x"), r"begun on a dataset that has changed since \(labels\);"),
+        (
+            holding("dataset.labels/", "x"),
+            r"trained on a dataset that has changed since \(labels\);",
+        ),
     ],
 )
 def test_a_config_json_of_another_run_is_not_continued(finished, workdir, spoil, sentence):
@@ -410,7 +413,7 @@ def test_weights_that_are_gone_are_trained_again(finished, workdir, caplog):
     caplog.set_level(logging.INFO, logger="mer_jax")
     shutil.rmtree(workdir / "checkpoints")
     train.train(finished[1], workdir)
-    assert f"{workdir}: already trained, but its weights are gone; training again" in caplog.text
+    assert f"{workdir}: already trained, but its weights are missing; training again" in caplog.text
     assert (workdir / "results.json").read_bytes() == (finished[2] / "results.json").read_bytes()
     caplog.clear()
     train.train(finished[1], workdir)
@@ -437,8 +440,8 @@ def test_a_kind_of_label_that_train_lacks_altogether(tmp_path, root, corpus, lab
     with pytest.raises(InputError) as refusal:
         train.train(config, tmp_path / "work")
     assert str(refusal.value) == (
-        f"no clip of train has a label for its {what}, which {corpus}'s models learn and are "
-        "chosen by; add them to the label file"
+        f"no clip of train has a label for its {what}, which {corpus}'s models are trained and "
+        "selected by; add labels to the label file"
     )
     assert not (tmp_path / "work").exists()
 
@@ -508,7 +511,7 @@ def flags(tmp_path, root):
             ["--config.model.hidden=(128, 'wide')"],
             "mer_jax: config.model.hidden: 'wide' is not a whole number",
         ),
-        (["--workdirr=x"], "mer_jax: --workdirr: no such flag; did you mean --workdir?\n"),
+        (["--workdirr=x"], "mer_jax: --workdirr: unknown flag; did you mean --workdir?\n"),
         (["--workdir="], "mer_jax: --mode=train needs --workdir=DIR\n"),
         (["--mode=compare"], "mer_jax: --mode=compare needs --against=DIR\n"),
         (["--against=x"], "mer_jax: --against goes with --mode=compare\n"),
@@ -532,7 +535,7 @@ def flags(tmp_path, root):
         ),
         (
             ["--coordinator=auto"],
-            "mer_jax: --coordinator: the processes do not meet: coordinator_address should be ",
+            "mer_jax: --coordinator: the processes did not connect: coordinator_address should be ",
         ),
         (
             ["--coordinator=auto", "--mode=evaluate"],

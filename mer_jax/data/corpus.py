@@ -10,7 +10,7 @@ import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
 from mer_jax import files
-from mer_jax.corpora import SYNTHETIC, CorpusInfo, corpus_info
+from mer_jax.corpora import SYNTHETIC, CorpusInfo, info_of
 from mer_jax.data import dataset, synthetic
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
@@ -75,7 +75,7 @@ def available(config: ConfigDict) -> list[str]:
     root, tfds_dir = locate(config)
     if root is not None:
         return features_lib.list_sets(root)
-    return dataset.list_built(corpus_info(config.data.corpus), tfds_dir)
+    return dataset.list_built(info_of(config), tfds_dir)
 
 
 def build(
@@ -97,7 +97,7 @@ class _Built(NamedTuple):
 
 
 def _build(config: ConfigDict, count: Count, verify: bool = False) -> _Built:
-    info = corpus_info(config.data.corpus)
+    info = info_of(config)
     root, tfds_dir = locate(config)
     if config.features.all:
         if root is None:
@@ -144,7 +144,7 @@ def load(config: ConfigDict, count: Count = uncounted) -> Corpus:
     Labels are those that the label file holds now. Raises InputError for wrong input; a name that
     one modality lacks among them.
     """
-    info = corpus_info(config.data.corpus)
+    info = info_of(config)
     chosen = modalities(config)
     config = config.copy_and_resolve_references()
     config.features.all = False

@@ -5,7 +5,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from mer_jax.corpora import SYNTHETIC
+from mer_jax import metrics
+from mer_jax.corpora import SYNTHETIC, info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.arrays import Corpus, Split
 from mer_jax.errors import InputError
@@ -24,7 +25,7 @@ def labelled_splits(
     if not splits:
         raise InputError(
             f"the label file of {workdir}'s run lists no test clips, so there is nothing to "
-            "evaluate; --mode=predict takes any folder"
+            "evaluate; --mode=predict predicts any folder"
         )
     if labels is not None:
         splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)
@@ -52,6 +53,7 @@ def predict_and_score(
 
 def show(results: dict[str, Any], config: ConfigDict, workdir: pathlib.Path) -> None:
     """Prints the result table and where the files lie."""
-    print(terminal.table(results, synthetic=config.data.corpus == SYNTHETIC))
+    shown = metrics.shown(info_of(config).task, config.evaluate.metrics)
+    print(terminal.table(results, config.data.corpus == SYNTHETIC, shown))
     predictions = f"; predictions: {workdir / 'predictions'}" if results["test"] else ""
     print(f"Scores: {workdir / RESULTS_FILE}{predictions}")

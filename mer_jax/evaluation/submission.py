@@ -52,7 +52,7 @@ def read(path: pathlib.Path, names: Sequence[str], task: Task) -> Predictions:
 
 def _one_hot(word: str, where: str, task: Task) -> np.ndarray:
     if word not in task.classes:
-        raise InputError(f"{where}: emotion {word!r} is none of {', '.join(task.classes)}")
+        raise InputError(f"{where}: emotion {word!r} is not one of {', '.join(task.classes)}")
     return np.eye(len(task.classes), dtype=np.float32)[task.classes.index(word)]
 
 

@@ -10,7 +10,7 @@ CONFIG = Flag(
     "Override: --config.KEY=VALUE.",
     value_name="FILE",
 )
-WORKDIR = Flag("workdir", "Where a run's files are.", pathlib.Path, value_name="DIR")
+WORKDIR = Flag("workdir", "The folder of a run's files.", pathlib.Path, value_name="DIR")
 QUIET = Flag("quiet", "No progress and no log lines; warnings, errors and results stay.", bool,
              default=False)  # fmt: skip
 

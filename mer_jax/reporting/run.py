@@ -9,9 +9,9 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from mer_jax import files
+from mer_jax import files, metrics
 from mer_jax import workdir as workdir_lib
-from mer_jax.corpora import corpus_info
+from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.evaluation import ensemble, history, selection
@@ -76,7 +76,8 @@ class Run:
         self.results: dict[str, Any] = record.results
         self.trial = record.trial
         self.sizes = record.sizes
-        self.task: Task = corpus_info(record.config.data.corpus).task
+        self.task: Task = info_of(record.config).task
+        self.metrics = metrics.shown(self.task, source.evaluate.metrics)
         self._source = source
         self._labels = labels
         self._shown = shown

@@ -13,7 +13,7 @@ from mer_jax.models.layers import Batch
 from mer_jax.training.program import HParams, build_model
 from tests.support.runs import Group, folds_of, samples_of, static_of
 
-HPARAMS = HParams(1e-2, 1e-5, {"dropout": 0.3})
+HPARAMS = HParams({"learning_rate": 1e-2, "weight_decay": 1e-5}, {"dropout": 0.3})
 
 
 def kept_of(group, scaler=None):
@@ -73,7 +73,7 @@ def test_scores_equal_sklearn_and_missing_labels_score_none():
     found = ensemble.score(MER2023.task, predictions, labels)
     expected = sk.f1_score(emotion[known], logits.argmax(1)[known], average="weighted")
     assert abs(found["dis"] - expected) < 1e-6
-    assert [name for name, value in found.items() if value is None] == ["dim", "mae", "corr", "com"]
+    assert [name for name in found if found[name] is None] == ["dim", "com", "mae", "corr"]
 
 
 def test_a_corpus_without_valence_predicts_none():
