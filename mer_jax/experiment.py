@@ -141,15 +141,14 @@ def _prepare(
         check_same_config(config, workdir)
     record = _record(grid_plan, corpus, groups, workdir, repeated)
     chunks = plan_lib.cut(groups, record["chunk"])
-    if devices.is_first() and not _says_so(workdir / CONFIG_FILE, config):
-        files.write_json(workdir / CONFIG_FILE, record)
+    path = workdir / CONFIG_FILE
+    if not path.is_file() or (devices.is_first() and not _says_so(path, config)):
+        files.write_json(path, record)
     return _Prepared(grid_plan, chunks, corpus, record)
 
 
 def _says_so(path: pathlib.Path, config: ConfigDict) -> bool:
-    """Whether a config.json is there and holds these values, also of keys that may differ."""
-    if not path.is_file():
-        return False
+    """Whether a config.json holds these values, also of keys that may differ."""
     theirs = config_lib.check(config_lib.read_saved(path))
     return config_lib.flatten(theirs) == config_lib.flatten(config)
 

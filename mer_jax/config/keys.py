@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from mer_jax import paths
 from mer_jax.config import rows
 from mer_jax.corpora import CORPORA
-from mer_jax.data import views
+from mer_jax.data import left_out, views
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
@@ -161,6 +161,8 @@ def declared() -> dict[str, Key]:
         Key("data.device_bytes", AT_LEAST_0, identifies=_has_pool),
         Key("data.labelled_fraction", _LABELLED),
         Key("data.group_folds"),
+        Key("data.bad", Choices(left_out.BAD_POLICIES)),
+        Key("data.missing", Choices(left_out.MISSING_POLICIES)),
         Key("data.zero_valence", Choices(("positive", "drop"))),
         Key("data.synthetic.seed", _SEED),
         Key("data.synthetic.pool", AT_LEAST_0),
@@ -197,6 +199,7 @@ def declared() -> dict[str, Key]:
         Key("select.eta", SHARE, identifies=False),
         Key("evaluate.batch_size", AT_LEAST_1, identifies=False),
         Key("evaluate.bootstrap", AT_LEAST_0, identifies=False),
+        Key("evaluate.probabilities", identifies=False),
         Key("evaluate.metrics", kind=_SHOWN, identifies=False),
         Key("report", identifies=False),
         Key("table.rows", kind=_ROWS),

@@ -45,7 +45,8 @@ def predict_and_score(
     for name, split in splits.items():
         predictions[name] = predict_runs(model, split.features, shown, name)
         together = ensemble.average(predictions[name])
-        submission.write(workdir / "predictions" / f"{name}.csv", split.names, together, task)
+        path = workdir / "predictions" / f"{name}.csv"
+        submission.write(path, split.names, together, task, config.evaluate.probabilities)
     return results_lib.test_scores(
         task, predictions, splits, model.kept["repeat"], config.evaluate.bootstrap, config.seed
     )

@@ -1,8 +1,9 @@
 """The result table on the terminal, in the form of the paper's Table 3."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mer_jax.evaluation import counts
 from mer_jax.metrics import METRICS
 
 CROSS_VALIDATION = "cross-validation"
@@ -84,6 +85,36 @@ def comparison(found: dict[str, Any], wanted: Sequence[str] = ()) -> str:
     return "\n".join(text)
 
 
+def ensemble(found: dict[str, Any], wanted: Sequence[str], synthetic: bool) -> str:
+    """The table of several workdirs together: each split's scores, their intervals, its members'.
+
+    `wanted` are the metrics to show.
+    """
+    splits = found["splits"]
+    chosen = [name for name in wanted if any(name in of["ensemble"] for of in splits.values())]
+    lines = [["", *(METRICS[metric].title for metric in chosen)]]
+    for split, of in splits.items():
+        heading = f"{split}, out of fold" if of["out_of_fold"] else split
+        lines.append([heading, *(_one_cell(metric, of["ensemble"][metric]) for metric in chosen)])
+        bounds = of.get("interval", {})
+        if any(bounds.values()):
+            lines.append(["  95 %", *(interval_cell(metric, bounds[metric]) for metric in chosen)])
+        for member, scores in zip(found["members"], of["members"], strict=True):
+            lines.append([f"  {member}", *(_one_cell(metric, scores[metric]) for metric in chosen)])
+    said = [
+        f"The mean of {len(found['members'])} members' probabilities and valences; below it each "
+        "member by itself.",
+        clips({split: of["clips"] for split, of in splits.items()}),
+    ]
+    return "\n".join([*aligned(lines), *said, *([SYNTHETIC_NOTICE] if synthetic else [])])
+
+
+def clips(of_splits: Mapping[str, Mapping[str, int]]) -> str:
+    """The sentence that says over how many clips the scores of each split are."""
+    parts = (f"{split} {counts.words(of)}" for split, of in of_splits.items())
+    return f"Clips that are scored: {', '.join(parts)}."
+
+
 def aligned(lines: list[list[str]]) -> list[str]:
     """A table as text: the first of `lines` is its head, the first cell of each its label."""
     widths = [max(len(line[i]) for line in lines) for i in range(len(lines[0]))]
@@ -110,6 +141,10 @@ def interval_cell(metric: str, bounds: list[float] | None) -> str:
     if bounds is None:
         return "-"
     return "[" + ", ".join(METRICS[metric].text(bound) for bound in bounds) + "]"
+
+
+def _one_cell(metric: str, value: float | None) -> str:
+    return score_cell(metric, None if value is None else {"mean": value, "std": None})
 
 
 def score_cell(metric: str, score: dict[str, Any] | None) -> str:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mer_jax.errors import InputError
 from mer_jax.modes import flags
-from mer_jax.modes.record import Arguments, Flag, Mode
+from mer_jax.modes.record import Arguments, Mode
 from mer_jax.progress import SILENT, Display
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ MODE = Mode(
     run=_run,
     example="--mode=compare --workdir=runs/multi --against=runs/other",
     flags=(
-        Flag("against", "The workdir of the other run.", pathlib.Path, value_name="DIR"),
+        flags.AGAINST,
         flags.LABELS,
     ),
     needs_config=True,
