@@ -20,14 +20,9 @@ from mer_jax.data.labels import Label
 from mer_jax.data.left_out import LeftOut
 from mer_jax.data.npy import UTTERANCE
 from mer_jax.errors import InputError, first_few
-<<<<<<< HEAD
-from mer_jax.observer import Count, Steps, uncounted
-from mer_jax.paths import of_user
-from mer_jax.task import MODALITIES, TRAIN, UNLABELLED
-=======
 from mer_jax.observer import Count, uncounted
+from mer_jax.paths import of_user
 from mer_jax.task import MODALITIES, TRAIN
->>>>>>> main
 
 LOG = logging.getLogger("mer_jax")
 LABELS = "labels/"  # among a corpus's fingerprints: no feature set's name holds a slash
