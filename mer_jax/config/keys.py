@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 from mer_jax import metrics
 from mer_jax.config import rows
 from mer_jax.corpora import CORPORA
-from mer_jax.data import views
+from mer_jax.data import placeholders, views
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.semi import METHODS
@@ -146,7 +146,8 @@ def declared() -> dict[str, Key]:
         Key("data.device_bytes", AT_LEAST_0, identifies=False),
         Key("data.labelled_fraction", _LABELLED),
         Key("data.group_folds"),
-        Key("data.zero_valence", Choices(("positive", "drop"))),
+        Key("data.zero_valence", Choices(("positive", "negative", "drop"))),
+        Key("data.placeholders", Choices(placeholders.MODES)),
         Key("data.synthetic.seed", _SEED),
         Key("data.synthetic.pool", AT_LEAST_0),
         Key("features.audio"),

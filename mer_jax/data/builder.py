@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 from mer_jax.corpora import CorpusInfo
 from mer_jax.data import features as features_lib
-from mer_jax.data import labels as labels_lib
+from mer_jax.data import label_files
 from mer_jax.observer import Steps, nobody
 from mer_jax.task import UNLABELLED
 
@@ -41,7 +41,7 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         "2.0.0": "name and feature of every clip, each once",
     }
     MANUAL_DOWNLOAD_INSTRUCTIONS = (
-        "manual_dir is the folder with label-6way.npz or label.npz and features/<feature set>/."
+        "manual_dir is the folder with the label file and features/<feature set>/."
     )
     CORPUS: CorpusInfo
     tell: Steps = staticmethod(nobody)  # told of every clip that is read
@@ -67,8 +67,7 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         root = pathlib.Path(dl_manager.manual_dir)
         features = features_lib.scan(root, self.builder_config.name)
-        labels_file = labels_lib.find_label_file(root)
-        splits = labels_lib.read_corpus(labels_file, self.CORPUS)
+        splits = label_files.read(label_files.find(root, self.CORPUS), self.CORPUS).splits
         for split, labels in splits.items():
             features_lib.check_present(labels, features.clips, f"{features.folder}, {split}")
         listed = {name for labels in splits.values() for name in labels}

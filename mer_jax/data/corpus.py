@@ -11,11 +11,11 @@ from ml_collections import ConfigDict
 
 from mer_jax import files
 from mer_jax.corpora import SYNTHETIC, CorpusInfo, corpus_info
-from mer_jax.data import dataset, synthetic
+from mer_jax.data import dataset, label_arrays, label_files, synthetic
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
-from mer_jax.data.arrays import Corpus, Labels, Split
-from mer_jax.data.labels import Label
+from mer_jax.data.arrays import Corpus, Split
+from mer_jax.data.labels import Label, LabelRules
 from mer_jax.errors import InputError, first_few
 from mer_jax.observer import Count, Steps, uncounted
 from mer_jax.task import MODALITIES, TRAIN, UNLABELLED
@@ -92,7 +92,7 @@ class _Built(NamedTuple):
 
     directories: dict[str, pathlib.Path]
     columns: dict[str, dict[str, dataset.Columns]]  # by feature set and split of the build
-    labels: dict[str, dict[str, Label]]  # by split and name
+    labels: label_files.Read
 
 
 def _build(config: ConfigDict, count: Count, verify: bool = False) -> _Built:
@@ -106,35 +106,40 @@ def _build(config: ConfigDict, count: Count, verify: bool = False) -> _Built:
             raise InputError(f"{features_lib.features_folder(root)}: no feature sets in it")
     else:
         feature_sets = list(dict.fromkeys(modalities(config).values()))
-    label_file = None if root is None else labels_lib.find_label_file(root)
-    labels = None if label_file is None else labels_lib.read_corpus(label_file, info)
+    rules = label_arrays.rules_of(config)
+    paths = None if root is None else label_files.find(root, info)
+    labels = None if paths is None else label_files.read(paths, info, rules.placeholders)
     directories = {
         name: dataset.ensure(info, root, tfds_dir, name, count, verify) for name in feature_sets
     }
     kept = tfds_dir / info.name
     if labels is None:
-        labels = labels_lib.read_corpus(labels_lib.find_label_file(kept), info)
+        labels = label_files.read(label_files.find(kept, info), info, rules.placeholders)
     else:
-        _keep(label_file, kept)
+        _keep(paths, kept, info)
     columns = {name: dataset.read(target) for name, target in directories.items()}
     for name, of_set in columns.items():
         present = {clip for split in of_set.values() for clip in split.names.tolist()}
         where = name if root is None else str(features_lib.features_folder(root) / name)
-        for split, of_split in labels.items():
+        for split, of_split in labels.splits.items():
             features_lib.check_present(of_split, present, f"{where}, {split}")
     return _Built(directories, columns, labels)
 
 
-def _keep(label_file: pathlib.Path, folder: pathlib.Path) -> None:
-    """Copies the label file to where datasets lie, for whoever is given the datasets alone."""
-    content = label_file.read_bytes()
-    copy = folder / label_file.name
+def _keep(paths: list[pathlib.Path], folder: pathlib.Path, info: CorpusInfo) -> None:
+    """Copies the label files to where datasets lie, for whoever is given the datasets alone."""
+    contents = {path.name: path.read_bytes() for path in paths}
     try:
-        if not copy.is_file() or copy.read_bytes() != content:
-            files.write_bytes(copy, content)
-            labels_lib.remove_label_files(folder, but=copy.name)
+        for name, content in contents.items():
+            copy = folder / name
+            if not copy.is_file() or copy.read_bytes() != content:
+                files.write_bytes(copy, content)
+        for name in label_files.every_name(info):
+            if name not in contents:
+                (folder / name).unlink(missing_ok=True)
     except OSError as error:  # a folder that others share may be read alone
-        LOG.warning("%s: no copy of %s could be kept: %s", folder, label_file.name, error.strerror)
+        names = ", ".join(contents)
+        LOG.warning("%s: no copy of %s could be kept: %s", folder, names, error.strerror)
 
 
 def load(config: ConfigDict, count: Count = uncounted) -> Corpus:
@@ -152,60 +157,20 @@ def load(config: ConfigDict, count: Count = uncounted) -> Corpus:
         if any((split.lengths > 1).any() for split in columns.values()):
             _say_averaged(feature_set)
     by_modality = {modality: built.columns[name] for modality, name in chosen.items()}
-    labels = dict(built.labels)
+    labels, rules = dict(built.labels.splits), label_arrays.rules_of(config)
     if info.pool_split:
         labels[UNLABELLED] = _pool(labels, by_modality, chosen, info)
     splits = {
-        name: _join(labels[name], by_modality, info, config.data.zero_valence)
+        name: _join(labels[name], by_modality, info, rules)
         for name in info.splits
         if labels.get(name)
     }
     if TRAIN not in splits:
         raise InputError(f"the label file has no {TRAIN} corpus: there is nothing to train on")
+    label_arrays.say_counted(splits, built.labels.why)
     fingerprint = {name: dataset.fingerprint(target) for name, target in built.directories.items()}
-    return Corpus(info, splits, fingerprint | {LABELS: labels_lib.fingerprint(built.labels)})
-
-
-def given_labels(
-    corpus: Corpus, path: pathlib.Path, splits: dict[str, Split], zero_valence: str
-) -> dict[str, Split]:
-    """`splits` with the labels of a file that came later, in place of what they had.
-
-    The file may cover a part of a split, or of a clip's label: what it leaves open stays. Raises
-    InputError for a name that no split has, and for a file that labels nothing.
-    """
-    by_corpus = labels_lib.read_given(path, corpus.info)
-    replaced = dict(splits)
-    found = False
-    for file_split, labels in by_corpus.items():
-        if file_split and file_split not in splits:
-            continue  # a whole label file: its train clips are not scored
-        targets = [file_split] if file_split else list(splits)
-        known = {name for target in targets for name in splits[target].names.tolist()}
-        strange = [name for name in labels if name not in known]
-        if strange:
-            where = ", ".join(targets)
-            raise InputError(
-                f"{path}: {len(strange)} names are not in {where}: {first_few(strange)}"
-            )
-        for target in targets:
-            records = [labels.get(name, Label()) for name in splits[target].names.tolist()]
-            emotion = np.array([label.emotion for label in records], np.int32)
-            valence = np.array([label.valence for label in records], np.float32)
-            says_emotion, says_valence = emotion != labels_lib.MISSING_EMOTION, ~np.isnan(valence)
-            found |= bool(says_emotion.any() or says_valence.any())
-            had = splits[target].labels
-            replaced[target] = splits[target]._replace(
-                labels=_masked(
-                    np.where(had.emotion_mask & ~says_emotion, had.emotion, emotion),
-                    np.where(had.valence_mask & ~says_valence, had.valence, valence),
-                    corpus.info,
-                    zero_valence,
-                )
-            )
-    if not found:
-        raise InputError(f"{path}: labels none of {', '.join(splits)}")
-    return replaced
+    fingerprint[LABELS] = labels_lib.fingerprint(built.labels.splits)
+    return Corpus(info, splits, fingerprint)
 
 
 def from_folder(
@@ -281,17 +246,17 @@ def _join(
     labels: dict[str, Label],
     columns: dict[str, dict[str, dataset.Columns]],
     info: CorpusInfo,
-    zero_valence: str,
+    rules: LabelRules,
 ) -> Split:
     names = sorted(labels)
     return Split(
         names=np.array(names),
         features={modality: _features(of_set, names) for modality, of_set in columns.items()},
-        labels=_masked(
+        labels=label_arrays.masked(
             np.array([labels[name].emotion for name in names], np.int32),
             np.array([labels[name].valence for name in names], np.float32),
             info,
-            zero_valence,
+            rules,
         ),
     )
 
@@ -319,18 +284,3 @@ def _utterance(column: dataset.Columns) -> np.ndarray:
     stops = np.cumsum(column.lengths)
     clips = zip(stops - column.lengths, stops, strict=True)
     return np.stack([features_lib.mean_over_frames(column.feature[a:b]) for a, b in clips])
-
-
-def _masked(
-    emotion: np.ndarray, valence: np.ndarray, info: CorpusInfo, zero_valence: str
-) -> Labels:
-    emotion_mask = emotion != labels_lib.MISSING_EMOTION
-    valence_mask = ~np.isnan(valence)
-    if info.emotion_from_valence and zero_valence == "drop":
-        emotion_mask &= valence != 0
-    return Labels(
-        emotion=np.where(emotion_mask, emotion, 0).astype(np.int32),
-        emotion_mask=emotion_mask,
-        valence=np.where(valence_mask, valence, 0).astype(np.float32),
-        valence_mask=valence_mask,
-    )

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from mer_jax import files
-from mer_jax.data.labels import CSV_COLUMNS, read_csv
+from mer_jax.data import label_csv
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.task import Task
@@ -24,7 +24,7 @@ def write(path: pathlib.Path, names: Sequence[str], predictions: Predictions, ta
         discrete = [task.classes[i] for i in predictions.emotion.argmax(-1)]
     if predictions.valence is not None:
         valence = [str(value) for value in predictions.valence]
-    files.write_csv(path, CSV_COLUMNS, zip(names, discrete, valence, strict=True))
+    files.write_csv(path, label_csv.COLUMNS, zip(names, discrete, valence, strict=True))
 
 
 def read(path: pathlib.Path, names: Sequence[str], task: Task) -> Predictions:
@@ -35,7 +35,7 @@ def read(path: pathlib.Path, names: Sequence[str], task: Task) -> Predictions:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; --mode=evaluate writes a workdir's predictions")
-    cells = read_csv(path)
+    cells = label_csv.read(path)
     different = sorted(set(names) ^ set(cells))
     if different:
         raise InputError(
