@@ -3,6 +3,7 @@
 from ml_collections import config_dict
 
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.training import optimizer
 
 
 def open_type(default):
@@ -21,7 +22,7 @@ def get_config() -> config_dict.ConfigDict:
     config.repeats = 3  # each with folds, weights and batch order of its own
 
     config.data = config_dict.ConfigDict()
-    config.data.corpus = "mer2023"  # mer2023, cmumosi, meld, synthetic
+    config.data.corpus = "mer2023"  # which corpus data.root holds; synthetic: the embedded one
     config.data.root = ""  # the folder with the label file and features/
     config.data.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
     config.data.standardise = False  # by column, with each training fold's own mean and deviation
@@ -34,35 +35,42 @@ def get_config() -> config_dict.ConfigDict:
     # Labels of test splits that look like placeholders for clips which nobody labelled: auto
     # decides by split and says so in the log; unlabelled: they are; labels: they are true.
     config.data.placeholders = "auto"
+    config.data.bad = "error"  # files that are no features: error, drop (leaves the clip out)
+    # A labelled clip that a feature set lacks: error, drop (leaves it out), zero (fills in zeros).
+    config.data.missing = "error"
     config.data.synthetic = config_dict.ConfigDict()
     config.data.synthetic.seed = 0  # of the embedded corpus's content
     config.data.synthetic.pool = 500  # its unlabelled clips (MER-SEMI has 73,148)
 
     config.features = config_dict.ConfigDict()
     config.features.audio = ""  # a folder's name under features/; empty: no such modality
-    config.features.text = ""
-    config.features.video = ""
+    config.features.text = ""  # the same for text
+    config.features.video = ""  # the same for video
     config.features.all = False  # --mode=build: every set in the folder, not these alone
 
     config.model = config_dict.ConfigDict()
-    config.model.fusion = grid("attention")  # a name in mer_jax/models/fusion/__init__.py
+    config.model.fusion = grid("attention")  # attention: the paper's; *_release: its code's
 
     config.train = config_dict.ConfigDict()
-    config.train.learning_rate = grid((1e-3, 1e-4, 1e-5))
-    config.train.weight_decay = grid(1e-5)  # L2, added to the gradient before Adam
-    config.train.epochs = 100
-    config.train.batch_size = 32
-    config.train.chunk = open_type("auto")  # runs side by side: by device and model, or a number,
-    # or "measure": a few widths are timed before training and the fastest is recorded
+    config.train.epochs = 100  # of every run; the best one on validation is kept
+    config.train.batch_size = 32  # labelled clips of a step
+    # Runs side by side: by device and model, or a number, or "measure": a few widths are timed
+    # before training and the fastest is recorded.
+    config.train.chunk = open_type("auto")
     config.train.segment = 10  # epochs between two looks of the host: progress and checkpoints
     config.train.checkpoint_seconds = 60.0  # least time between two checkpoints of a chunk
 
     config.train.tensorboard = True  # curves and hyper-parameters as events in DIR/tensorboard
 
+    # The metric that chooses each run's epoch and the trial; empty: the task's own (com, dis, dim).
+    config.train.selection = ""
+
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
 
-    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults.
-    for setting in FUSIONS.settings().values():
+    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
+    # and so are the optimiser's (train.learning_rate, train.weight_decay, train.clip_value,
+    # train.clip_norm) in mer_jax/training/optimizer.py.
+    for setting in (*FUSIONS.settings().values(), *optimizer.SETTINGS):
         config[setting.part][setting.name] = grid(setting.default)
 
     config.semi = semi()
@@ -73,18 +81,26 @@ def get_config() -> config_dict.ConfigDict:
     config.evaluate = config_dict.ConfigDict()
     config.evaluate.batch_size = 4096  # clips predicted at once
     config.evaluate.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
+    config.evaluate.probabilities = False  # predictions with a column for each class as well
+    config.evaluate.metrics = ()  # shown of each run; empty: those that training computes
 
     config.report = True  # report.md, report.html and figures/ after training and evaluating
 
-    config.table = config_dict.ConfigDict()
+    config.table = table()
+    return config
+
+
+def table() -> config_dict.ConfigDict:
+    """A table of trainings: its rows, and what it shows."""
+    config = config_dict.ConfigDict()
     # A training each, "audio HuBERT-large, text MacBERT-large": the paper's names of feature sets,
     # or folders under features/. Empty: no table, the one training of config.features.
-    config.table.rows = ()
+    config.rows = ()
     # Your folders for the paper's names, "HuBERT-large=my_hubert, MANet-RAFDB=my_faces"; without
     # one a set is looked for as its release calls it (mer_jax/published.py).
-    config.table.aliases = ""
-    config.table.unimodal_fusion = "unimodal"  # of rows with one modality; others: model.fusion
-    config.table.metrics = ("dis", "dim", "com")  # of table.md and table.tex; table.csv has all
+    config.aliases = ""
+    config.unimodal_fusion = "unimodal"  # of rows with one modality; others: model.fusion
+    config.metrics = ("dis", "dim", "com")  # of table.md and table.tex; table.csv has all
     return config
 
 
@@ -105,6 +121,7 @@ def semi() -> config_dict.ConfigDict:
     config.eta = grid(0.8)  # pseudo_label: quantile of the correct ones' confidence, by class
     config.top_k = grid(0)  # pseudo_label: as many by class in an epoch instead; 0: quantile
     config.weak = grid("noise 0.1")  # the view that gives the target
+    # The view that is trained towards that target.
     config.strong = grid("noise 0.5, feature_dropout 0.3, modality_dropout 0.3")
     config.ema = grid(0.999)  # largest decay of the averaged weights, which are evaluated
     return config

@@ -48,7 +48,7 @@ def parse(argv: list[str]) -> tuple[Mode, Arguments]:
     except absl_flags.Error as error:
         raise InputError(_sentence(error, mode, values)) from None
     if rest[1:]:
-        raise InputError(f"{rest[1]!r} is no flag; flags begin with --, and --help shows them")
+        raise InputError(f"{rest[1]!r} is not a flag; flags begin with --, and --help lists them")
     return mode, _checked(mode, values)
 
 
@@ -191,8 +191,8 @@ def _unknown_flag(name: str, mode: Mode) -> str:
     if others := help_lib.modes_with(name):
         return f"--{name} goes with --mode={help_lib.joined(others)}"
     near = difflib.get_close_matches(name, [flag.name for flag in help_lib.taken_by(mode)], n=1)
-    hint = f"did you mean --{near[0]}?" if near else "--help shows those there are"
-    return f"--{name}: no such flag; {hint}"
+    hint = f"did you mean --{near[0]}?" if near else "--help lists the flags"
+    return f"--{name}: unknown flag; {hint}"
 
 
 def _value_of(argv: list[str], name: str) -> str | None:

@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files, lock, paths, termination
-from mer_jax.corpora import corpus_info
+from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError
@@ -125,8 +125,8 @@ def _prepare(
     shown: Display,
     until_trained: contextlib.ExitStack,
 ) -> _Prepared:
-    """The grid and its data; locks the workdir and writes config.json where it has none."""
-    info = corpus_info(config.data.corpus)
+    """The grid and its data; locks the workdir and writes what is used into config.json."""
+    info = info_of(config)
     modalities = tuple(corpus_lib.modalities(config))
     trials = config_lib.trials(config)
     for trial in trials:  # refuses what does not fit together before anything is built
@@ -141,9 +141,16 @@ def _prepare(
         check_same_config(config, workdir)
     record = _record(grid_plan, corpus, groups, workdir, repeated)
     chunks = plan_lib.cut(groups, record["chunk"])
-    if not (workdir / CONFIG_FILE).is_file():
-        files.write_json(workdir / CONFIG_FILE, record)
+    path = workdir / CONFIG_FILE
+    if not path.is_file() or (devices.is_first() and not _says_so(path, config)):
+        files.write_json(path, record)
     return _Prepared(grid_plan, chunks, corpus, record)
+
+
+def _says_so(path: pathlib.Path, config: ConfigDict) -> bool:
+    """Whether a config.json holds these values, also of keys that may differ."""
+    theirs = config_lib.check(config_lib.read_saved(path))
+    return config_lib.flatten(theirs) == config_lib.flatten(config)
 
 
 def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path) -> bool:
@@ -153,7 +160,7 @@ def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.
     files.read_json(workdir / RESULTS_FILE, results_lib.form(prepared.corpus.task))
     if checkpoints.has_kept():
         return True
-    LOG.warning("%s: already trained, but its weights are gone; training again", workdir)
+    LOG.warning("%s: already trained, but its weights are missing; training again", workdir)
     return False
 
 
@@ -194,7 +201,7 @@ def _record(
     workdir: pathlib.Path,
     repeated: pathlib.Path | None,
 ) -> dict[str, Any]:
-    """The content of config.json: as it stands there, or made for a workdir that has none."""
+    """The content of config.json: with what stands there, or made for a workdir that has none."""
     path = workdir / CONFIG_FILE
     sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
     if path.is_file():
@@ -204,13 +211,13 @@ def _record(
         if changed:
             what = ", ".join(name.removesuffix("/") for name in changed)
             raise InputError(
-                f"{workdir} was begun on a dataset that has changed since ({what}); use another "
+                f"{workdir} was trained on a dataset that has changed since ({what}); use another "
                 "--workdir"
             )
         if record["sizes"] != sizes:
             raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")
         _check_widths(record["chunk"], groups, path, "use another --workdir")
-        return record
+        return {**record, "config": grid_plan.config.to_dict()}
     record = {
         "config": grid_plan.config.to_dict(),
         "chunk": [],  # of each group of runs, in order
@@ -240,11 +247,13 @@ def _repeated_widths(
     """The widths that an earlier run recorded. Says what else differs and may change bits."""
     theirs = files.read_json(repeated, RECORD)
     _check_widths(theirs["chunk"], groups, repeated, "this configuration is not a repetition of it")
+    saved = config_lib.check(config_lib.read_saved(repeated))
+    differ = config_lib.identity(saved) != config_lib.identity(ConfigDict(record["config"]))
     for key in ("config", "dataset", "sizes", "versions", "commit", "device"):
         # As it would be read back: JSON has no tuples.
-        if theirs.get(key) != json.loads(json.dumps(record[key])):
+        if differ if key == "config" else theirs.get(key) != json.loads(json.dumps(record[key])):
             LOG.warning(
-                "%s: its %s is not this run's, so the results may differ from its", repeated, key
+                "%s: %s differs from this training's, so the results may differ", repeated, key
             )
     return theirs["chunk"]
 

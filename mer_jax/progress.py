@@ -132,6 +132,8 @@ class _Runs:
         return self._pace.total
 
     def see(self, seen: Seen) -> None:
+        from mer_jax import metrics
+
         runs, task = seen.chunk.runs, seen.chunk.static.task
         epochs = seen.epoch if seen.is_found else seen.epoch - seen.before
         self._pace.add(epochs * len(runs), found=seen.is_found)
@@ -142,7 +144,8 @@ class _Runs:
         # As trials are compared in the end: by the mean over their folds and repeats.
         means = [statistics.fmean(scores.values()) for scores in self._scores.values()]
         if means:
-            best = max(means, key=lambda mean: task.selection_sign * mean)
+            sign = metrics.selection_sign(task)
+            best = max(means, key=lambda mean: sign * mean)
             self._best = f"best {task.selection} {best:.3f}"
 
     def words(self) -> str:

@@ -46,7 +46,7 @@ def _read_widths(value: Any, where: str) -> str:
     text = ",".join(map(str, value)) if isinstance(value, tuple | list) else str(value)
     widths = [width.strip() for width in text.split(",")]
     if not all(width.isascii() and width.isdigit() and int(width) > 0 for width in widths):
-        raise InputError(f'{where}: {value!r} is no list of widths such as "256,128"')
+        raise InputError(f'{where}: {value!r} is not a list of widths such as "256,128"')
     return ",".join(widths)
 
 
@@ -105,7 +105,7 @@ def kind_of(default: Any, where: str) -> Kind:
     example = default[0] if isinstance(default, tuple) and default else default
     if type(example) not in _KINDS:
         words = ", ".join(kind.words for kind in _KINDS.values())
-        raise InputError(f"{where}: the default {default!r} is of no kind that is known: {words}")
+        raise InputError(f"{where}: the default {default!r} is of an unknown kind; known: {words}")
     return _KINDS[type(example)]
 
 
@@ -126,7 +126,7 @@ def read_axis(value: Any, kind: Kind, allowed: Range | Choices | None, where: st
         return read_single(value, kind, allowed, where)
     values = tuple(read_single(each, kind, allowed, where) for each in value)
     if not values or len(set(values)) < len(values):
-        raise InputError(f"{where}: {value!r} is empty or holds a value twice")
+        raise InputError(f"{where}: {value!r} is empty or lists a value twice")
     return values[0] if len(values) == 1 else values
 
 
@@ -151,7 +151,7 @@ class Setting:
     def __post_init__(self):
         where = f"the setting {self.key}"
         if not self.name.isidentifier():
-            raise InputError(f"the setting {self.name!r}: its name is no Python identifier")
+            raise InputError(f"the setting {self.name!r}: its name is not a Python identifier")
         if not self.doc.strip() or "\n" in self.doc:
             raise InputError(f"{where}: doc must say in one line what it does")
         if self.kind is None:
@@ -213,7 +213,7 @@ class Registry(dict):
                     each.key == setting.key and each != setting for each in theirs.SETTINGS
                 ):
                     raise InputError(
-                        f"{where}: {setting.key} is declared otherwise by {other!r}; share its "
+                        f"{where}: {setting.key} is declared differently by {other!r}; share its "
                         "Setting or choose another name"
                     )
         if self._own_fields is not None:

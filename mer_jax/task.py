@@ -15,15 +15,14 @@ class Task:
     classes: tuple[str, ...] = ()  # emotion classes in index order; empty: no emotion
     valence_range: tuple[float, float] | None = None  # None: no valence
     signed: bool = False  # a sentiment corpus, scored by the sign of its valence too
+    metrics: tuple[str, ...] = ()  # of mer_jax.metrics; empty: all that fit what is predicted
+    selected_by: str = ""  # the metric that chooses epochs and trials; empty: see `selection`
 
     @property
     def selection(self) -> str:
-        """The metric that chooses epochs and trials: `com`, else `dis`, else `dim`."""
+        """The metric that chooses epochs and trials: its own, else `com`, `dis` or `dim`."""
+        if self.selected_by:
+            return self.selected_by
         if self.classes and self.valence_range:
             return "com"
         return "dis" if self.classes else "dim"
-
-    @property
-    def selection_sign(self) -> int:
-        """1 where more of `selection` is better, -1 where less is."""
-        return -1 if self.selection == "dim" else 1

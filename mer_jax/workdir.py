@@ -8,7 +8,7 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files
-from mer_jax.corpora import corpus_info
+from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.arrays import Corpus, Split
 from mer_jax.errors import InputError
@@ -53,7 +53,7 @@ def read(workdir: pathlib.Path) -> Record:
             raise InputError(f"{workdir}: no {name}; train in this workdir first")
     saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
     sizes = files.read_json(workdir / CONFIG_FILE, RECORD)["sizes"]
-    form = results_lib.form(corpus_info(saved.data.corpus).task)
+    form = results_lib.form(info_of(saved).task)
     results = files.read_json(workdir / RESULTS_FILE, form)
     for trial in config_lib.trials(saved):
         if all(trial.get(key) == value for key, value in results["best"].items()):
@@ -70,7 +70,7 @@ def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], 
     Of `config` only what predicting takes is used: no override changes the model.
     """
     saved, sizes, results, trial = read(workdir)
-    task = corpus_info(saved.data.corpus).task
+    task = info_of(saved).task
     static = program.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
     kept = Checkpoints(workdir).restore_kept()
     if not program.fits(static, sizes, kept):
@@ -105,7 +105,10 @@ def test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
 
 
 def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
-    """Refuses a workdir that holds a run of another config, or one that does not tell which."""
+    """Refuses a workdir that holds a run of another config, or one that does not tell which.
+
+    Keys that decide no result (`identifies=False` in config/keys.py) may differ.
+    """
     path = workdir / CONFIG_FILE
     if not path.is_file():
         left = [name for name in (RESULTS_FILE, "checkpoints") if (workdir / name).exists()]
@@ -115,9 +118,8 @@ def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
                 "use another --workdir"
             )
         return
-    theirs = config_lib.flatten(config_lib.check(config_lib.read_saved(path)))
-    ours = config_lib.flatten(config)
-    for key, value in ours.items():
+    theirs = config_lib.check(config_lib.read_saved(path))
+    for key, value in config_lib.identity(config).items():
         if value != theirs[key]:
             raise InputError(
                 f"{workdir} holds a run with config.{key}={theirs[key]!r}, not {value!r}; use "

@@ -12,11 +12,17 @@ import pytest
 
 from mer_jax import command_line as command_line_lib
 from mer_jax import config as config_lib
+from mer_jax import help as help_lib
 from mer_jax import modes
 from mer_jax.errors import InputError
 from mer_jax.modes.record import Flag, Mode
 
 MODES = modes.MODES
+
+
+def takers(flag):
+    """The modes that take a flag, as messages list them."""
+    return help_lib.joined(help_lib.modes_with(flag))
 
 
 @pytest.fixture
@@ -82,11 +88,11 @@ def test_what_a_mode_is_given(parse):
         ("--process_count=two", "--process_count: 'two' is not a whole number"),
         ("--quiet=perhaps", "--quiet: 'perhaps' is not True or False"),
         ("--config.folds=x", "config.folds: 'x' is not a whole number"),
-        ("--workdirr=x", "--workdirr: no such flag; did you mean --workdir?"),
-        ("--frobnicate", "--frobnicate: no such flag; --help shows those there are"),
-        ("--against=x", "--against goes with --mode=compare"),
-        ("--labels=x", "--labels goes with --mode=evaluate, compare or report"),
-        ("--out=x", "--out goes with --mode=predict or select"),
+        ("--workdirr=x", "--workdirr: unknown flag; did you mean --workdir?"),
+        ("--frobnicate", "--frobnicate: unknown flag; --help lists the flags"),
+        ("--against=x", f"--against goes with --mode={takers('against')}"),
+        ("--labels=x", f"--labels goes with --mode={takers('labels')}"),
+        ("--out=x", f"--out goes with --mode={takers('out')}"),
         ("--coordinator", "--coordinator needs a value"),
     ],
 )
@@ -152,7 +158,7 @@ def test_a_mode_without_config_and_workdir(parse, scoring):
         (["--pair=a", "--config=configs/base.py"], "--mode=score takes no --config"),
         (["--pair=a", "--config.folds=3"], "--mode=score takes no --config"),
         (["--pair=a", "--workdir=x"], "--mode=score takes no --workdir"),
-        (["--pair=a", "more"], "'more' is no flag; flags begin with --, and --help shows them"),
+        (["--pair=a", "more"], "'more' is not a flag; flags begin with --, and --help lists them"),
     ],
 )
 def test_a_mistake_in_a_flag_of_any_kind(parse, scoring, mistake, sentence):

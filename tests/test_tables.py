@@ -76,7 +76,7 @@ def trained(config, tmp_path_factory):
 
 def test_rows_are_trained_skipped_by_name_or_failed(trained):
     workdir, told = trained
-    assert told == f"1 of 4 rows failed, for the reasons in {workdir / 'table.md'}: {DAMAGED}"
+    assert told == f"1 of 4 rows failed; {workdir / 'table.md'} lists the errors: {DAMAGED}"
     assert {path.name for path in workdir.iterdir() if path.is_dir()} == {ONE, TWO}
     notes = {label: row["note"] for label, row in csv_of(workdir).items()}
     assert list(notes) == [ONE, ABSENT, DAMAGED, TWO]
@@ -149,7 +149,7 @@ def test_a_table_is_gathered_without_training(trained, config, root, tmp_path):
     shutil.copytree(workdir, copy)
     shutil.rmtree(copy / TWO)
     (copy / ONE / "results.json").write_text("{")
-    with pytest.raises(InputError, match=r"the files of 1 of 4 rows are damaged, as .*HuBERT-lar"):
+    with pytest.raises(InputError, match=r"1 of 4 rows have damaged files; .*HuBERT-lar"):
         gathering.gather(config, copy)
     notes = {label: row["note"] for label, row in csv_of(copy).items()}
     assert notes[ONE].startswith(f"damaged: {copy / ONE / 'results.json'}: not a JSON")
@@ -181,7 +181,7 @@ def test_any_workdirs_are_gathered(trained, tmp_path, command_line):
 
 
 def test_nothing_to_gather(tmp_path):
-    with pytest.raises(InputError, match="no workdir of a training below it"):
+    with pytest.raises(InputError, match="holds no workdir of a training"):
         gathering.gather(config_lib.check(changed()), tmp_path)
 
 
@@ -217,7 +217,9 @@ def test_a_table_that_cannot_be_trained(root, tmp_path, changes, sentence):
 
 def test_a_workdir_that_is_in_use_or_holds_something_else(trained, config, tmp_path):
     workdir, _ = trained
-    with pytest.raises(InputError, match="HuBERT-large holds a single run; use another --workdir"):
+    with pytest.raises(
+        InputError, match="HuBERT-large holds a single training; use another --workdir"
+    ):
         train.train(config, workdir / ONE)
     other = config.copy_and_resolve_references()
     other.train.epochs = 2

@@ -1,7 +1,10 @@
 """What follows from a task."""
 
+import dataclasses
+
 import pytest
 
+from mer_jax import metrics
 from mer_jax.task import Task
 
 
@@ -14,4 +17,6 @@ from mer_jax.task import Task
     ],
 )
 def test_what_chooses_epochs_follows_from_the_task(task, selection, sign):
-    assert (task.selection, task.selection_sign) == (selection, sign)
+    assert (task.selection, metrics.selection_sign(task)) == (selection, sign)
+    by_error = dataclasses.replace(task, selected_by="mae")
+    assert (by_error.selection, metrics.selection_sign(by_error)) == ("mae", -1)

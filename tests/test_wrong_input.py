@@ -70,6 +70,8 @@ def hostile(root):
 
 
 ONE = user_folder.labelled(["train_00"])
+OR_DROP_BAD = "; config.data.bad=drop leaves such clips out"
+OR_DROP_MISSING = "; config.data.missing=drop leaves such clips out, zero fills in zeros"
 # What is done to a right folder, changes of the config, and the sentence that must come of it.
 WRONG = {
     "root is missing": (
@@ -105,39 +107,44 @@ WRONG = {
     "name without a feature": (
         lambda root: (root / "features" / AUDIO / "multi_1.npy").unlink(),
         {},
-        "{root}/features/tones_UTT, mer_multi: 1 names have no feature: multi_1",
+        "{root}/features/tones_UTT, mer_multi: 1 names have no feature: multi_1" + OR_DROP_MISSING,
     ),
     "name that one modality lacks": (
         lambda root: (root / "features" / AUDIO / "train_00.npy").rename(
             root / "features" / AUDIO / "train_0.npy"
         ),
         {"features__text": TEXT},
-        "{root}/features/tones_UTT, train: 1 names have no feature: train_00",
+        "{root}/features/tones_UTT, train: 1 names have no feature: train_00; "
+        "{root}/features/words-UTT, unlabelled: 1 names have no feature: train_0" + OR_DROP_MISSING,
     ),
     "two sizes": (
         feature("train_03", [1.0, 2.0]),
         {},
-        "{root}/features/tones_UTT/train_03.npy: features of size 2, but multi_0.npy has size 3",
+        "{root}/features/tones_UTT/train_03.npy: features of size 2, but multi_0.npy has size 3"
+        + OR_DROP_BAD,
     ),
     "NaN": (
         feature("train_03", [1.0, np.nan, np.nan]),
         {},
-        "{root}/features/tones_UTT/train_03.npy: 2 of 3 values are NaN or infinite in float32",
+        "{root}/features/tones_UTT/train_03.npy: 2 of 3 values are NaN or infinite in float32"
+        + OR_DROP_BAD,
     ),
     "infinite": (
         feature("noise_2", [1.0, -np.inf, 0.0]),
         {},
-        "{root}/features/tones_UTT/noise_2.npy: 1 of 3 values are NaN or infinite in float32",
+        "{root}/features/tones_UTT/noise_2.npy: 1 of 3 values are NaN or infinite in float32"
+        + OR_DROP_BAD,
     ),
     "empty file": (
         feature("train_03", b""),
         {},
-        "{root}/features/tones_UTT/train_03.npy: an empty file",
+        "{root}/features/tones_UTT/train_03.npy: an empty file" + OR_DROP_BAD,
     ),
     "truncated file": (
         feature("train_03", user_folder.npy(np.ones(3, np.float32))[:-5]),
         {},
-        "{root}/features/tones_UTT/train_03.npy: its header promises 12 bytes, the file holds 7",
+        "{root}/features/tones_UTT/train_03.npy: its header promises 12 bytes, the file holds 7"
+        + OR_DROP_BAD,
     ),
     "emotion outside the classes": (
         labels(train_corpus={"train_00": {"emo": "contempt", "val": 0.0}}),
@@ -196,7 +203,7 @@ WRONG = {
     "no groups": (
         nothing,
         {"data__group_folds": True},
-        "config.data.group_folds: mer2023's names tell no groups; use False",
+        "config.data.group_folds: mer2023's clip names show no groups; use False",
     ),
 }
 
@@ -366,9 +373,12 @@ def test_a_json_file_that_is_none(finished, workdir, tmp_path, file, content):
         (holding("sizes", {"audio": 5}), r"config\.json: sizes is {'audio': 5}, the features have"),
         (
             holding("dataset.tones_UTT", "x"),
-            r"begun on a dataset that has changed since \(tones_UTT",
+            r"trained on a dataset that has changed since \(tones_UTT",
         ),
-        (holding("dataset.labels/", "x"), r"begun on a dataset that has changed since \(labels\);"),
+        (
+            holding("dataset.labels/", "x"),
+            r"trained on a dataset that has changed since \(labels\);",
+        ),
     ],
 )
 def test_a_config_json_of_another_run_is_not_continued(finished, workdir, spoil, sentence):
@@ -410,7 +420,7 @@ def test_weights_that_are_gone_are_trained_again(finished, workdir, caplog):
     caplog.set_level(logging.INFO, logger="mer_jax")
     shutil.rmtree(workdir / "checkpoints")
     train.train(finished[1], workdir)
-    assert f"{workdir}: already trained, but its weights are gone; training again" in caplog.text
+    assert f"{workdir}: already trained, but its weights are missing; training again" in caplog.text
     assert (workdir / "results.json").read_bytes() == (finished[2] / "results.json").read_bytes()
     caplog.clear()
     train.train(finished[1], workdir)
@@ -437,8 +447,8 @@ def test_a_kind_of_label_that_train_lacks_altogether(tmp_path, root, corpus, lab
     with pytest.raises(InputError) as refusal:
         train.train(config, tmp_path / "work")
     assert str(refusal.value) == (
-        f"no clip of train has a label for its {what}, which {corpus}'s models learn and are "
-        "chosen by; add them to the label file"
+        f"no clip of train has a label for its {what}, which {corpus}'s models are trained and "
+        "selected by; add labels to the label file"
     )
     assert not (tmp_path / "work").exists()
 
@@ -508,11 +518,14 @@ def flags(tmp_path, root):
             ["--config.model.hidden=(128, 'wide')"],
             "mer_jax: config.model.hidden: 'wide' is not a whole number",
         ),
-        (["--workdirr=x"], "mer_jax: --workdirr: no such flag; did you mean --workdir?\n"),
+        (["--workdirr=x"], "mer_jax: --workdirr: unknown flag; did you mean --workdir?\n"),
         (["--workdir="], "mer_jax: --mode=train needs --workdir=DIR\n"),
-        (["--mode=compare"], "mer_jax: --mode=compare needs --against=DIR\n"),
-        (["--against=x"], "mer_jax: --against goes with --mode=compare\n"),
-        (["--labels=x"], "mer_jax: --labels goes with --mode=evaluate, compare or report\n"),
+        (["--mode=compare"], "mer_jax: --mode=compare needs --against=PATH\n"),
+        (
+            ["--against=x"],
+            "mer_jax: --against goes with --mode=compare",
+        ),
+        (["--labels=x"], "mer_jax: --labels goes with --mode=evaluate, compare"),
         (["--config_json=x"], "mer_jax: --config_json takes no --config: it repeats a run's own\n"),
         (
             ["--coordinator=host:1234", "--process_count=2"],
@@ -532,7 +545,7 @@ def flags(tmp_path, root):
         ),
         (
             ["--coordinator=auto"],
-            "mer_jax: --coordinator: the processes do not meet: coordinator_address should be ",
+            "mer_jax: --coordinator: the processes did not connect: coordinator_address should be ",
         ),
         (
             ["--coordinator=auto", "--mode=evaluate"],

@@ -60,6 +60,9 @@ def check(config: ConfigDict) -> ConfigDict:
     unknown name, naming what there is.
     """
     known, base, given = declared(), flatten(load_base()), flatten(config)
+    for key in sorted(known.keys() ^ base.keys()):
+        place = "mer_jax/config/keys.py" if key in base else "configs/base.py"
+        raise InputError(f"config.{key} is not declared in {place}; a key needs both")
     parts = {name.rpartition(".")[0] for name in known} - {""}
     for key in given:
         if key in parts:

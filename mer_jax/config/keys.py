@@ -1,32 +1,32 @@
 """The registry of keys: what each may hold, whether a grid varies it, whether it decides results.
 
 A key's default and its meaning stand in configs/base.py; a fusion's own settings, which are keys
-too, in the files of mer_jax/models/fusion/.
+too, in the files of mer_jax/models/fusion/, the optimiser's in mer_jax/training/optimizer.py.
 """
 
 import pathlib
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from mer_jax import metrics
 from mer_jax.config import rows
 from mer_jax.corpora import CORPORA
-from mer_jax.data import placeholders, views
+from mer_jax.data import left_out, placeholders, views
 from mer_jax.errors import InputError
+from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.semi import METHODS
 from mer_jax.settings import (
     AT_LEAST_0,
     AT_LEAST_1,
     BELOW_1,
-    POSITIVE,
     SHARE,
     Choices,
     Kind,
     Range,
 )
-from mer_jax.task import Task
+from mer_jax.training import optimizer
 
 
 class Key(NamedTuple):
@@ -36,8 +36,9 @@ class Key(NamedTuple):
     allowed: Range | Choices | None = None
     kind: Kind | None = None  # None: that of its default in configs/base.py
     grid: bool = False  # whether a tuple of values is an axis of the grid
-    identifies: bool = True  # False: a workdir may be continued with another value
-    doc: str = ""  # of a fusion's own setting; that of others stands in configs/base.py
+    # False: a workdir may be continued with another value. Or a function of all values by key.
+    identifies: bool | Callable[[Mapping[str, Any]], bool] = True
+    doc: str = ""  # of what code declares; that of other keys stands in configs/base.py
 
 
 def as_tuple(value: Any) -> tuple:
@@ -91,7 +92,7 @@ def _read_rows(value: Any, where: str) -> tuple[str, ...]:
     given = as_tuple(value)
     for text in given:
         if not isinstance(text, str):
-            raise InputError(f"{where}: {text!r} is not a row's text")
+            raise InputError(f"{where}: {text!r} is not the text of a row")
     folders = [rows.parse(text, where).folder for text in given]
     twice = [folder for folder in folders if folders.count(folder) > 1]
     if twice:
@@ -100,13 +101,17 @@ def _read_rows(value: Any, where: str) -> tuple[str, ...]:
 
 
 def _read_metrics(value: Any, where: str) -> tuple[str, ...]:
-    given = as_tuple(value)
-    known = metrics.names(Task(("any",), (-1.0, 1.0), signed=True))  # of every kind of task
-    for name in given:
-        if name not in known:
-            raise InputError(f"{where}: unknown metric {name!r}; one of: {', '.join(known)}")
+    given = _read_shown(value, where)
     if not given:
         raise InputError(f"{where} is empty")
+    return given
+
+
+def _read_shown(value: Any, where: str) -> tuple[str, ...]:
+    given = as_tuple(value)
+    for name in given:
+        if name not in METRICS:
+            raise InputError(f"{where}: unknown metric {name!r}; one of: {', '.join(METRICS)}")
     return given
 
 
@@ -116,12 +121,18 @@ _ALIASES = Kind('aliases such as "HuBERT-large=my_hubert"', _read_aliases)
 _CHUNK = Kind('"auto", "measure" or a whole number', _read_chunk)
 _ROWS = Kind('rows such as "audio HuBERT-large, text MacBERT-large"', _read_rows)
 _METRICS = Kind("names of metrics", _read_metrics)
+_SHOWN = Kind("names of metrics, or none", _read_shown)
 _SEED = Range(lambda value: 0 <= value < 1 << 32, "from 0 to 2**32 - 1")  # what a JAX key holds
 _FOLDS = Range(lambda value: value == 0 or value >= 2, "2 or more, or 0 to use the val split")
 _LABELLED = Range(
     lambda value: 0 < value <= 1 or value == int(value) > 1,
     "a share in (0, 1], or a whole number of clips of each class",
 )
+
+
+def _has_pool(values: Mapping[str, Any]) -> bool:
+    """Whether clips without labels are trained on: how they reach the device decides which."""
+    return any(as_tuple(values["semi.method"]))
 
 
 def declared() -> dict[str, Key]:
@@ -135,6 +146,10 @@ def declared() -> dict[str, Key]:
         ]
         for part in ("model", "train")
     }
+    rate, *of_optimizer = (
+        Key(setting.key, setting.allowed, setting.kind, grid=True, doc=setting.doc)
+        for setting in optimizer.SETTINGS
+    )
     keys = (
         Key("seed", _SEED),
         Key("folds", _FOLDS),
@@ -143,9 +158,11 @@ def declared() -> dict[str, Key]:
         Key("data.root", kind=_PATH),
         Key("data.tfds_dir", kind=_PATH, identifies=False),
         Key("data.standardise"),
-        Key("data.device_bytes", AT_LEAST_0, identifies=False),
+        Key("data.device_bytes", AT_LEAST_0, identifies=_has_pool),
         Key("data.labelled_fraction", _LABELLED),
         Key("data.group_folds"),
+        Key("data.bad", Choices(left_out.BAD_POLICIES)),
+        Key("data.missing", Choices(left_out.MISSING_POLICIES)),
         Key("data.zero_valence", Choices(("positive", "negative", "drop"))),
         Key("data.placeholders", Choices(placeholders.MODES)),
         Key("data.synthetic.seed", _SEED),
@@ -156,15 +173,16 @@ def declared() -> dict[str, Key]:
         Key("features.all", identifies=False),
         Key("model.fusion", Choices(tuple(FUSIONS)), grid=True),
         *of_fusions["model"],
-        Key("train.learning_rate", POSITIVE, grid=True),
+        rate,
         *of_fusions["train"],
-        Key("train.weight_decay", AT_LEAST_0, grid=True),
+        *of_optimizer,
         Key("train.epochs", AT_LEAST_1),
         Key("train.batch_size", AT_LEAST_1),
         Key("train.chunk", kind=_CHUNK),
         Key("train.segment", AT_LEAST_1, identifies=False),
         Key("train.checkpoint_seconds", AT_LEAST_0, identifies=False),
         Key("train.tensorboard", identifies=False),
+        Key("train.selection", Choices(("", *METRICS))),
         Key("train.views", kind=_VIEWS, grid=True),
         Key("semi.method", Choices(("", *METHODS)), grid=True),
         Key("semi.mu", AT_LEAST_1, grid=True),
@@ -182,6 +200,8 @@ def declared() -> dict[str, Key]:
         Key("select.eta", SHARE, identifies=False),
         Key("evaluate.batch_size", AT_LEAST_1, identifies=False),
         Key("evaluate.bootstrap", AT_LEAST_0, identifies=False),
+        Key("evaluate.probabilities", identifies=False),
+        Key("evaluate.metrics", kind=_SHOWN, identifies=False),
         Key("report", identifies=False),
         Key("table.rows", kind=_ROWS),
         Key("table.aliases", kind=_ALIASES, identifies=False),
@@ -201,5 +221,10 @@ def declared() -> dict[str, Key]:
 
 def identity(config: ConfigDict) -> dict[str, Any]:
     """The values that decide a training's results: a workdir is continued with these alone."""
-    known = declared()
-    return {name: value for name, value in flatten(config).items() if known[name].identifies}
+    known, values = declared(), flatten(config)
+
+    def decides(name: str) -> bool:
+        identifies = known[name].identifies
+        return identifies(values) if callable(identifies) else identifies
+
+    return {name: value for name, value in values.items() if decides(name)}

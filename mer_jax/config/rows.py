@@ -37,7 +37,7 @@ def parse(text: str, where: str) -> Row:
         name = name.strip()
         if modality not in MODALITIES or modality in found or not name:
             raise InputError(
-                f'{where}: {text!r} is no row such as "audio HuBERT-large, text MacBERT-large"; '
+                f'{where}: {text!r} is not a row such as "audio HuBERT-large, text MacBERT-large"; '
                 f"modalities, each once: {', '.join(MODALITIES)}"
             )
         check_name(name, where, what="feature set")
@@ -54,11 +54,11 @@ def parse_aliases(text: str, where: str) -> dict[str, str]:
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, equals, folder = (piece.strip() for piece in part.partition("="))
         if not equals:
-            raise InputError(f'{where}: {part!r} is no alias such as "HuBERT-large=my_hubert"')
+            raise InputError(f'{where}: {part!r} is not an alias such as "HuBERT-large=my_hubert"')
         if name not in published.FEATURE_SETS:
             near = difflib.get_close_matches(name, published.FEATURE_SETS, n=1, cutoff=0.5)
             hint = f"did you mean {near[0]}?" if near else f"as {first_few(published.FEATURE_SETS)}"
-            raise InputError(f"{where}: {name!r} is none of the paper's names; {hint}")
+            raise InputError(f"{where}: {name!r} is not one of the paper's names; {hint}")
         if name in found:
             raise InputError(f"{where}: lists {name} twice")
         check_name(folder, where, what="feature set")

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 from mer_jax.config.keys import as_tuple, declared, flatten
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.semi import METHODS
+from mer_jax.training import optimizer
 
 
 def trials(config: ConfigDict) -> list[dict[str, Any]]:
@@ -33,6 +34,11 @@ def _used(trial: dict[str, Any]) -> dict[str, Any]:
     unused = FUSIONS.settings().keys() - own
     if not trial["train.views"]:
         unused |= {"train.views"}
+    unused |= {
+        setting.key
+        for setting in optimizer.SETTINGS
+        if setting.name in optimizer.OFF_AT_0 and not trial[setting.key]
+    }
     method = trial["semi.method"]
     of_methods = {name: _own_keys(name) for name in METHODS}
     if method:

@@ -1,5 +1,10 @@
 """The corpora that the package knows: a file and a line in `CORPORA` each."""
 
+import dataclasses
+
+from ml_collections import ConfigDict
+
+from mer_jax import metrics
 from mer_jax.corpora.cmumosi import CMUMOSI
 from mer_jax.corpora.info import CorpusInfo, before_last_underscore
 from mer_jax.corpora.meld import MELD
@@ -15,6 +20,7 @@ __all__ = [
     "CorpusInfo",
     "before_last_underscore",
     "corpus_info",
+    "info_of",
 ]
 
 # The synthetic corpus is written in MER 2023's layout and built by its builder.
@@ -29,3 +35,9 @@ def corpus_info(name: str) -> CorpusInfo:
             f"config.data.corpus: unknown corpus {name!r}; one of: {', '.join(CORPORA)}"
         )
     return CORPORA[name]
+
+
+def info_of(config: ConfigDict) -> CorpusInfo:
+    """A config's corpus, its task with the metric that config.train.selection names."""
+    info = corpus_info(config.data.corpus)
+    return dataclasses.replace(info, task=metrics.selecting(info.task, config.train.selection))

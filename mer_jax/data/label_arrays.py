@@ -7,7 +7,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax.corpora import CorpusInfo
-from mer_jax.data import label_files
+from mer_jax.data import label_files, near_names
 from mer_jax.data import labels as labels_lib
 from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.data.labels import Label, LabelRules
@@ -50,11 +50,13 @@ def given_labels(
             continue  # a whole label file: its train clips are not scored
         targets = [file_split] if file_split else list(splits)
         known = {name for target in targets for name in splits[target].names.tolist()}
+        known |= {name for left in corpus.left_out for name in left.names}
         strange = [name for name in labels if name not in known]
         if strange:
             where = ", ".join(targets)
             raise InputError(
                 f"{path}: {len(strange)} names are not in {where}: {first_few(strange)}"
+                f"{near_names.hint(strange, known)}"
             )
         for target in targets:
             records = [labels.get(name, Label()) for name in splits[target].names.tolist()]

@@ -7,13 +7,14 @@ from typing import NamedTuple
 
 from mer_jax.corpora import CorpusInfo
 from mer_jax.data import label_csv, pickles, placeholders
-from mer_jax.data.labels import ABSENT_VALENCE, Label, check_name, parse_label
+from mer_jax.data.labels import ABSENT_VALENCE, MISSING_EMOTION, Label, check_name, parse_label
 from mer_jax.errors import InputError, first_few
 from mer_jax.task import TRAIN, Task
 
 LOG = logging.getLogger("mer_jax")
 _CSV = "label.csv"  # of all splits, by a column `split`
 _CSV_OF_SPLIT = "-label.csv"  # after the split's name, as the release's train-label.csv
+_FILLERS = 10  # clips of train, from which one emotion for all is no chance
 _ABSENT = (ABSENT_VALENCE, "-10", "-10.0")
 
 
@@ -72,6 +73,7 @@ def read(paths: Sequence[pathlib.Path], info: CorpusInfo, mode: str = placeholde
     if not any(in_order.values()):
         raise InputError(f"{_names(paths)}: holds no clip of {', '.join(info.corpora)}")
     _check_disjoint(in_order, _names(paths))
+    _check_classes(in_order.get(TRAIN, {}).values(), info, _names(paths))
     return _without_placeholders(in_order, released, in_order.get(TRAIN, {}).values(), info, mode)
 
 
@@ -118,6 +120,17 @@ class _Entry(NamedTuple):
 
 def _names(paths: Sequence[pathlib.Path]) -> str:
     return ", ".join(map(str, paths))
+
+
+def _check_classes(train: Iterable[Label], info: CorpusInfo, where: str) -> None:
+    """Refuses a train split of one class: another corpus's file, which holds fillers."""
+    found = [label.emotion for label in train if label.emotion != MISSING_EMOTION]
+    if len(found) >= _FILLERS and len(set(found)) == 1 and not info.emotion_from_valence:
+        raise InputError(
+            f"{where}: all {len(found)} clips of {TRAIN} have the emotion "
+            f"{info.task.classes[found[0]]!r}; is {info.name} the corpus of this label file? "
+            "config.data.corpus names it"
+        )
 
 
 def _check_disjoint(splits: Mapping[str, Mapping[str, Label]], where: str) -> None:

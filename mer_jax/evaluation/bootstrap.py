@@ -12,17 +12,11 @@ import numpy as np
 
 from mer_jax import metrics
 from mer_jax.data.arrays import Labels
-from mer_jax.evaluation.ensemble import Predictions, number
+from mer_jax.evaluation.ensemble import Predictions, number, programs
+from mer_jax.resampling import drawings, interval, not_better
 from mer_jax.task import Task
 
-_PERCENTILES = (2.5, 97.5)
 _AT_ONCE = 100  # drawings on the device: a large split's would not fit all together
-
-
-def drawings(clips: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each clip is drawn: float32 [R, N], each row's sum N."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(clips, np.full(clips, 1 / clips), resamples).astype(np.float32)
 
 
 def scores(
@@ -37,25 +31,26 @@ def scores(
     if not len(known):
         return {name: np.full(resamples, np.nan) for name in metrics.names(task)}
     predictions, labels = jax.tree.map(lambda x: np.asarray(x)[known], (predictions, labels))
-    found = _compute(task)(predictions, labels, drawings(len(known), resamples, seed))
+    return _compute(task, predictions, labels, drawings(len(known), resamples, seed))
+
+
+def _compute(task, predictions, labels, counts_RxN) -> dict[str, np.ndarray]:
+    """Every metric of each drawing: float64 [R]."""
+    found: dict[str, Any] = {}
+    for only in programs(task):
+        found |= _program(task, only)(predictions, labels, counts_RxN)
     return {name: np.asarray(found[name], np.float64) for name in metrics.names(task)}
 
 
 @functools.cache
-def _compute(task: Task):
+def _program(task: Task, only: tuple[str, ...]):
     def compute(predictions, labels, counts_RxN):
         one = functools.partial(
-            metrics.compute, task, predictions.emotion, predictions.valence, labels
+            metrics.compute, task, predictions.emotion, predictions.valence, labels, only=only
         )
         return jax.lax.map(one, counts_RxN, batch_size=_AT_ONCE)
 
     return jax.jit(compute)
-
-
-def interval(values: np.ndarray) -> list[float] | None:
-    """The central 95 % of the resamples in which the metric is defined, or None without any."""
-    values = values[np.isfinite(values)]
-    return np.percentile(values, _PERCENTILES).tolist() if len(values) else None
 
 
 def intervals(
@@ -80,7 +75,7 @@ def compare(
     the share of resamples in which ours is not better; None where the labels are missing.
     """
     once = np.ones((1, len(labels.emotion)), np.float32)
-    whole = [_compute(task)(predictions, labels, once) for predictions in (ours, theirs)]
+    whole = [_compute(task, predictions, labels, once) for predictions in (ours, theirs)]
     drawn = [scores(task, predictions, labels, resamples, seed) for predictions in (ours, theirs)]
     found: dict[str, dict[str, Any] | None] = {}
     for name in metrics.names(task):
@@ -89,10 +84,9 @@ def compare(
         by_resample = by_resample[np.isfinite(by_resample)]
         found[name] = None
         if difference is not None and len(by_resample):
-            sign = -1 if name in metrics.LOWER_IS_BETTER else 1
             found[name] = {
                 "difference": difference,
                 "interval": interval(by_resample),
-                "not_better": float(np.mean(sign * by_resample <= 0)),
+                "not_better": not_better(by_resample, metrics.METRICS[name].sign),
             }
     return found

@@ -71,16 +71,32 @@ def average(predictions: Predictions, runs=slice(None)) -> Predictions:
     return jax.tree.map(lambda y: y[runs].mean(0, dtype=np.float64).astype(np.float32), predictions)
 
 
+def probabilities(predictions: Predictions) -> np.ndarray:
+    """Softmax of the logits, each run's where there are several: float32 [..., N, C]."""
+    return np.asarray(jax.nn.softmax(predictions.emotion))
+
+
 def score(task: Task, predictions: Predictions, labels) -> dict[str, float | None]:
     """Every metric of the task, None where the labels for it are missing."""
     weight = jnp.ones(len(labels.emotion))
-    found = _compute(task)(predictions.emotion, predictions.valence, labels, weight)
+    found: dict[str, Any] = {}
+    for only in programs(task):
+        found |= _compute(task, only)(predictions.emotion, predictions.valence, labels, weight)
     return {name: number(float(found[name])) for name in metrics.names(task)}
 
 
+def programs(task: Task) -> list[tuple[str, ...]]:
+    """The metrics of a task by the program that computes them.
+
+    Those that a task had from the first stay in one of their own: what else a program computes can
+    change how XLA sums, and so the last bits.
+    """
+    return [only for only in (metrics.every_epoch(task), metrics.at_the_end(task)) if only]
+
+
 @functools.cache
-def _compute(task: Task):
-    return jax.jit(functools.partial(metrics.compute, task))
+def _compute(task: Task, only: tuple[str, ...]):
+    return jax.jit(functools.partial(metrics.compute, task, only=only))
 
 
 def number(value: float) -> float | None:

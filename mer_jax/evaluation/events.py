@@ -136,7 +136,7 @@ def _replace(folder: pathlib.Path, new: pathlib.Path, beside: pathlib.Path) -> N
 
 def _write_trials(folder, outcomes, trials, task) -> None:
     together = {key: value for trial in trials for key, value in trial.items()}
-    named = {_score(name): 0.0 for name in metrics.names(task)}
+    named = {_score(name): 0.0 for name in metrics.every_epoch(task)}
     # Of all trials: one of another fusion has other hyper-parameters.
     experiment, *_ = summaries.hparams(together, named)
     with _Curves(folder) as writer:

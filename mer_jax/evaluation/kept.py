@@ -5,7 +5,8 @@ from typing import Any
 
 from ml_collections import ConfigDict
 
-from mer_jax.corpora import SYNTHETIC
+from mer_jax import metrics
+from mer_jax.corpora import SYNTHETIC, info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import label_arrays
 from mer_jax.data.arrays import Corpus, Split
@@ -25,7 +26,7 @@ def labelled_splits(
     if not splits:
         raise InputError(
             f"the label file of {workdir}'s run lists no test clips, so there is nothing to "
-            "evaluate; --mode=predict takes any folder"
+            "evaluate; --mode=predict predicts any folder"
         )
     if labels is not None:
         rules = label_arrays.rules_of(config)
@@ -46,7 +47,8 @@ def predict_and_score(
     for name, split in splits.items():
         predictions[name] = predict_runs(model, split.features, shown, name)
         together = ensemble.average(predictions[name])
-        submission.write(workdir / "predictions" / f"{name}.csv", split.names, together, task)
+        path = workdir / "predictions" / f"{name}.csv"
+        submission.write(path, split.names, together, task, config.evaluate.probabilities)
     return results_lib.test_scores(
         task, predictions, splits, model.kept["repeat"], config.evaluate.bootstrap, config.seed
     )
@@ -54,6 +56,7 @@ def predict_and_score(
 
 def show(results: dict[str, Any], config: ConfigDict, workdir: pathlib.Path) -> None:
     """Prints the result table and where the files lie."""
-    print(terminal.table(results, synthetic=config.data.corpus == SYNTHETIC))
+    shown = metrics.shown(info_of(config).task, config.evaluate.metrics)
+    print(terminal.table(results, config.data.corpus == SYNTHETIC, shown))
     predictions = f"; predictions: {workdir / 'predictions'}" if results["test"] else ""
     print(f"Scores: {workdir / RESULTS_FILE}{predictions}")

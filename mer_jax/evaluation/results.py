@@ -19,13 +19,18 @@ OK, FAILED = "ok", "failed"
 def form(task: Task) -> dict[str, Any]:
     """What reading results.json back relies on; see `files.read_json`."""
     nothing, number = type(None), float
+
+    def of_metrics(kind) -> dict[str, Any]:
+        """Earlier versions had fewer metrics; the one that chose the trial is there always."""
+        forms = dict.fromkeys(metrics.names(task), (*kind, files.ABSENT))
+        return forms | {task.selection: kind}
+
     score = (nothing, {"mean": number, "std": (nothing, number)})
-    scores = dict.fromkeys(metrics.names(task), score)
     return {
-        "cross_validation": scores,
-        "test": {str: scores},
-        "ensemble": {str: dict.fromkeys(scores, (nothing, number))},
-        "interval": (files.ABSENT, {str: dict.fromkeys(scores, (nothing, [number]))}),
+        "cross_validation": of_metrics(score),
+        "test": {str: of_metrics(score)},
+        "ensemble": {str: of_metrics((nothing, number))},
+        "interval": (files.ABSENT, {str: of_metrics((nothing, [number]))}),
         "best": dict,
         "runs": [
             {
@@ -66,7 +71,7 @@ def cross_validation(
         if outcome.run.trial == trial and outcome.best_epoch >= 0:
             by_repeat.setdefault(outcome.run.repeat, []).append(outcome)
     scores = {}
-    for name in metrics.names(task):
+    for name in metrics.every_epoch(task):
         folds = [[o.validation[name] for o in by_repeat[r]] for r in sorted(by_repeat)]
         scores[name] = over_repeats([ensemble.number(float(np.mean(fold))) for fold in folds])
     return scores
@@ -79,7 +84,7 @@ def best_trial(outcomes: Sequence[Outcome], trials: int, task: Task) -> int:
         """A trial whose failures were left out of its mean stands behind those without any."""
         whole = all(o.best_epoch >= 0 for o in outcomes if o.run.trial == trial)
         score = cross_validation(outcomes, trial, task)[task.selection]
-        return whole, -np.inf if score is None else task.selection_sign * score["mean"]
+        return whole, -np.inf if score is None else metrics.selection_sign(task) * score["mean"]
 
     return max(range(trials), key=quality)  # the first of equals
 

@@ -3,9 +3,10 @@
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-from mer_jax import metrics, published
+from mer_jax import published
 from mer_jax.corpora import SYNTHETIC
 from mer_jax.evaluation import terminal
+from mer_jax.metrics import METRICS
 from mer_jax.task import MODALITIES
 
 Column = tuple[str, str]  # split, metric
@@ -60,14 +61,13 @@ def columns(entries: Sequence[Entry], wanted: Sequence[str]) -> list[Column]:
 def best(entries: Sequence[Entry], column: Column) -> float | None:
     """The best mean of a column among the runs."""
     means = [score["mean"] for entry in entries if (score := entry.score(column)) is not None]
-    pick = min if column[1] in metrics.LOWER_IS_BETTER else max
-    return pick(means) if means else None
+    return max(means, key=lambda mean: METRICS[column[1]].sign * mean) if means else None
 
 
 def markdown(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
     """The table as Markdown, the remarks below it."""
     chosen = columns(entries, wanted)
-    heads = [f"{split} {terminal.COLUMNS[metric][0]}" for split, metric in chosen]
+    heads = [f"{split} {METRICS[metric].title}" for split, metric in chosen]
     lines = [["", *heads], ["---", *["---:"] * len(chosen)]]
     bold = "**{}**".format
     for entry, cells in _cells(entries, chosen, bold, _in_brackets):
@@ -86,7 +86,7 @@ def latex(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
         spans.append(f"\\multicolumn{{{width}}}{{c}}{{{_escape(split)}}}")
         rules.append(f"\\cmidrule(lr){{{first}-{first + width - 1}}}")
         first += width
-    heads = [_escape(terminal.COLUMNS[metric][0]) for _, metric in chosen]
+    heads = [_escape(METRICS[metric].title) for _, metric in chosen]
     lines = [
         "% needs \\usepackage{booktabs} and \\usepackage{graphicx}",
         "\\begin{table*}",
@@ -119,7 +119,7 @@ def text(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
         if split not in chosen or metric == "com":
             chosen[split] = metric
     shown = list(chosen.items())
-    lines = [["", *(f"{split} {terminal.COLUMNS[metric][0]}" for split, metric in shown)]]
+    lines = [["", *(f"{split} {METRICS[metric].title}" for split, metric in shown)]]
     for entry, cells in _cells(entries, shown, "*{}".format, _in_brackets):
         lines.append([_label(entry), *cells])
     return "\n".join([*terminal.aligned(lines), *_remarks(entries, mark="after a *")])
@@ -141,7 +141,7 @@ def csv_rows(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
         ]
         for entry in entries
     ]
-    for column in columns(entries, tuple(terminal.COLUMNS)):
+    for column in columns(entries, tuple(METRICS)):
         for kind, get in (("", Entry.score), (" published", Entry.published_score)):
             scores = [get(entry, column) for entry in entries]
             if any(scores):

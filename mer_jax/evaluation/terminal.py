@@ -1,37 +1,42 @@
 """The result table on the terminal, in the form of the paper's Table 3."""
 
+from collections.abc import Mapping, Sequence
 from typing import Any
 
-COLUMNS = {
-    # metric: heading, factor, decimals
-    "dis": ("Dis (↑)", 100, 2),
-    "dim": ("Dim (↓)", 1, 2),
-    "com": ("Com (↑)", 1, 2),
-    "acc": ("Acc (↑)", 100, 2),
-    "mae": ("MAE (↓)", 1, 2),
-    "corr": ("Corr (↑)", 1, 2),
-    "sign_f1": ("Sign F1 (↑)", 100, 2),
-}
+from mer_jax.evaluation import counts
+from mer_jax.metrics import METRICS
+
 CROSS_VALIDATION = "cross-validation"
 SYNTHETIC_NOTICE = (
     "These scores are of the synthetic corpus. They say nothing about the real challenge."
 )
 
 
-def table(results: dict[str, Any], synthetic: bool) -> str:
+def columns(results: dict[str, Any], wanted: Sequence[str] = ()) -> list[str]:
+    """The metrics of a run's table: those `wanted` of which there are scores.
+
+    Where none is wanted: those of cross-validation, in the registry's order.
+    """
+    blocks = [results["cross_validation"], *(results["test"].values() if wanted else ())]
+    return [name for name in wanted or METRICS if any(name in scores for scores in blocks)]
+
+
+def table(results: dict[str, Any], synthetic: bool, wanted: Sequence[str] = ()) -> str:
     """Mean ± deviation over repeats, F1 and accuracy in %, one line for each split.
 
-    Below a split's line stand the bootstrap's intervals, where there are any.
+    `wanted` are the metrics to show; empty: those of cross-validation. Below a split's line stand
+    the bootstrap's intervals, where there are any.
     """
     intervals = results.get("interval", {})
     rows = {CROSS_VALIDATION: results["cross_validation"], **results["test"]}
-    columns = [metric for metric in COLUMNS if metric in results["cross_validation"]]
-    lines = [["", *(COLUMNS[metric][0] for metric in columns)]]
+    chosen = columns(results, wanted)
+    lines = [["", *(METRICS[metric].title for metric in chosen)]]
     for name, scores in rows.items():
-        lines.append([name, *(score_cell(metric, scores[metric]) for metric in columns)])
+        lines.append([name, *(score_cell(metric, scores.get(metric)) for metric in chosen)])
         bounds = intervals.get(name, {})
         if any(bounds.values()):
-            lines.append(["  95 %", *(interval_cell(metric, bounds[metric]) for metric in columns)])
+            cells = (interval_cell(metric, bounds.get(metric)) for metric in chosen)
+            lines.append(["  95 %", *cells])
     return "\n".join([*aligned(lines), *notes(results, synthetic)])
 
 
@@ -51,21 +56,25 @@ def notes(results: dict[str, Any], synthetic: bool) -> list[str]:
     return said
 
 
-def comparison(found: dict[str, Any]) -> str:
-    """The table of a paired bootstrap: a split's differences, their intervals, and the share."""
-    columns = [
+def comparison(found: dict[str, Any], wanted: Sequence[str] = ()) -> str:
+    """The table of a paired bootstrap: a split's differences, their intervals, and the share.
+
+    `wanted` are the metrics to show; empty: all.
+    """
+    chosen = [
         metric
-        for metric in COLUMNS
+        for metric in wanted or METRICS
         if any(metric in by_metric for by_metric in found["splits"].values())
     ]
-    lines = [["", *(COLUMNS[metric][0] for metric in columns)]]
+    lines = [["", *(METRICS[metric].title for metric in chosen)]]
     for name, by_metric in found["splits"].items():
         parts = {"difference": _difference, "interval": interval_cell, "not_better": _share}
         for part, heading in (
             ("difference", name), ("interval", "  95 %"), ("not_better", "  not better")
         ):  # fmt: skip
             cells = [
-                "-" if by_metric[m] is None else parts[part](m, by_metric[m][part]) for m in columns
+                "-" if by_metric.get(m) is None else parts[part](m, by_metric[m][part])
+                for m in chosen
             ]
             lines.append([heading, *cells])
     text = aligned(lines)
@@ -74,6 +83,36 @@ def comparison(found: dict[str, Any]) -> str:
         "not better: in that share of them."
     )
     return "\n".join(text)
+
+
+def ensemble(found: dict[str, Any], wanted: Sequence[str], synthetic: bool) -> str:
+    """The table of several workdirs together: each split's scores, their intervals, its members'.
+
+    `wanted` are the metrics to show.
+    """
+    splits = found["splits"]
+    chosen = [name for name in wanted if any(name in of["ensemble"] for of in splits.values())]
+    lines = [["", *(METRICS[metric].title for metric in chosen)]]
+    for split, of in splits.items():
+        heading = f"{split}, out of fold" if of["out_of_fold"] else split
+        lines.append([heading, *(_one_cell(metric, of["ensemble"][metric]) for metric in chosen)])
+        bounds = of.get("interval", {})
+        if any(bounds.values()):
+            lines.append(["  95 %", *(interval_cell(metric, bounds[metric]) for metric in chosen)])
+        for member, scores in zip(found["members"], of["members"], strict=True):
+            lines.append([f"  {member}", *(_one_cell(metric, scores[metric]) for metric in chosen)])
+    said = [
+        f"The mean of {len(found['members'])} members' probabilities and valences; below it each "
+        "member by itself.",
+        clips({split: of["clips"] for split, of in splits.items()}),
+    ]
+    return "\n".join([*aligned(lines), *said, *([SYNTHETIC_NOTICE] if synthetic else [])])
+
+
+def clips(of_splits: Mapping[str, Mapping[str, int]]) -> str:
+    """The sentence that says over how many clips the scores of each split are."""
+    parts = (f"{split} {counts.words(of)}" for split, of in of_splits.items())
+    return f"Clips that are scored: {', '.join(parts)}."
 
 
 def aligned(lines: list[list[str]]) -> list[str]:
@@ -90,8 +129,7 @@ def aligned(lines: list[list[str]]) -> list[str]:
 
 
 def _difference(metric: str, value: float) -> str:
-    _, factor, decimals = COLUMNS[metric]
-    return f"{factor * value:+.{decimals}f}"
+    return METRICS[metric].text(value, sign="+")
 
 
 def _share(_: str, value: float) -> str:
@@ -102,16 +140,16 @@ def interval_cell(metric: str, bounds: list[float] | None) -> str:
     """`[low, high]` in the units of the metric's column."""
     if bounds is None:
         return "-"
-    _, factor, decimals = COLUMNS[metric]
-    return "[" + ", ".join(f"{factor * bound:.{decimals}f}" for bound in bounds) + "]"
+    return "[" + ", ".join(METRICS[metric].text(bound) for bound in bounds) + "]"
+
+
+def _one_cell(metric: str, value: float | None) -> str:
+    return score_cell(metric, None if value is None else {"mean": value, "std": None})
 
 
 def score_cell(metric: str, score: dict[str, Any] | None) -> str:
     """`mean±std` in the units of the metric's column, without the latter where it is None."""
     if score is None:
         return "-"
-    _, factor, decimals = COLUMNS[metric]
-    cell = f"{factor * score['mean']:.{decimals}f}"
-    if score["std"] is not None:
-        cell += f"±{factor * score['std']:.{decimals}f}"
-    return cell
+    cell = METRICS[metric].text(score["mean"])
+    return cell if score["std"] is None else f"{cell}±{METRICS[metric].text(score['std'])}"

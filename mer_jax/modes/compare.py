@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mer_jax.errors import InputError
 from mer_jax.modes import flags
-from mer_jax.modes.record import Arguments, Flag, Mode
+from mer_jax.modes.record import Arguments, Mode
 from mer_jax.progress import SILENT, Display
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ def compare(
     shown: Display = SILENT,
 ) -> None:
     """The paired bootstrap of two runs' written predictions: a table, and compare.json."""
-    from mer_jax import files
+    from mer_jax import files, metrics
     from mer_jax.evaluation import bootstrap, kept, submission, terminal
 
     resamples = config.evaluate.bootstrap
@@ -44,10 +44,12 @@ def compare(
                 corpus.task, *pair, split.labels, resamples, config.seed
             )
     if not found:
-        raise InputError("no test clip has a label to compare by; give them with --labels=FILE")
+        raise InputError(
+            "no test clip has a label, so nothing can be compared; give labels with --labels=FILE"
+        )
     content = {"against": str(against), "resamples": resamples, "splits": found}
     files.write_json(workdir / COMPARISON_FILE, content)
-    print(terminal.comparison(content))
+    print(terminal.comparison(content, metrics.shown(corpus.task, config.evaluate.metrics)))
     print(f"Comparison: {workdir / COMPARISON_FILE}")
 
 
@@ -67,7 +69,7 @@ MODE = Mode(
     run=_run,
     example="--mode=compare --workdir=runs/multi --against=runs/other",
     flags=(
-        Flag("against", "The workdir of the other run.", pathlib.Path, value_name="DIR"),
+        flags.AGAINST,
         flags.LABELS,
     ),
     needs_config=True,

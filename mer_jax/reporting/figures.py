@@ -24,16 +24,7 @@ RELIABILITY_BINS = 10
 _VALENCE_BINS = 20  # even: no bin holds values of both signs
 _SIZE = (4.8, 3.9)  # inches: a figure of one split; two stand side by side on a wide page
 _DPI = 150
-_WORDS = {
-    LOSS: "Training loss",
-    "dis": "Validation Dis (weighted F1)",
-    "acc": "Validation accuracy",
-    "dim": "Validation Dim (mean squared error)",
-    "mae": "Validation mean absolute error",
-    "corr": "Validation correlation",
-    "com": "Validation Com (Dis − 0.25 Dim)",
-    "sign_f1": "Validation F1 of the sign",
-}
+_DRAWN = ("com", "dis", "dim")  # curves, beside that of the metric that chooses
 _POOL = {
     log.SHARE: "share of the pool that counts",
     log.ACCURACY: "accuracy of the pseudo-labels",
@@ -108,7 +99,9 @@ def curves(run: Run) -> dict[str, Picture]:
     if not run.has_history:
         return {}
     history = run.history
-    names = (LOSS, *(n for n in ("com", "dis", "dim") if n in metrics.names(run.task)))
+    of_task = metrics.every_epoch(run.task)
+    chosen = dict.fromkeys((run.task.selection, *_DRAWN))  # a set that keeps the order
+    names = (LOSS, *(name for name in chosen if name in of_task))
     starts = np.flatnonzero(history["epoch"] == 0)
     keys = list(zip(history["repeat"][starts], history["fold"][starts], strict=True))
     chosen = np.array([run.best_epochs[key] for key in keys])
@@ -117,7 +110,8 @@ def curves(run: Run) -> dict[str, Picture]:
 
 def _curve(column: np.ndarray, runs: int, chosen: np.ndarray, name: str) -> Picture:
     values_RxE = column.reshape(runs, -1)
-    figure, axes = _new(_WORDS[name])
+    words = "Training loss" if name == LOSS else f"Validation {metrics.METRICS[name].words}"
+    figure, axes = _new(words)
     epochs = np.arange(values_RxE.shape[1])
     axes.plot(epochs, values_RxE.T, color=colours.SKY, linewidth=0.6, alpha=0.7)
     mean_E = mean(values_RxE)
@@ -127,11 +121,11 @@ def _curve(column: np.ndarray, runs: int, chosen: np.ndarray, name: str) -> Pict
         chosen, at_chosen, "o", color=colours.VERMILION, markersize=4, label="chosen epoch of a run"
     )
     axes.set_xlabel("epoch")
-    axes.set_ylabel(_WORDS[name])
+    axes.set_ylabel(words)
     axes.xaxis.set_major_locator(ticker.MaxNLocator(integer=True))
     axes.legend(fontsize="small")
     alt = (
-        f"{_WORDS[name]} of {runs} runs over {len(epochs)} epochs: the mean goes from "
+        f"{words} of {runs} runs over {len(epochs)} epochs: the mean goes from "
         f"{mean_E[0]:.2f} to {mean_E[-1]:.2f}; at the chosen epochs, {chosen.min()} to "
         f"{chosen.max()}, it is {at_chosen.mean():.2f}."
     )

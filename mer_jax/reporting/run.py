@@ -9,13 +9,13 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from mer_jax import files
+from mer_jax import files, metrics
 from mer_jax import workdir as workdir_lib
-from mer_jax.corpora import corpus_info
+from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import label_arrays
 from mer_jax.data.arrays import Corpus, Labels, Split
-from mer_jax.evaluation import ensemble, history, selection
+from mer_jax.evaluation import ensemble, history, out_of_fold
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting.analysis import Predicted
@@ -77,7 +77,8 @@ class Run:
         self.results: dict[str, Any] = record.results
         self.trial = record.trial
         self.sizes = record.sizes
-        self.task: Task = corpus_info(record.config.data.corpus).task
+        self.task: Task = info_of(record.config).task
+        self.metrics = metrics.shown(self.task, source.evaluate.metrics)
         self._source = source
         self._labels = labels
         self._shown = shown
@@ -191,7 +192,7 @@ class Run:
                 "nothing is predicted out of fold", self.workdir, TRAIN,
             )  # fmt: skip
             return None
-        predictions, known = selection.out_of_fold(of_runs, repeat, fold, folds)
+        predictions, known = out_of_fold.average(of_runs, repeat, fold, folds)
         names = self.corpus.splits[TRAIN].names
         if not self.config.folds:
             names = np.concatenate([names, self.corpus.splits[VALIDATION].names])
@@ -212,7 +213,7 @@ class Run:
             self._model.kept["repeat"].tolist(), self._model.kept["fold"].tolist(), strict=True
         )
         for run, key in enumerate(keys):
-            rows = selection.validation_rows(folds[key])
+            rows = out_of_fold.validation_rows(folds[key])
             if self.task.classes:
                 known = rows[labels.emotion_mask[rows]]
                 score = of_runs.emotion[run, known].argmax(-1) == labels.emotion[known]

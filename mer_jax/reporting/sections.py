@@ -11,6 +11,7 @@ from mer_jax.config import rows as rows_lib
 from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.evaluation import events, terminal
+from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.reporting import analysis, document, figures
 from mer_jax.reporting.document import Beside, Document, Image, Section, Table, Text
@@ -98,7 +99,7 @@ def _configuration(run: Run, _: Mapping[str, Picture]) -> Section:
         (
             "Choice",
             f"{len(run.results['runs'])} runs of {trials} {plural}; each run's epoch and the trial "
-            f"by validation {terminal.COLUMNS[run.task.selection][0]}",
+            f"by validation {METRICS[run.task.selection].title}",
         ),
     ]
     return Section("Configuration", [Table(("Part", "What was trained"), rows, words=True)])
@@ -126,7 +127,7 @@ def _settings(trial: Mapping[str, Any], prefix: str) -> str:
 def _result(run: Run, _: Mapping[str, Picture]) -> Section:
     """The table in the form of the paper's Table 3, what the paper has, and the floor."""
     results = run.results
-    columns = [m for m in terminal.COLUMNS if m in results["cross_validation"]]
+    columns = terminal.columns(results, run.metrics)
     floor = analysis.constant(run.task, run.corpus.splits[TRAIN].labels)
     labels = {split: run.predicted(split).labels for split in run.labelled_splits}
     constant = analysis.constant_scores(run.task, floor, labels) if labels else {}
@@ -134,17 +135,17 @@ def _result(run: Run, _: Mapping[str, Picture]) -> Section:
     rows = []
     blocks = {terminal.CROSS_VALIDATION: results["cross_validation"], **results["test"]}
     for name, scores in blocks.items():
-        rows.append([name, *(terminal.score_cell(m, scores[m]) for m in columns)])
+        rows.append([name, *(terminal.score_cell(m, scores.get(m)) for m in columns)])
         bounds = results.get("interval", {}).get(name, {})
         if any(bounds.values()):
-            rows.append([" 95 %", *(terminal.interval_cell(m, bounds[m]) for m in columns)])
+            rows.append([" 95 %", *(terminal.interval_cell(m, bounds.get(m)) for m in columns)])
         if name in theirs:
             rows.append([" published", *(_published_cell(m, theirs[name]) for m in columns)])
         split = run.out_of_fold if name == terminal.CROSS_VALIDATION else name
         if split in constant:
-            cells = (terminal.score_cell(m, _one(constant[split][m])) for m in columns)
+            cells = (terminal.score_cell(m, _one(constant[split].get(m))) for m in columns)
             rows.append([" constant prediction", *cells])
-    header = ("", *(terminal.COLUMNS[m][0] for m in columns))
+    header = ("", *(METRICS[m].title for m in columns))
     return Section(
         "Result",
         [Table(header, rows), *map(Text, _result_notes(run, floor, bool(theirs)))],
@@ -241,7 +242,7 @@ def _confusion(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
 def _curves(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
     words = (
         "Thin lines: the runs of the chosen trial; thick line: their mean. A dot marks the epoch "
-        f"that a run keeps, the best by validation {terminal.COLUMNS[run.task.selection][0]}."
+        f"that a run keeps, the best by validation {METRICS[run.task.selection].title}."
     )
     return _pictures("Learning curves", words, "curve_", drawn)
 

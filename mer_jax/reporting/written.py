@@ -43,8 +43,8 @@ def ensure(
         write(config, workdir, labels, shown)
     except Exception as error:  # whatever it is, the training before it is worth more
         LOG.warning(
-            "%s: the results stand, but there is no report of them: %s: %s; "
-            "--mode=report tries again", workdir, type(error).__name__, error,
+            "%s: the results are written, but the report could not be drawn: %s: %s; "
+            "run --mode=report to try again", workdir, type(error).__name__, error,
         )  # fmt: skip
 
 

@@ -12,7 +12,7 @@ from mer_jax import config as config_lib
 from mer_jax import files, published
 from mer_jax.config import rows
 from mer_jax.config.rows import Row
-from mer_jax.corpora import SYNTHETIC, corpus_info
+from mer_jax.corpora import SYNTHETIC, info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation import results as results_lib
@@ -23,7 +23,7 @@ from mer_jax.workdir import CONFIG_FILE, RESULTS_FILE
 
 MARKDOWN_FILE, CSV_FILE, LATEX_FILE = "table.md", "table.csv", "table.tex"
 FAILED, _DAMAGED = "failed: ", "damaged: "  # how the notes of rows begin that went wrong
-_NO_SETTINGS = ("features.", "data.tfds_dir", "table.")  # keys that set no training apart
+_NO_SETTINGS = ("features.", "table.")  # told otherwise: by the paper's names
 
 
 def gather(config: ConfigDict, workdir: pathlib.Path) -> None:
@@ -39,14 +39,14 @@ def gather(config: ConfigDict, workdir: pathlib.Path) -> None:
     else:
         found = _entries_below(workdir)
         if not found:
-            raise InputError(f"{workdir}: no workdir of a training below it")
+            raise InputError(f"{workdir}: holds no workdir of a training")
     write(found, config, workdir)
     show(found, config, workdir)
     damaged = [entry.label for entry in found if entry.note.startswith(_DAMAGED)]
     if damaged:
         raise InputError(
-            f"the files of {len(damaged)} of {len(found)} rows are damaged, as "
-            f"{workdir / MARKDOWN_FILE} tells: {first_few(damaged)}"
+            f"{len(damaged)} of {len(found)} rows have damaged files; {workdir / MARKDOWN_FILE} "
+            f"lists the errors: {first_few(damaged)}"
         )
 
 
@@ -75,7 +75,7 @@ def _entries_below(workdir: pathlib.Path) -> list[Entry]:
         key
         for mine in settings
         for key, value in mine.items()
-        if any(theirs and theirs[key] != value for theirs in settings)
+        if any(theirs.get(key, value) != value for theirs in settings)
     }
     return [
         entry._replace(settings=", ".join(f"{k} {v}" for k, v in mine.items() if k in varied))
@@ -89,8 +89,12 @@ def _settings(saved: ConfigDict) -> dict[str, Any]:
     sets = [
         published.name_of(name, aliases) or name for name in corpus_lib.modalities(saved).values()
     ]
-    leaves = config_lib.flatten(saved)
-    kept = {key: value for key, value in leaves.items() if not key.startswith(_NO_SETTINGS)}
+    known = config_lib.declared()
+    kept = {
+        key: value
+        for key, value in config_lib.flatten(saved).items()
+        if known[key].identifies is True and not key.startswith(_NO_SETTINGS)
+    }
     return {"features": " + ".join(sets), **kept}
 
 
@@ -108,7 +112,7 @@ def _is_table(workdir: pathlib.Path) -> bool:
     try:
         return bool(config_lib.read_saved(workdir / CONFIG_FILE).table.rows)
     except InputError:
-        return False  # the entry tells what is wrong with it
+        return False  # the entry's note says what is wrong
 
 
 def _with_results(entry: Entry, workdir: pathlib.Path) -> tuple[Entry, ConfigDict | None]:
@@ -124,7 +128,7 @@ def _with_results(entry: Entry, workdir: pathlib.Path) -> tuple[Entry, ConfigDic
                 synthetic=saved.data.corpus == SYNTHETIC,
             )
         if saved is not None and (workdir / RESULTS_FILE).is_file():
-            form = results_lib.form(corpus_info(saved.data.corpus).task)
+            form = results_lib.form(info_of(saved).task)
             results = files.read_json(workdir / RESULTS_FILE, form)
     except InputError as error:
         return entry._replace(note=f"{_DAMAGED}{error}"), saved

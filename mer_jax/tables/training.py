@@ -61,8 +61,8 @@ def train(
             gathering.show(gathering.entries(config, workdir, notes), config, workdir)
     if failed:
         raise InputError(
-            f"{len(failed)} of {len(config.table.rows)} rows failed, for the reasons in "
-            f"{workdir / MARKDOWN_FILE}: {first_few(failed)}"
+            f"{len(failed)} of {len(config.table.rows)} rows failed; {workdir / MARKDOWN_FILE} "
+            f"lists the errors: {first_few(failed)}"
         )
 
 
@@ -78,7 +78,9 @@ def _check_table(config: ConfigDict, workdir: pathlib.Path) -> None:
     if (workdir / CONFIG_FILE).is_file():
         theirs = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
         if not theirs.table.rows:
-            raise InputError(f"{workdir} holds a single run; use another --workdir for a table")
+            raise InputError(
+                f"{workdir} holds a single training; use another --workdir for a table"
+            )
         if not any((workdir / row.folder / CONFIG_FILE).is_file() for row in rows_of(theirs)):
             return  # nothing is trained in it yet
         as_theirs.table = theirs.table  # rows may come and go

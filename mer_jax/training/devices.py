@@ -91,7 +91,7 @@ def join_processes(coordinator: str | None, count: int | None, index: int | None
         jax.local_devices()  # asks the other processes for theirs, now that all are here
     except (RuntimeError, ValueError) as error:
         sentence = " ".join(str(error).split())
-        raise InputError(f"--coordinator: the processes do not meet: {sentence}") from None
+        raise InputError(f"--coordinator: the processes did not connect: {sentence}") from None
 
 
 def is_first() -> bool:

@@ -28,7 +28,8 @@ def divide(config: ConfigDict, corpus: Corpus) -> tuple[Samples, dict[tuple[int,
     if config.data.group_folds:
         if corpus.info.group is None:
             raise InputError(
-                f"config.data.group_folds: {corpus.info.name}'s names tell no groups; use False"
+                f"config.data.group_folds: {corpus.info.name}'s clip names show no groups; use "
+                "False"
             )
         groups = [corpus.info.group(name) for name in split.names.tolist()]
     for name in [TRAIN] if validation is None else [TRAIN, VALIDATION]:
@@ -48,7 +49,7 @@ def _check_labels(corpus: Corpus, split: str) -> None:
         if not known:
             raise InputError(
                 f"no clip of {split} has a label for its {what}, which {corpus.info.name}'s models "
-                "learn and are chosen by; add them to the label file"
+                "are trained and selected by; add labels to the label file"
             )
 
 
@@ -78,8 +79,8 @@ def find_pool(config: ConfigDict, samples: Samples, unlabelled: Split | None) ->
         features, labels = unlabelled.features, unlabelled.labels
     else:
         raise InputError(
-            f"config.semi.method={config.semi.method!r} needs unlabelled clips: the corpus has "
-            "none beside its labelled ones; hide labels with config.data.labelled_fraction"
+            f"config.semi.method={config.semi.method!r} needs unlabelled clips, and the corpus has "
+            "none; hide labels with config.data.labelled_fraction"
         )
     return Clips(
         features,

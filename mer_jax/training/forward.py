@@ -40,7 +40,9 @@ def validate(given: Given, params: Any, model_state: Any) -> dict[str, Float[Arr
     """Every metric of the task on the fold's validation rows."""
     output, labels = of_validation(given, params, model_state)
     weight = given.fold.validation_weight
-    return metrics.compute(given.static.task, output.emotion, output.valence, labels, weight)
+    task = given.static.task
+    only = metrics.every_epoch(task)
+    return metrics.compute(task, output.emotion, output.valence, labels, weight, only=only)
 
 
 def of_validation(given: Given, params: Any, model_state: Any) -> tuple[Output, Labels]:

@@ -31,7 +31,7 @@ class Outcome(NamedTuple):
 
     run: Run
     best_epoch: int
-    validation: dict[str, float]  # every metric at the best epoch; NaN throughout where it failed
+    validation: dict[str, float]  # the metrics at the best epoch; NaN throughout where it failed
     history: dict[str, np.ndarray]  # float32 [E]
     failed_epoch: int = -1  # whose loss or gradient was not finite; -1: none
 
@@ -163,7 +163,7 @@ def _seen(number: int, chunk: Chunk, before: int, epoch: int, state: RunState) -
     own = len(chunk.runs)
     score, failed = np.asarray(state.best.score)[:own], np.asarray(state.failed)[:own]
     counts = np.isfinite(score) & (failed < 0)
-    score = np.where(counts, chunk.static.task.selection_sign * score, np.float32(np.nan))
+    score = np.where(counts, metrics.selection_sign(chunk.static.task) * score, np.float32(np.nan))
     return Seen(number, chunk, before, epoch, score, state.history)
 
 
@@ -224,7 +224,7 @@ def outcomes(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> list[Outcome]
 
 
 def _outcomes(chunk: Chunk, finished: dict[str, Any]) -> Iterator[Outcome]:
-    names = metrics.names(chunk.static.task)
+    names = metrics.every_epoch(chunk.static.task)
     for i, run in enumerate(chunk.runs):
         epoch = int(finished["best_epoch"][i])
         history = {name: np.asarray(values[i]) for name, values in finished["history"].items()}

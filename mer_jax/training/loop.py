@@ -22,8 +22,8 @@ from mer_jax.semi import step as semi_step
 from mer_jax.semi.method import EpochStart, Validated
 from mer_jax.semi.step import Clips
 from mer_jax.training import batch as batch_lib
-from mer_jax.training import forward, losses, optimizer
-from mer_jax.training.program import HParams, Static, build_model
+from mer_jax.training import forward, losses
+from mer_jax.training.program import HParams, Static, build_model, make_optimizer
 from mer_jax.training.state import LOSS, Best, Fold, Given, Learner, RunState, Samples
 
 
@@ -84,7 +84,7 @@ def init_run(
     one_row = batch_lib.of_features({m: x[:1] for m, x in samples.features.items()})
     model_state = build_model(static).init(init_key, one_row, hparams.model)
     params = model_state.pop("params")
-    names = (LOSS, *metrics.names(static.task))
+    names = (LOSS, *metrics.every_epoch(static.task))
     history = {name: jnp.full(static.epochs, jnp.nan, jnp.float32) for name in names}
     semi = None
     if static.semi is not None:
@@ -94,7 +94,7 @@ def init_run(
     return RunState(
         params=params,
         model_state=model_state,
-        opt_state=_optimizer(hparams).init(params),
+        opt_state=make_optimizer(static, hparams).init(params),
         key=key,
         best=Best(params, model_state, jnp.float32(-jnp.inf), jnp.int32(-1)),
         failed=jnp.int32(-1),
@@ -154,7 +154,7 @@ def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunS
     latest = Best(
         learner.evaluated,
         learner.model_state,
-        static.task.selection_sign * scores[static.task.selection],
+        metrics.selection_sign(static.task) * scores[static.task.selection],
         jnp.asarray(epoch),
     )
     better = latest.score > state.best.score  # never true of NaN; the first of equals stays
@@ -219,7 +219,8 @@ def _step(given: Given, whole_batches: bool, learner: Learner, step: Step) -> tu
     clips = None if static.semi is None else batch_lib.of_pool(given, step.pool_rows)
     of_params = functools.partial(_loss, given, learner, (batch, labels, clips), step.key)
     (loss, after), gradient = jax.value_and_grad(of_params, has_aux=True)(learner.params)
-    update, opt_state = _optimizer(hparams).update(gradient, learner.opt_state, learner.params)
+    optimizer = make_optimizer(static, hparams)
+    update, opt_state = optimizer.update(gradient, learner.opt_state, learner.params)
     params = optax.apply_updates(learner.params, update)
     semi = learner.semi
     if static.semi is not None:
@@ -269,10 +270,6 @@ def _loss(
         key=jax.random.fold_in(key, 2),
     )
     return loss + of_pool, _AfterLoss(model_state, method, diagnostics)
-
-
-def _optimizer(hparams: HParams) -> optax.GradientTransformation:
-    return optimizer.l2_adam(hparams.learning_rate, hparams.weight_decay)
 
 
 def _is_finite(tree: Any) -> Bool[Array, ""]:

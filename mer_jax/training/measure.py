@@ -36,7 +36,7 @@ def _fastest(plan: Plan, feed: Feed, static: Static, runs: list[Run], rule: int)
         seconds[width] = seconds_of_epoch(plan, feed, first) * chunks / len(runs)
     fastest = min(seconds, key=seconds.get)
     LOG.info(
-        "%s: seconds of a run-epoch by chunk width: %s; taking %d",
+        "%s: seconds of a run-epoch by chunk width: %s; using %d",
         " ".join([static.fusion, *(f"{key}={value}" for key, value in static.settings)]),
         ", ".join(f"{width}: {value:.3g}" for width, value in seconds.items()),
         fastest,

@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import optax
 from ml_collections import ConfigDict
 
 from mer_jax.data import views
@@ -17,6 +18,7 @@ from mer_jax.semi import METHODS
 from mer_jax.semi.method import Semi
 from mer_jax.settings import traced
 from mer_jax.task import Task
+from mer_jax.training import optimizer
 
 _TRACED_BY_ALL = ("weight", "valence_weight", "warmup", "ema")  # beside a semi method's own
 
@@ -31,6 +33,7 @@ class Static:
     task: Task
     epochs: int
     batch_size: int
+    optimizer: tuple[str, ...] = ("learning_rate", "weight_decay")  # its settings that are on
     views: Steps = ()  # augmentation of the labelled batch
     semi: Semi | None = None  # None: supervised
 
@@ -38,8 +41,7 @@ class Static:
 class HParams(NamedTuple):
     """What a compiled program takes as numbers."""
 
-    learning_rate: Any
-    weight_decay: Any
+    optimizer: dict[str, Any]  # by name: those of optimizer.SETTINGS that are on
     model: dict[str, Any]  # the fusion's traced settings
     semi: dict[str, Any] | None = None  # the method's
 
@@ -66,6 +68,7 @@ def static_of(
         task=task,
         epochs=config.train.epochs,
         batch_size=config.train.batch_size,
+        optimizer=tuple(_optimizer_of(trial)),
         views=views.parse(trial.get("train.views", ""), "config.train.views"),
         semi=_semi_of(trial, task),
     )
@@ -93,11 +96,30 @@ def hparams_of(trial: dict[str, Any]) -> HParams:
         names = (*_TRACED_BY_ALL, *METHODS[trial["semi.method"]].TRACED)
         semi = {name: trial[f"semi.{name}"] for name in names}
     return HParams(
-        learning_rate=trial["train.learning_rate"],
-        weight_decay=trial["train.weight_decay"],
+        optimizer=_optimizer_of(trial),
         model={setting.name: trial[setting.key] for setting in fusion.SETTINGS if setting.traced},
         semi=semi,
     )
+
+
+def _optimizer_of(trial: dict[str, Any]) -> dict[str, Any]:
+    return {s.name: trial[s.key] for s in optimizer.SETTINGS if s.key in trial}
+
+
+def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransformation:
+    """Makes the optimiser of a run, with the groups that its model declares."""
+    groups = [
+        optimizer.Group(
+            group.label,
+            group.pattern,
+            {
+                name: hparams.model[value] if isinstance(value, str) else value
+                for name, value in group.settings.items()
+            },
+        )
+        for group in getattr(FUSIONS[static.fusion], "GROUPS", ())
+    ]
+    return optimizer.make(hparams.optimizer, groups)
 
 
 def build_model(static: Static) -> multitask.MultitaskModel:

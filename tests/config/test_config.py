@@ -71,10 +71,10 @@ def test_a_tuple_of_one_is_a_grid_of_one():
         ({"model__hidden": (128, "256")}, "config.model.hidden: '256' is not a whole number"),
         ({"model__hidden": 12.5}, "config.model.hidden: 12.5 is not a whole number"),
         ({"model__hidden": True}, "config.model.hidden: True is not a whole number"),
-        ({"model__hidden": (64, 64)}, "holds a value twice"),
+        ({"model__hidden": (64, 64)}, "lists a value twice"),
         ({"model__hidden": ()}, "is empty"),
-        ({"model__layers": "256,x"}, "is no list of widths"),
-        ({"model__layers": "0"}, "is no list of widths"),
+        ({"model__layers": "256,x"}, "is not a list of widths"),
+        ({"model__layers": "0"}, "is not a list of widths"),
         ({"train__learning_rate": -1e-3}, "must be greater than 0"),
         ({"train__learning_rate": float("nan")}, "is not finite"),
         ({"train__dropout": 1.0}, "must be in [0, 1)"),
@@ -82,7 +82,7 @@ def test_a_tuple_of_one_is_a_grid_of_one():
         ({"train__chunk": "many"}, 'is not "auto", "measure" or a number above 0'),
         ({"folds": 1}, "config.folds: 1 must be 2 or more"),
         ({"seed": 1 << 32}, "config.seed: 4294967296 must be from 0 to 2**32 - 1"),
-        ({"data__zero_valence": "keep"}, "one of: positive, drop"),
+        ({"data__zero_valence": "keep"}, "one of: positive, negative, drop"),
     ],
 )
 def test_wrong_values_are_told(change, sentence):

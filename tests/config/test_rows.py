@@ -42,20 +42,20 @@ def test_either_folder_of_wav2vec_will_do():
 @pytest.mark.parametrize(
     ("change", "sentence"),
     [
-        ({"rows": ("HuBERT-large",)}, "config.table.rows: 'HuBERT-large' is no row such as"),
-        ({"rows": ("audio a, audio b",)}, "is no row such as"),
-        ({"rows": ("audio",)}, "is no row such as"),
-        ({"rows": (3,)}, "config.table.rows: 3 is not a row's text"),
+        ({"rows": ("HuBERT-large",)}, "config.table.rows: 'HuBERT-large' is not a row such as"),
+        ({"rows": ("audio a, audio b",)}, "is not a row such as"),
+        ({"rows": ("audio",)}, "is not a row such as"),
+        ({"rows": (3,)}, "config.table.rows: 3 is not the text of a row"),
         ({"rows": ("audio ../a",)}, "'../a' holds a separator"),
         ({"rows": ("text HuBERT-large",)}, "HuBERT-large is a set of audio, not of text"),
         ({"rows": ("audio a", "video a")}, "config.table.rows: lists a twice"),
-        ({"aliases": "HuBERT-large"}, "'HuBERT-large' is no alias such as"),
-        ({"aliases": "HuBERT-lage=x"}, "'HuBERT-lage' is none of the paper's names; did you mean "
-                                       "HuBERT-large?"),
+        ({"aliases": "HuBERT-large"}, "'HuBERT-large' is not an alias such as"),
+        ({"aliases": "HuBERT-lage=x"}, "'HuBERT-lage' is not one of the paper's names; did you "
+                                       "mean HuBERT-large?"),
         ({"aliases": "IS09=a, IS09=b"}, "config.table.aliases: lists IS09 twice"),
         ({"aliases": "IS09=a/b"}, "'a/b' holds a separator"),
         ({"unimodal_fusion": "atention"}, "unknown unimodal_fusion 'atention'; one of: unimodal"),
-        ({"metrics": ("dis", "f1")}, "unknown metric 'f1'; one of: dis, acc, dim, mae, corr, com"),
+        ({"metrics": ("dis", "wf1")}, "unknown metric 'wf1'; one of: dis, dim, com, acc, mae"),
         ({"metrics": ()}, "config.table.metrics is empty"),
     ],
 )  # fmt: skip

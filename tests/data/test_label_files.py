@@ -413,3 +413,13 @@ def test_of_several_label_files_the_log_names_those_left_unread(tmp_path, caplog
     assert caplog.messages == [
         f"{tmp_path}: labels are read from track1_label_6way.npz, not from train-label.csv"
     ]
+
+
+def test_another_corpuss_fillers_are_no_classes(tmp_path):
+    """CMU-MOSI's file says 0 for every clip, which is a class of MELD."""
+    clips = {f"v_{i}": {"emo": 0, "val": -2.5 + 0.25 * i} for i in range(20)}
+    assert len(read(tmp_path, {"train_corpus": clips}, CMUMOSI)["train"]) == 20
+    with pytest.raises(InputError, match=r"all 20 clips of train have the emotion 'anger'; is"):
+        read(tmp_path, {"train_corpus": clips}, MELD)
+    clips["v_3"]["emo"] = 4
+    assert len(read(tmp_path, {"train_corpus": clips}, MELD)["train"]) == 20

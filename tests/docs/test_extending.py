@@ -12,10 +12,14 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import config as config_lib
-from mer_jax import corpora, semi
+from mer_jax import corpora, metrics, semi
 from mer_jax.data import folds
+from mer_jax.data.arrays import Labels
+from mer_jax.evaluation import ensemble, terminal
+from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.models import fusion, multitask
 from mer_jax.models.layers import Batch
+from mer_jax.task import Task
 from mer_jax.training import program
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "extending.md"
@@ -36,7 +40,8 @@ def example(monkeypatch):
         (semi, "METHODS"),
     ):
         monkeypatch.setattr(holder, name, dict(getattr(holder, name)))
-    before = dict(fusion.FUSIONS)
+    # These two are one object for all who read them.
+    fusions, of_metrics = dict(fusion.FUSIONS), dict(metrics.METRICS)
 
     def execute(heading):
         found = {"__name__": "example"}
@@ -44,8 +49,9 @@ def example(monkeypatch):
         return found
 
     yield execute
-    fusion.FUSIONS.clear()
-    fusion.FUSIONS.update(before)
+    for registry, before in ((fusion.FUSIONS, fusions), (metrics.METRICS, of_metrics)):
+        registry.clear()
+        registry.update(before)
 
 
 def test_the_corpus(example):
@@ -89,6 +95,42 @@ def test_the_fusion_model(example):
     )
 
 
+def test_the_frame_level_fusion(example):
+    example("A frame-level fusion")
+    modalities, lengths = ("audio", "text"), {"audio": [4, 2, 1], "text": [1, 3, 3]}
+    model = multitask.build("frame_attention", {"hidden": 4}, modalities, corpora.MER2023.task)
+    settings = {"dropout": jnp.float32(0)}
+    rng = np.random.default_rng(0)
+    clips = {m: [rng.normal(size=(n, 5)) for n in lengths[m]] for m in modalities}
+
+    def padded(frames, filler):
+        features = {m: np.full((3, frames, 5), filler, np.float32) for m in modalities}
+        mask = {m: np.arange(frames) < np.array(lengths[m])[:, None] for m in modalities}
+        for m in modalities:
+            for row, clip in enumerate(clips[m]):
+                features[m][row, : len(clip)] = clip
+        return Batch(jax.tree.map(jnp.asarray, features), jax.tree.map(jnp.asarray, mask),
+                     jnp.ones(3))  # fmt: skip
+
+    variables = model.init(jax.random.key(0), padded(4, 0), settings)
+    output = model.apply(variables, padded(4, 0), settings)
+    further = model.apply(variables, padded(7, 100), settings)
+    np.testing.assert_allclose(further.emotion, output.emotion, atol=1e-6)
+    weights = jax.tree.map(np.float64, variables["params"])
+
+    def by_hand(row):
+        pooled = []
+        for m in modalities:
+            of, score = weights["fusion"][m], weights["fusion"][f"{m}_score"]
+            h = np.maximum(clips[m][row] @ of["kernel"] + of["bias"], 0)
+            alpha = np.exp(h @ score["kernel"] + score["bias"])
+            pooled.append((alpha / alpha.sum() * h).sum(0))
+        head = weights["emotion"]
+        return np.mean(pooled, 0) @ head["kernel"] + head["bias"]
+
+    np.testing.assert_allclose(output.emotion, [by_hand(row) for row in range(3)], atol=1e-5)
+
+
 def test_the_method(example):
     example("A semi-supervised method")
     method = semi.METHODS["entropy"]
@@ -99,14 +141,32 @@ def test_the_method(example):
 
 
 def test_the_metric(example):
-    metric = example("A metric")["unweighted_recall"]
+    example("A metric")
     rng = np.random.default_rng(0)
     true, predicted = rng.integers(0, 4, 50), rng.integers(0, 5, 50)
     twice = rng.integers(0, 3, 50)
-    value = metric(jnp.asarray(true), jnp.asarray(predicted), jnp.asarray(twice, jnp.float32), 5)
+    task = Task(tuple("abcde"))
+    known = np.ones(50, bool)
+    labels = Labels(true.astype(np.int32), known, np.zeros(50, np.float32), ~known)
+    logits = np.eye(5, dtype=np.float32)[predicted]
     with pytest.warns(UserWarning, match="y_pred contains classes not in y_true"):
-        expected = sk.balanced_accuracy_score(np.repeat(true, twice), np.repeat(predicted, twice))
-    np.testing.assert_allclose(value, expected, rtol=1e-6)
+        drawn, once = (
+            sk.balanced_accuracy_score(np.repeat(true, n), np.repeat(predicted, n))
+            for n in (twice, np.ones(50, int))
+        )
+    for xp in (np, jnp):
+        weight = xp.asarray(twice, dtype=xp.float32)
+        value = metrics.compute(task, xp.asarray(logits), None, labels, weight)["uar"]
+        np.testing.assert_allclose(value, drawn, rtol=1e-6)
+    scores = ensemble.score(task, Predictions(logits, None), labels)
+    assert scores["uar"] == pytest.approx(once, rel=1e-6)
+    of_all = {name: {"mean": value, "std": None} for name, value in scores.items()}
+    results = {"cross_validation": {"dis": None, "acc": None}, "test": {"test": of_all}}
+    text = terminal.table({**results, "best": {}, "runs": []}, False, ("dis", "uar"))
+    assert text.splitlines()[0].split() == ["Dis", "(↑)", "UAR", "(↑)"]
+    assert text.splitlines()[3].split()[-1] == f"{100 * once:.2f}"
+    assert "uar" not in metrics.every_epoch(task)
+    assert "uar" in metrics.every_epoch(metrics.selecting(task, "uar"))
 
 
 def test_the_command(tmp_path):

@@ -138,7 +138,7 @@ def test_a_run_is_repeated_from_its_config_json(trained, tmp_path, command_line)
     assert done.returncode == 0, done.stderr
     again = json.loads((workdir / "config.json").read_text())
     assert {**again, "commit": None} == {**record, "commit": None}  # someone may commit meanwhile
-    assert not re.search(r"its (?!commit)\w+ is not this run's", done.stderr)
+    assert not re.search(r": (?!commit)\w+ differs from this", done.stderr)
     assert_same_files(trained, workdir)
 
 

@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
+from mer_jax import config as config_lib
 from mer_jax import lock
 from mer_jax.corpora import MER2023
 from mer_jax.data import corpus as corpus_lib
@@ -409,7 +410,7 @@ def test_scores_have_intervals_and_runs_are_compared(
     assert "not better" in capsys.readouterr().out
 
     path.write_text(path.read_text().rpartition("\n")[0].rpartition("\n")[0] + "\n")
-    with pytest.raises(InputError, match="only the same clips can be compared"):
+    with pytest.raises(InputError, match="only equal clips can be compared"):
         compare.compare(config, workdir, other, None)
 
 
@@ -425,8 +426,69 @@ def test_a_repetition_says_what_differs(trained, root, tfds_dir, tmp_path, caplo
     old.write_text(json.dumps(record))
     train.train(config_of(root, tfds_dir, **small), tmp_path / "b", old)
     assert json.loads((tmp_path / "b" / "config.json").read_text())["chunk"] == [2]
-    told = [word for word in ("config", "dataset", "versions") if f"its {word} is" in caplog.text]
+    told = [word for word in ("config", "dataset", "versions") if f"{word} differs" in caplog.text]
     assert told == ["config", "versions"]
+
+
+def test_keys_that_decide_no_result_may_differ(trained, root, tfds_dir, tmp_path, monkeypatch):
+    workdir = tmp_path / "run"
+    with monkeypatch.context() as patch:
+        save = killing(Checkpoints.save_chunk, lambda _, chunk, __: chunk == 1)
+        patch.setattr(Checkpoints, "save_chunk", save)
+        with pytest.raises(Killed):
+            train.train(config_of(root, tfds_dir), workdir)
+    with pytest.raises(InputError, match=r"holds a run with config\.repeats=2, not 3"):
+        train.train(config_of(root, tfds_dir, repeats=3), workdir)
+    others = {
+        "select__eta": 0.5,
+        "data__device_bytes": 1 << 30,
+        "train__checkpoint_seconds": 0,
+        "train__segment": 1,
+        "table__metrics": ("dis",),
+    }
+    copied = tmp_path / "tfds"
+    shutil.copytree(tfds_dir, copied)
+    train.train(config_of(root, copied, **others), workdir)
+    assert_same_files(trained, workdir)
+    used = json.loads((workdir / "config.json").read_text())
+    assert used["config"]["select"] == {"eta": 0.5}
+    assert used["config"]["data"]["tfds_dir"] == str(copied)
+    before = json.loads((trained / "config.json").read_text())
+    assert {key: used[key] for key in used.keys() - {"config"}} == {
+        key: before[key] for key in before.keys() - {"config"}
+    }
+
+
+def test_a_training_of_an_earlier_version_is_continued(trained, config, tmp_path):
+    """Its config.json lacks the keys that have come since; their defaults are what it did."""
+    workdir = tmp_path / "run"
+    shutil.copytree(trained, workdir)
+    record = json.loads((workdir / "config.json").read_text())
+    came_since = (
+        "data.device_bytes",
+        "data.labelled_fraction",
+        "data.group_folds",
+        "evaluate.",
+        "select.",
+        "semi.",
+        "table.",
+        "train.tensorboard",
+        "train.views",
+    )
+    old = {}
+    for key in config_lib.flatten(config):
+        if key.startswith(came_since):
+            continue
+        *parts, last = key.split(".")
+        place = old
+        for part in parts:
+            place = place.setdefault(part, {})
+        place[last] = config[key]
+    (workdir / "config.json").write_text(json.dumps({**record, "config": old}))
+    evaluate.evaluate(config, workdir, None)
+    (workdir / "results.json").unlink()  # as if it had been killed just before
+    train.train(config, workdir)
+    assert_same_files(trained, workdir)
 
 
 def test_two_trainings_do_not_share_a_workdir(config, tmp_path):

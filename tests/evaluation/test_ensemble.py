@@ -13,7 +13,7 @@ from mer_jax.models.layers import Batch
 from mer_jax.training.program import HParams, build_model
 from tests.support.runs import Group, folds_of, samples_of, static_of
 
-HPARAMS = HParams(1e-2, 1e-5, {"dropout": 0.3})
+HPARAMS = HParams({"learning_rate": 1e-2, "weight_decay": 1e-5}, {"dropout": 0.3})
 
 
 def kept_of(group, scaler=None):
@@ -73,7 +73,7 @@ def test_scores_equal_sklearn_and_missing_labels_score_none():
     found = ensemble.score(MER2023.task, predictions, labels)
     expected = sk.f1_score(emotion[known], logits.argmax(1)[known], average="weighted")
     assert abs(found["dis"] - expected) < 1e-6
-    assert [name for name, value in found.items() if value is None] == ["dim", "mae", "corr", "com"]
+    assert [name for name in found if found[name] is None] == ["dim", "com", "mae", "corr"]
 
 
 def test_a_corpus_without_valence_predicts_none():
@@ -84,3 +84,9 @@ def test_a_corpus_without_valence_predicts_none():
     assert found.emotion.shape == (1, 37, 7)
     score = ensemble.score(MELD.task, ensemble.average(found), samples.labels)
     assert set(score) == {"dis", "acc"}
+
+
+def test_probabilities_are_softmax():
+    logits = np.array([[[0.0, np.log(3)], [1000.0, 0.0]]])
+    found = ensemble.probabilities(Predictions(logits, None))
+    np.testing.assert_allclose(found, [[[0.25, 0.75], [1, 0]]], atol=1e-7)

@@ -1,5 +1,7 @@
 """results.json: how runs become scores of repeats, and repeats a mean and a deviation."""
 
+import dataclasses
+
 import numpy as np
 import pytest
 
@@ -43,6 +45,14 @@ def test_the_best_trial_has_the_best_mean_over_repeats():
     assert results_lib.best_trial(tied, 2, MELD.task) == 0
     failed = [o._replace(best_epoch=-1) if o.run == Run(1, 0, 1) else o for o in OUTCOMES]
     assert results_lib.best_trial(failed, 2, MELD.task) == 0  # left out of a mean, they flatter it
+
+
+def test_the_task_may_choose_by_another_metric():
+    by_accuracy = dataclasses.replace(MELD.task, selected_by="acc")
+    turned = [o._replace(validation={**o.validation, "acc": 1 - o.validation["dis"]})
+              for o in OUTCOMES]  # fmt: skip
+    assert results_lib.best_trial(turned, 2, MELD.task) == 1
+    assert results_lib.best_trial(turned, 2, by_accuracy) == 0
 
 
 def test_without_classes_the_smaller_error_is_better():

@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mer_jax.corpora import CMUMOSI, MELD, MER2023
-from mer_jax.data import features, label_csv, label_files
+from mer_jax.data import label_csv, label_files
 from mer_jax.errors import InputError
 from tests.support import user_folder
 
@@ -160,7 +160,7 @@ def test_feature_files(place, array, edits):
     values = np.frombuffer(content[:size], dtype).reshape(shape)
     path = place / "clip.npy"
     path.write_bytes(edited(user_folder.npy(values), edits))
-    rows = value_or_sentence(features.read_array, path)
+    rows = value_or_sentence(npy.read_array, path)
     if rows is not None:
         assert rows.dtype == np.float32
         assert rows.ndim == 2

@@ -146,7 +146,7 @@ def test_a_failure_to_draw_ends_nothing_and_is_told(
     workdir = copy_of(reported, tmp_path, without=["report.html", "report.md"])
     monkeypatch.setattr(figures, "draw", lambda run: 1 / 0)
     train.train(config, workdir)
-    assert "there is no report of them: ZeroDivisionError" in caplog.text
+    assert "the report could not be drawn: ZeroDivisionError" in caplog.text
     assert "cross-validation" in capsys.readouterr().out
     assert (workdir / "results.json").read_bytes() == (reported / "results.json").read_bytes()
     with pytest.raises(ZeroDivisionError):

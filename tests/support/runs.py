@@ -65,7 +65,8 @@ class Group:
         self.hparams = stack(
             [
                 HParams(
-                    jnp.float32(rate), jnp.float32(weight_decay), {"dropout": jnp.float32(dropout)}
+                    {"learning_rate": jnp.float32(rate), "weight_decay": jnp.float32(weight_decay)},
+                    {"dropout": jnp.float32(dropout)},
                 )
                 for _, _, rate in runs
             ]

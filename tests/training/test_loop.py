@@ -6,7 +6,9 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
+from mer_jax import metrics
 from mer_jax.models.layers import Batch
+from mer_jax.task import Task
 from mer_jax.training import batch as batch_lib
 from mer_jax.training import grid, loop
 from mer_jax.training.program import build_model
@@ -133,6 +135,18 @@ def test_the_kept_weights_are_those_of_the_best_epoch():
     again = Group(runs, static_of(epochs=6)).advance(0, int(best[0]) + 1)
     of_first = lambda tree: jax.tree.map(lambda x: x[0], tree)  # noqa: E731
     assert_same_bits(of_first(state.best.params), of_first(again.params))
+
+
+def test_epochs_are_chosen_by_the_metric_that_the_task_names():
+    task = metrics.selecting(Task(("no", "yes"), (-3.0, 3.0), signed=True), "f1")
+    samples = samples_of(task=task)
+    state = Group([(0, 0, 0.1)], static_of(epochs=6, task=task), samples).advance(0, 6)
+    first_epochs = {"dis", "acc", "dim", "mae", "corr", "com", "sign_f1"}
+    assert set(state.history) == {"loss", *first_epochs, "f1"}, "no other metric is computed"
+    f1 = np.asarray(state.history["f1"])
+    np.testing.assert_array_equal(state.best.epoch, f1.argmax(1))
+    np.testing.assert_array_equal(state.best.score, f1.max(1))
+    assert f1.argmax() != np.asarray(state.history["com"]).argmax(), "the case must differ"
 
 
 def test_segments_do_not_change_bits():

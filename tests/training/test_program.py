@@ -16,7 +16,9 @@ def test_static_and_traced_settings_part():
     static = program.static_of(config, trial, ("audio", "text"), MER2023.task)
     assert static.settings == (("layers", (256, 128)),)
     hparams = program.hparams_of(trial)
-    assert hparams == program.HParams(1e-4, 1e-5, {"dropout": 0.3})
+    assert hparams == program.HParams(
+        {"learning_rate": 1e-4, "weight_decay": 1e-5}, {"dropout": 0.3}
+    )
 
 
 def test_unimodal_refuses_two_modalities():

@@ -6,6 +6,7 @@ is compiled and are fields of the module; the traced ones reach it as scalars. I
 `fusion(batch, settings, train)` and gives the fused vector, float32 [B, H], and a dictionary of
 further losses, each weighted by the traced setting called `<loss>_weight`. Where it weighs the
 modalities it sows the weights, `self.sow(SOWN, ATTENTION, {modality: [B]})`: reports draw them.
+Parameters that are trained otherwise than the others it lists in GROUPS (mer_jax/models/groups.py).
 """
 
 import dataclasses

@@ -1,4 +1,6 @@
-"""Every metric against scikit-learn's or SciPy's on random cases."""
+"""The metrics of all tasks against scikit-learn's or SciPy's, and the registry."""
+
+import dataclasses
 
 import jax
 import jax.numpy as jnp
@@ -10,6 +12,8 @@ import sklearn.metrics as sk
 from mer_jax import metrics
 from mer_jax.corpora import CMUMOSI, MELD, MER2023
 from mer_jax.data.arrays import Labels
+from mer_jax.errors import InputError
+from mer_jax.task import Task
 
 TOLERANCE = 1e-6
 
@@ -115,19 +119,72 @@ def test_a_metric_without_labels_is_nan():
     assert all(np.isnan(value) for value in found.values())
 
 
+OF_BOTH = {"dis", "acc", "dim", "mae", "corr", "com"}
+OF_MOSI = {"sign_acc", "acc2", "f1", "acc5", "acc7"}
+
+
 @pytest.mark.parametrize(
-    ("info", "expected"),
+    ("info", "expected", "at_the_end"),
     [
-        (MER2023, {"dis", "acc", "dim", "mae", "corr", "com"}),
-        (MELD, {"dis", "acc"}),
-        (CMUMOSI, {"dis", "acc", "dim", "mae", "corr", "com", "sign_f1"}),
+        (MER2023, OF_BOTH, set()),
+        (MELD, {"dis", "acc"}, set()),
+        (CMUMOSI, {*OF_BOTH, "sign_f1", *OF_MOSI}, OF_MOSI),
     ],
 )
-def test_metrics_follow_from_the_task(info, expected):
+def test_metrics_follow_from_the_task(info, expected, at_the_end):
     assert set(metrics.names(info.task)) == expected
+    assert set(metrics.at_the_end(info.task)) == at_the_end
+    assert set(metrics.every_epoch(info.task)) == expected - at_the_end
     classes = len(info.task.classes)
     case = random_case(5, classes=classes)
     ones = np.ones(200, np.float32)
     has_valence = info.task.valence_range is not None
     found = compute(info.task, case, labels_of(case), ones, valence=has_valence)
     assert set(found) == expected
+
+
+def test_a_task_may_name_its_metrics_and_the_one_that_chooses():
+    named = Task(("a", "b"), (-3.0, 3.0), signed=True, metrics=("acc7", "dis", "mae"))
+    assert metrics.names(named) == ("dis", "mae", "acc7")
+    chosen = metrics.selecting(named, "acc7")
+    assert (chosen.selection, metrics.selection_sign(chosen)) == ("acc7", 1)
+    assert metrics.every_epoch(chosen) == ("dis", "mae", "acc7")
+    assert metrics.at_the_end(chosen) == ()
+    assert metrics.selecting(named, "") == named
+    with pytest.raises(InputError, match=r"config\.train\.selection: 'corr' .*: dis, mae, acc7"):
+        metrics.selecting(named, "corr")
+
+
+def test_what_is_shown_is_what_is_wanted_or_what_every_epoch_has():
+    assert metrics.shown(MELD.task, ()) == ("dis", "acc")
+    assert metrics.shown(CMUMOSI.task, ("mae", "acc7")) == ("mae", "acc7")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"needs": ("emotion", "arousal")}, "needs is"),
+        ({"needs": ()}, "needs is"),
+        ({"valence_range": (-1.0, 1.0)}, "without needing a valence"),
+    ],
+)
+def test_a_misdeclared_metric_is_an_error_where_it_is_declared(changes, message):
+    with pytest.raises(ValueError, match=message):
+        dataclasses.replace(metrics.METRICS["acc"], **changes)
+
+
+def test_values_are_shown_in_the_unit_of_the_metric():
+    dis, dim = metrics.METRICS["dis"], metrics.METRICS["dim"]
+    assert (dis.title, dis.text(0.7264), dis.text(-0.01, sign="+")) == ("Dis (↑)", "72.64", "-1.00")
+    assert (dim.title, dim.text(0.834), dim.text(0.5, sign="+")) == ("Dim (↓)", "0.83", "+0.50")
+
+
+def test_without_labels_numpy_warns_of_nothing():
+    case = random_case(6)
+    nobody = np.zeros(200, bool)
+    labels = Labels(case["emotion"], nobody, case["valence"], nobody)
+    task = MER2023.task
+    ones = np.ones(200, np.float32)
+    found = metrics.compute(task, case["logits"], case["predicted"], labels, ones)
+    assert len(found) == 6
+    assert all(np.isnan(value) for value in found.values())

@@ -1,0 +1,41 @@
+"""How predictions are judged: a record each metric, and what computes them (section 3.7)."""
+
+from mer_jax.metrics.emotion import accuracy, mean, weighted_f1
+from mer_jax.metrics.record import EMOTION, SIGN, VALENCE, Judged, Metric, Pair
+from mer_jax.metrics.registry import (
+    COM_DIM_WEIGHT,
+    METRICS,
+    at_the_end,
+    compute,
+    every_epoch,
+    names,
+    selecting,
+    selection_sign,
+    shown,
+)
+from mer_jax.metrics.valence import correlation, mean_absolute_error, mean_squared_error, sign_f1
+
+__all__ = [
+    "COM_DIM_WEIGHT",
+    "EMOTION",
+    "METRICS",
+    "SIGN",
+    "VALENCE",
+    "Judged",
+    "Metric",
+    "Pair",
+    "accuracy",
+    "at_the_end",
+    "compute",
+    "correlation",
+    "every_epoch",
+    "mean",
+    "mean_absolute_error",
+    "mean_squared_error",
+    "names",
+    "selecting",
+    "selection_sign",
+    "shown",
+    "sign_f1",
+    "weighted_f1",
+]

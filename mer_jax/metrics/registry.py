@@ -1,0 +1,179 @@
+"""The metrics that there are, those of a task, and their values."""
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from jaxtyping import Float
+
+from mer_jax.errors import InputError
+from mer_jax.metrics.emotion import accuracy, weighted_f1
+from mer_jax.metrics.record import EMOTION, SIGN, VALENCE, Judged, Metric, Pair
+from mer_jax.metrics.valence import (
+    binned_accuracy,
+    correlation,
+    mean_absolute_error,
+    mean_squared_error,
+    non_negative_accuracy,
+    non_negative_f1,
+    positive_f1,
+    rounded_accuracy,
+    sign_accuracy,
+    sign_f1,
+)
+from mer_jax.task import Task
+
+COM_DIM_WEIGHT = 0.25  # Eq. 12
+_MOSI, _SIMS = (-3.0, 3.0), (-1.0, 1.0)  # the valences of CMU-MOSI and CMU-MOSEI, of CH-SIMS
+
+
+def _dis(of: Judged):
+    return weighted_f1(*of.emotion, of.classes)
+
+
+def _dim(of: Judged):
+    return mean_squared_error(*of.valence)
+
+
+# By the key in results.json, in the order of reports.
+METRICS: dict[str, Metric] = {
+    "dis": Metric("Dis", "Dis (weighted F1)", _dis, (EMOTION,), percent=True, every_epoch=True),
+    "dim": Metric(
+        "Dim", "Dim (mean squared error)", _dim, (VALENCE,),
+        higher_is_better=False, every_epoch=True,
+    ),
+    "com": Metric(
+        "Com", f"Com (Dis − {COM_DIM_WEIGHT} Dim)", lambda of: _dis(of) - COM_DIM_WEIGHT * _dim(of),
+        (EMOTION, VALENCE), every_epoch=True,
+    ),
+    "acc": Metric(
+        "Acc", "accuracy", lambda of: accuracy(*of.emotion), (EMOTION,),
+        percent=True, every_epoch=True,
+    ),
+    "mae": Metric(
+        "MAE", "mean absolute error", lambda of: mean_absolute_error(*of.valence), (VALENCE,),
+        higher_is_better=False, every_epoch=True,
+    ),
+    "corr": Metric(
+        "Corr", "correlation", lambda of: correlation(*of.valence), (VALENCE,), every_epoch=True
+    ),
+    "sign_f1": Metric(
+        "Sign F1", "F1 of the sign", lambda of: sign_f1(*of.valence), (VALENCE, SIGN),
+        percent=True, every_epoch=True,
+    ),
+    "sign_acc": Metric(
+        "Sign Acc-2", "accuracy of the sign", lambda of: sign_accuracy(*of.valence),
+        (VALENCE, SIGN), percent=True,
+    ),
+    # CMU-MOSI and CMU-MOSEI: beside the two of the sign, from which clips of valence 0 are left
+    # out, the same two of non-negative against negative, which have all clips.
+    "acc2": Metric(
+        "Acc-2", "accuracy of non-negative against negative",
+        lambda of: non_negative_accuracy(*of.valence), (VALENCE, SIGN), _MOSI, percent=True,
+    ),
+    "f1": Metric(
+        "F1", "weighted F1 of non-negative against negative",
+        lambda of: non_negative_f1(*of.valence), (VALENCE, SIGN), _MOSI, percent=True,
+    ),
+    "acc5": Metric(
+        "Acc-5", "accuracy of five classes", lambda of: rounded_accuracy(*of.valence, 2),
+        (VALENCE, SIGN), _MOSI, percent=True,
+    ),
+    "acc7": Metric(
+        "Acc-7", "accuracy of seven classes", lambda of: rounded_accuracy(*of.valence, 3),
+        (VALENCE, SIGN), _MOSI, percent=True,
+    ),
+    # CH-SIMS, whose zeros are negative.
+    "sims_acc2": Metric(
+        "Acc-2", "accuracy of positive against the rest",
+        lambda of: binned_accuracy(*of.valence, (0.0,)), (VALENCE, SIGN), _SIMS, percent=True,
+    ),
+    "sims_f1": Metric(
+        "F1", "weighted F1 of positive against the rest", lambda of: positive_f1(*of.valence),
+        (VALENCE, SIGN), _SIMS, percent=True,
+    ),
+    "sims_acc3": Metric(
+        "Acc-3", "accuracy of three classes",
+        lambda of: binned_accuracy(*of.valence, (-0.1, 0.1)), (VALENCE, SIGN), _SIMS, percent=True,
+    ),
+    "sims_acc5": Metric(
+        "Acc-5", "accuracy of five classes",
+        lambda of: binned_accuracy(*of.valence, (-0.7, -0.1, 0.1, 0.7)),
+        (VALENCE, SIGN), _SIMS, percent=True,
+    ),
+}  # fmt: skip
+
+
+def names(task: Task) -> tuple[str, ...]:
+    """The metrics of a task, in the order of reports: those it names, else all that fit it."""
+    return tuple(
+        name
+        for name, metric in METRICS.items()
+        if metric.fits(task) and (not task.metrics or name in task.metrics)
+    )
+
+
+def every_epoch(task: Task) -> tuple[str, ...]:
+    """The metrics that training computes every epoch; the one that it chooses by among them."""
+    return tuple(
+        name for name in names(task) if METRICS[name].every_epoch or name == task.selection
+    )
+
+
+def at_the_end(task: Task) -> tuple[str, ...]:
+    """The metrics of which the predictions in the end are judged alone."""
+    computed = every_epoch(task)
+    return tuple(name for name in names(task) if name not in computed)
+
+
+def shown(task: Task, wanted: Sequence[str]) -> tuple[str, ...]:
+    """The metrics that tables of a task show: those `wanted`, else those of every epoch."""
+    return tuple(wanted) or every_epoch(task)
+
+
+def selection_sign(task: Task) -> int:
+    """1 where more of the metric that chooses epochs and trials is better, -1 where less is."""
+    return METRICS[task.selection].sign
+
+
+def selecting(task: Task, name: str) -> Task:
+    """The task with another metric to choose epochs and trials by; its own where `name` is empty.
+
+    Raises InputError for a metric that the task does not have.
+    """
+    if not name:
+        return task
+    if name not in names(task):
+        raise InputError(
+            f"config.train.selection: {name!r} is no metric of this task; one of: "
+            f"{', '.join(names(task))}"
+        )
+    return dataclasses.replace(task, selected_by=name)
+
+
+def compute(
+    task: Task,
+    emotion_logits: Float[Any, "B C"] | None,
+    valence: Float[Any, "B"] | None,
+    labels,
+    weight: Float[Any, "B"],
+    only: Sequence[str] | None = None,
+) -> dict[str, Any]:
+    """The metrics `only`, by default all of `names(task)`: a scalar by name.
+
+    Each clip counts by its weight (0: padding; 2: drawn twice) where it has the label; without any
+    such clip a metric is NaN. `labels` has the fields of `mer_jax.data.arrays.Labels`. The arrays
+    are all of JAX or all of NumPy.
+    """
+    emotion = of_valence = None
+    if task.classes:
+        predicted = emotion_logits.argmax(-1).astype(labels.emotion.dtype)
+        emotion = Pair(labels.emotion, predicted, weight * labels.emotion_mask)
+    if task.valence_range:
+        of_valence = Pair(labels.valence, valence, weight * labels.valence_mask)
+    judged = Judged(task, emotion, of_valence, emotion_logits)
+    with np.errstate(divide="ignore", invalid="ignore"):  # NumPy warns where JAX gives NaN
+        return {
+            name: METRICS[name].compute(judged) for name in (names(task) if only is None else only)
+        }
