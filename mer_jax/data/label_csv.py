@@ -82,6 +82,9 @@ def read_rows(path: pathlib.Path) -> list[Row]:
 
 def _columns(header: list[str], path: pathlib.Path) -> dict[str, int]:
     """The place of each of our columns."""
+    separator = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
+    if separator is not None:
+        raise InputError(f"{path}: its columns are separated by {separator!r}, not by ','")
     plain = [heading.strip().lower() for heading in header]
     places: dict[str, int] = {}
     for place, heading in enumerate(plain):
@@ -102,9 +105,7 @@ def _columns(header: list[str], path: pathlib.Path) -> dict[str, int]:
                 "or leave it out"
             )
     if "name" not in places or not {"discrete", "valence"} & set(places):
-        separator = next((mark for mark in ";\t|" if header and mark in header[0]), None)
-        hint = f"; its columns are separated by {separator!r}, not by ','" if separator else ""
-        raise InputError(f"{path}: the first line must be {','.join(COLUMNS)}, not {header}{hint}")
+        raise InputError(f"{path}: the first line must be {','.join(COLUMNS)}, not {header}")
     if left:
         LOG.info("%s: columns left unread: %s", path, ", ".join(header[place] for place in left))
     return places

@@ -125,7 +125,7 @@ def _names(paths: Sequence[pathlib.Path]) -> str:
 def _check_classes(train: Iterable[Label], info: CorpusInfo, where: str) -> None:
     """Refuses a train split of one class: another corpus's file, which holds fillers."""
     found = [label.emotion for label in train if label.emotion != MISSING_EMOTION]
-    if len(found) >= _FILLERS and len(set(found)) == 1 and not info.emotion_from_valence:
+    if len(found) >= _FILLERS and len(set(found)) == 1 and info.task.valence_range is None:
         raise InputError(
             f"{where}: all {len(found)} clips of {TRAIN} have the emotion "
             f"{info.task.classes[found[0]]!r}; is {info.name} the corpus of this label file? "

@@ -16,7 +16,7 @@ def hint(lacking: Iterable[str], present: Iterable[str]) -> str:
         there = {plain(name): name for name in present}
         for name in lacking:
             twin = there.get(plain(name))
-            if twin is not None:
+            if twin not in (None, name):
                 return f"; {name!a} is there as {twin!a}, which differs in {what}"
     return ""
 
