@@ -15,8 +15,8 @@ from mer_jax import files, lock, paths, termination
 from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.arrays import Corpus
-from mer_jax.errors import InputError
-from mer_jax.evaluation import events, history, kept
+from mer_jax.errors import InputError, counted
+from mer_jax.evaluation import counts, events, history, kept, out_of_fold
 from mer_jax.evaluation import results as results_lib
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting import written
@@ -69,9 +69,10 @@ def _train(config, workdir, repeated, shown, until_trained) -> None:
             checkpoints.drop_progress()  # a kill may have come between the results and this
     else:
         LOG.info(
-            "%d runs (%d trials, %d repeats, %d folds) in %d chunks",
-            sum(len(chunk.runs) for chunk in prepared.chunks), len(prepared.plan.trials),
-            config.repeats, max(config.folds, 1), len(prepared.chunks),
+            "%s (%s, %s, %s) in %s",
+            counted(sum(len(chunk.runs) for chunk in prepared.chunks), "run"),
+            counted(len(prepared.plan.trials), "trial"), counted(config.repeats, "repeat"),
+            counted(max(config.folds, 1), "fold"), counted(len(prepared.chunks), "chunk"),
         )  # fmt: skip
         _train_chunks(prepared, checkpoints, workdir, shown)
     with devices.first_before_others("finished"):
@@ -188,6 +189,9 @@ def _finish(
         events.write(workdir, outcomes, trials, best, corpus.task)
     splits = test_splits(config, corpus)
     test = kept.predict_and_score(model, splits, config, workdir, shown)
+    validated = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
+    clips = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
+    test = {**test, "clips": clips}
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
     written.discard(workdir)
     files.write_json(workdir / RESULTS_FILE, results)

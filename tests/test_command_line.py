@@ -122,6 +122,19 @@ EVERY_KIND = Mode(
 )
 
 
+def test_an_override_of_a_part_that_the_config_lacks(parse, tmp_path):
+    (tmp_path / "mine.py").write_text(
+        "from configs import base\n"
+        "def get_config():\n"
+        "    config = base.get_config()\n"
+        "    with config.unlocked():\n"
+        "        del config.data\n"
+        "    return config\n"
+    )
+    with pytest.raises(InputError, match=r"^config\.data is missing; start from"):
+        parse(f"--config={tmp_path / 'mine.py'}", "--workdir=run", "--config.data.root=here")
+
+
 @pytest.fixture
 def scoring(monkeypatch):
     monkeypatch.setitem(modes.MODES, "score", EVERY_KIND)

@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
+from ml_collections.config_dict import RequiredValueError
 
 from mer_jax.config import rows
 from mer_jax.corpora import CORPORA
@@ -47,10 +48,13 @@ def as_tuple(value: Any) -> tuple:
 
 
 def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
-    """Every leaf by its dotted key, in the config's order."""
+    """Every leaf by its dotted key, in the config's order; None for a placeholder."""
     leaves = {}
     for key in config:
-        value = config[key]
+        try:
+            value = config[key]
+        except RequiredValueError:
+            value = None
         if isinstance(value, ConfigDict):
             leaves.update(flatten(value, f"{prefix}{key}."))
         else:

@@ -6,6 +6,7 @@ from typing import Any
 import jax
 import numpy as np
 
+from mer_jax.data.arrays import Labels
 from mer_jax.training.state import Fold
 
 
@@ -33,6 +34,13 @@ def average(
         return total.sum(0, dtype=np.float64) / np.maximum(count, 1).reshape(-1, *further)
 
     return jax.tree.map(mean, predicted), count > 0
+
+
+def labels(of_samples: Labels, folds: Mapping[tuple[int, int], Fold]) -> Labels:
+    """The labels that a repeat validates on, of the first repeat: others hide as many."""
+    rows = [validation_rows(fold) for (repeat, _), fold in folds.items() if repeat == 0]
+    known = np.unique(np.concatenate(rows))
+    return Labels(*(column[known] for column in of_samples))
 
 
 def validation_rows(fold: Fold) -> np.ndarray:
