@@ -13,7 +13,7 @@ from ml_collections.config_dict import RequiredValueError
 from mer_jax import paths
 from mer_jax.config import rows
 from mer_jax.corpora import CORPORA
-from mer_jax.data import left_out, views
+from mer_jax.data import left_out, placeholders, views
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
@@ -167,7 +167,8 @@ def declared() -> dict[str, Key]:
         Key("data.group_folds"),
         Key("data.bad", Choices(left_out.BAD_POLICIES)),
         Key("data.missing", Choices(left_out.MISSING_POLICIES)),
-        Key("data.zero_valence", Choices(("positive", "drop"))),
+        Key("data.zero_valence", Choices(("positive", "negative", "drop"))),
+        Key("data.placeholders", Choices(placeholders.MODES)),
         Key("data.synthetic.seed", _SEED),
         Key("data.synthetic.pool", AT_LEAST_0),
         Key("features.audio"),
