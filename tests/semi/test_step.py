@@ -11,14 +11,14 @@ from mer_jax.semi import step
 from mer_jax.semi.method import Semi
 
 CLIPS, SIZE, CLASSES = 12, 5, 3
-SETTINGS = {"weight": 0.7, "valence_weight": 0.4, "threshold": 0.5, "ema": 0.9, "warmup": 0.0}
+SETTINGS = {"weight": 0.7, "valence_weight": 0.4, "threshold": 0.65, "ema": 0.9, "warmup": 0.0}
 
 
 def drawn():
     """Clips, a linear model of both heads, and what noise is relative to."""
     rng = np.random.default_rng(0)
     clips = step.Clips(
-        {"audio": jnp.asarray(2 * rng.normal(size=(CLIPS, SIZE)), jnp.float32)},
+        {"audio": jnp.asarray(0.7 * rng.normal(size=(CLIPS, SIZE)), jnp.float32)},
         jnp.arange(CLIPS),
         jnp.asarray(rng.integers(0, CLASSES, CLIPS)),
         jnp.asarray(rng.random(CLIPS) < 0.5),
