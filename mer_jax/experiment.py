@@ -15,8 +15,8 @@ from mer_jax import files, lock, paths, termination
 from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.arrays import Corpus
-from mer_jax.errors import InputError
-from mer_jax.evaluation import events, history, kept
+from mer_jax.errors import InputError, counted
+from mer_jax.evaluation import counts, events, history, kept, out_of_fold
 from mer_jax.evaluation import results as results_lib
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting import written
@@ -52,7 +52,7 @@ def train(
     Started again in its workdir it continues where it was, or says that it is done. Of several
     processes each trains its share of the chunks; the first writes all else. `repeated` is the
     config.json of an earlier run, whose chunk widths a new workdir takes over: they decide bits.
-    Raises Terminated where SIGTERM came, with what was trained saved.
+    Raises Terminated where Ctrl-C or SIGTERM came, with what was trained saved.
     """
     with contextlib.ExitStack() as until_trained:
         _train(config, workdir, repeated, shown, until_trained)
@@ -69,9 +69,10 @@ def _train(config, workdir, repeated, shown, until_trained) -> None:
             checkpoints.drop_progress()  # a kill may have come between the results and this
     else:
         LOG.info(
-            "%d runs (%d trials, %d repeats, %d folds) in %d chunks",
-            sum(len(chunk.runs) for chunk in prepared.chunks), len(prepared.plan.trials),
-            config.repeats, max(config.folds, 1), len(prepared.chunks),
+            "%s (%s, %s, %s) in %s",
+            counted(sum(len(chunk.runs) for chunk in prepared.chunks), "run"),
+            counted(len(prepared.plan.trials), "trial"), counted(config.repeats, "repeat"),
+            counted(max(config.folds, 1), "fold"), counted(len(prepared.chunks), "chunk"),
         )  # fmt: skip
         _train_chunks(prepared, checkpoints, workdir, shown)
     with devices.first_before_others("finished"):
@@ -113,7 +114,7 @@ def _train_chunks(
         done = grid.is_trained(chunks, checkpoints)
         devices.wait_for_all("counted")  # the first is about to remove what was counted
     if not done:
-        raise left or termination.Terminated("terminated; chunks of other processes are not done")
+        raise left or termination.Terminated("chunks of other processes are not done")
     if left is not None and devices.is_alone():
         raise left
 
@@ -141,15 +142,14 @@ def _prepare(
         check_same_config(config, workdir)
     record = _record(grid_plan, corpus, groups, workdir, repeated)
     chunks = plan_lib.cut(groups, record["chunk"])
-    if devices.is_first() and not _says_so(workdir / CONFIG_FILE, config):
-        files.write_json(workdir / CONFIG_FILE, record)
+    path = workdir / CONFIG_FILE
+    if not path.is_file() or (devices.is_first() and not _says_so(path, config)):
+        files.write_json(path, record)
     return _Prepared(grid_plan, chunks, corpus, record)
 
 
 def _says_so(path: pathlib.Path, config: ConfigDict) -> bool:
-    """Whether a config.json is there and holds these values, also of keys that may differ."""
-    if not path.is_file():
-        return False
+    """Whether a config.json holds these values, also of keys that may differ."""
     theirs = config_lib.check(config_lib.read_saved(path))
     return config_lib.flatten(theirs) == config_lib.flatten(config)
 
@@ -189,6 +189,9 @@ def _finish(
         events.write(workdir, outcomes, trials, best, corpus.task)
     splits = test_splits(config, corpus)
     test = kept.predict_and_score(model, splits, config, workdir, shown)
+    validated = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
+    clips = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
+    test = {**test, "clips": clips}
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
     written.discard(workdir)
     files.write_json(workdir / RESULTS_FILE, results)

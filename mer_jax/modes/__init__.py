@@ -8,6 +8,7 @@ from mer_jax.modes import (
     ask,
     build,
     compare,
+    ensemble,
     evaluate,
     group_words,
     predict,
@@ -26,8 +27,8 @@ from mer_jax.modes.record import Mode
 MODES: dict[str, Mode] = {
     module.MODE.name: module.MODE
     for module in (
-        build, train, evaluate, compare, predict, select, table, report, annotate, ask, score_open,
-        group_words, score_responses, score_preference, score_deepfake,
+        build, train, evaluate, compare, predict, select, ensemble, table, report, annotate, ask,
+        score_open, group_words, score_responses, score_preference, score_deepfake,
     )
 }  # fmt: skip
 DEFAULT = train.MODE

@@ -35,7 +35,7 @@ def predict(
         listing=out.with_name(f"{out.stem}.left_out.txt"),
     )
     together = ensemble.average(predict_runs(model, features, shown, config.data.root))
-    submission.write(out, names, together, model.static.task)
+    submission.write(out, names, together, model.static.task, config.evaluate.probabilities)
     print(f"{len(names)} predictions: {out}")
 
 
@@ -49,7 +49,7 @@ MODE = Mode(
     help="Predicts every clip of a folder of features, labelled or not.",
     run=_run,
     example="--mode=predict --workdir=runs/multi --config.data.root=other --out=other.csv",
-    flags=(flags.OUT,),
+    flags=(flags.OUT_FILE,),
     needs_config=True,
     needs_workdir=True,
 )
