@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from mer_jax.data import views
 from mer_jax.models.multitask import Output
@@ -35,9 +35,9 @@ class SemiState(NamedTuple):
     method: Any
 
 
-def init(semi: Semi, classes: int, pool: int, params: Any) -> SemiState:
-    """The state before the first step; `pool` is the number of clips in the whole pool."""
-    return SemiState(params, jnp.int32(0), METHODS[semi.method].init(classes, pool))
+def init(semi: Semi, classes: int, own: Bool[Array, "P"], params: Any) -> SemiState:
+    """The state before the first step; `own` are the clips of the whole pool that the run draws."""
+    return SemiState(params, jnp.int32(0), METHODS[semi.method].init(classes, own))
 
 
 def each_epoch(

@@ -30,7 +30,9 @@ from mer_jax.training.state import LOSS, Best, Fold, Given, Learner, RunState, S
 class Train(NamedTuple):
     """The compiled functions of one Static, over a leading run axis R."""
 
-    init: Any  # (hparams, samples, keys [R]) -> RunState
+    # (hparams, folds, samples, keys [R]) -> RunState; a fold's rows of the pool are those of the
+    # whole one here, of an epoch's shard below
+    init: Any
     advance: Any  # (hparams, folds, samples, state, start, stop) -> RunState after those epochs
 
 
@@ -64,10 +66,10 @@ def make_train(
     outputs too: a state that came back laid out otherwise would be compiled for once more.
     `pool_size` is the number of unlabelled clips, those that stream included.
     """
-    init = functools.partial(init_run, static, pool_size)
+    init = functools.partial(init_run, static=static, pool_size=pool_size)
     advance = functools.partial(advance_run, static=static, whole_batches=whole_batches)
     return Train(
-        init=jax.jit(jax.vmap(init, in_axes=(0, None, 0)), out_shardings=sharding),
+        init=jax.jit(jax.vmap(init, in_axes=(0, 0, None, 0)), out_shardings=sharding),
         advance=jax.jit(
             jax.vmap(advance, in_axes=(0, 0, None, 0, None, None)),
             donate_argnums=(3,),
@@ -77,7 +79,13 @@ def make_train(
 
 
 def init_run(
-    static: Static, pool_size: int, hparams: HParams, samples: Samples, key: Key[Array, ""]
+    hparams: HParams,
+    fold: Fold,
+    samples: Samples,
+    key: Key[Array, ""],
+    *,
+    static: Static,
+    pool_size: int,
 ) -> RunState:
     """Makes a run before its first epoch; of no weak type, which would compile `advance` twice."""
     key, init_key = jax.random.split(key)
@@ -89,7 +97,8 @@ def init_run(
     semi = None
     if static.semi is not None:
         classes = len(static.task.classes)
-        semi = semi_step.init(static.semi, classes, pool_size, params)
+        own = jnp.zeros(pool_size, bool).at[fold.pool_index].set(True)
+        semi = semi_step.init(static.semi, classes, own, params)
         history |= log.empty(static.epochs, classes)
     return RunState(
         params=params,
@@ -190,7 +199,7 @@ def _steps(given: Given, key: Key[Array, ""]) -> Step:
 
 def _begun(given: Given, learner: Learner, pool_SxU: Int[Array, "S U"]) -> Learner:
     """The learner as an epoch begins: the method may look at what the weights predict."""
-    weights = learner.evaluated, learner.model_state
+    weights = learner.params, learner.model_state
 
     def validated() -> Validated:
         output, labels = forward.of_validation(given, *weights)

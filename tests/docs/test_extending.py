@@ -164,7 +164,7 @@ def test_the_method(example):
     example("A semi-supervised method")
     method = semi.METHODS["entropy"]
     p = jnp.asarray([[0.5, 0.5], [1.0, 0.0], [0.9, 0.1]])
-    chosen = method.choose(method.init(2, 3), semi.Weak(p, jnp.arange(3)), {})
+    chosen = method.choose(method.init(2, jnp.ones(3, bool)), semi.Weak(p, jnp.arange(3)), {})
     by_hand = 1 + (0.9 * np.log2(0.9) + 0.1 * np.log2(0.1))
     np.testing.assert_allclose(chosen.weight, [0, 1, by_hand], atol=1e-6)
 
