@@ -136,6 +136,8 @@ def _with_config(argv: list[str], mode: Mode, values: absl_flags.FlagValues) -> 
 
 def _config_of(argv: list[str], mode: Mode, config_lib) -> ConfigDict:
     """The config before its overrides: --config, --config_json, DIR/config.json, the mode's own."""
+    from mer_jax.workdir import Workdir
+
     file = _value_of(argv, "config")
     repeated = None
     if any(flag.name == "config_json" for flag in mode.flags):
@@ -148,7 +150,7 @@ def _config_of(argv: list[str], mode: Mode, config_lib) -> ConfigDict:
     if file is not None:
         return config_lib.load_file(file)
     if workdir is not None:
-        saved = paths.of_user(workdir, "--workdir") / "config.json"
+        saved = Workdir(paths.of_user(workdir, "--workdir")).config_file
         if saved.is_file():
             return config_lib.read_saved(saved)
     if mode.default_config is not None:

@@ -4,6 +4,7 @@ import contextlib
 import importlib.metadata
 import json
 import logging
+import os
 import pathlib
 import subprocess
 from typing import Any, NamedTuple
@@ -11,7 +12,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax import files, lock, paths, termination
+from mer_jax import lock, paths, termination
 from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import rows as rows_lib
@@ -19,6 +20,7 @@ from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError, counted
 from mer_jax.evaluation import counts, events, history, kept, out_of_fold
 from mer_jax.evaluation import results as results_lib
+from mer_jax.evaluation.model import Model, test_splits
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting import written
 from mer_jax.task import TRAIN
@@ -27,7 +29,7 @@ from mer_jax.training import plan as plan_lib
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.division import divide
 from mer_jax.training.plan import Chunk, Plan
-from mer_jax.workdir import CONFIG_FILE, RECORD, RESULTS_FILE, Model, check_same_config, test_splits
+from mer_jax.workdir import Workdir, read_record
 
 LOG = logging.getLogger("mer_jax")
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets")
@@ -44,7 +46,7 @@ class _Prepared(NamedTuple):
 
 def train(
     config: ConfigDict,
-    workdir: pathlib.Path,
+    workdir: os.PathLike[str],
     repeated: pathlib.Path | None = None,
     shown: Display = SILENT,
 ) -> None:
@@ -56,7 +58,7 @@ def train(
     Raises Terminated where Ctrl-C or SIGTERM came, with what was trained saved.
     """
     with contextlib.ExitStack() as until_trained:
-        _train(config, workdir, repeated, shown, until_trained)
+        _train(config, Workdir(workdir), repeated, shown, until_trained)
 
 
 def _train(config, workdir, repeated, shown, until_trained) -> None:
@@ -80,14 +82,13 @@ def _train(config, workdir, repeated, shown, until_trained) -> None:
         if devices.is_first():
             if not trained:
                 _finish(prepared, checkpoints, workdir, shown)
-            form = results_lib.form(prepared.corpus.task)
-            kept.show(files.read_json(workdir / RESULTS_FILE, form), config, workdir)
+            kept.show(workdir.results(prepared.corpus.task), config, workdir)
             if config.report:
                 written.ensure(config, workdir, shown=shown)
 
 
 def _train_chunks(
-    prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path, shown: Display
+    prepared: _Prepared, checkpoints: Checkpoints, workdir: Workdir, shown: Display
 ) -> None:
     """Trains this process's share; returns, or raises Terminated, in all processes alike.
 
@@ -122,7 +123,7 @@ def _train_chunks(
 
 def _prepare(
     config: ConfigDict,
-    workdir: pathlib.Path,
+    workdir: Workdir,
     repeated: pathlib.Path | None,
     shown: Display,
     until_trained: contextlib.ExitStack,
@@ -133,33 +134,26 @@ def _prepare(
     trials = config_lib.trials(config)
     for trial in trials:  # refuses what does not fit together before anything is built
         program.static_of(config, trial, modalities, info.task)
-    check_same_config(config, workdir)
+    workdir.check_same_config(config)
     corpus = corpus_lib.load(config, shown.count, program.level_of(config))
     grid_plan = Plan(config, trials, *divide(config, corpus))
     groups = plan_lib.group(config, trials, modalities, corpus.task)
     if devices.is_first():  # one lock for all processes of a training: they share the workdir
         # Not sooner: wrong input leaves no workdir behind. What stood there may have changed since.
         until_trained.enter_context(lock.held(workdir))
-        check_same_config(config, workdir)
+        workdir.check_same_config(config)
     record = _record(grid_plan, corpus, groups, workdir, repeated)
     chunks = plan_lib.cut(groups, record["chunk"])
-    path = workdir / CONFIG_FILE
-    if not path.is_file() or (devices.is_first() and not _says_so(path, config)):
-        files.write_json(path, record)
+    if not workdir.has_config or (devices.is_first() and not workdir.holds(config)):
+        workdir.write_record(record)
     return _Prepared(grid_plan, chunks, corpus, record)
 
 
-def _says_so(path: pathlib.Path, config: ConfigDict) -> bool:
-    """Whether a config.json holds these values, also of keys that may differ."""
-    theirs = config_lib.check(config_lib.read_saved(path))
-    return config_lib.flatten(theirs) == config_lib.flatten(config)
-
-
-def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path) -> bool:
+def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: Workdir) -> bool:
     """Whether the workdir holds results, which are read, and the weights that they are of."""
-    if not (workdir / RESULTS_FILE).is_file():
+    if not workdir.has_results:
         return False
-    files.read_json(workdir / RESULTS_FILE, results_lib.form(prepared.corpus.task))
+    workdir.results(prepared.corpus.task)
     if checkpoints.has_kept():
         return True
     LOG.warning("%s: already trained, but its weights are missing; training again", workdir)
@@ -167,7 +161,7 @@ def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.
 
 
 def _finish(
-    prepared: _Prepared, checkpoints: Checkpoints, workdir: pathlib.Path, shown: Display
+    prepared: _Prepared, checkpoints: Checkpoints, workdir: Workdir, shown: Display
 ) -> None:
     """Chooses the best trial of a grid that is trained; keeps, tests and writes it."""
     config, trials = prepared.plan.config, prepared.plan.trials
@@ -185,7 +179,7 @@ def _finish(
         sizes=prepared.record["sizes"],
         batch_size=config.evaluate.batch_size,
     )
-    history.write(workdir / history.FILE, weights, corpus.task)
+    history.write(workdir.history_file, weights, corpus.task)
     if config.train.tensorboard:
         events.write(workdir, outcomes, trials, best, corpus.task)
     splits = test_splits(config, corpus)
@@ -196,7 +190,7 @@ def _finish(
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
     results["left_out"] = results_lib.left_out(corpus)
     written.discard(workdir)
-    files.write_json(workdir / RESULTS_FILE, results)
+    workdir.write_results(results)
     checkpoints.drop_progress()
 
 
@@ -204,25 +198,15 @@ def _record(
     grid_plan: Plan,
     corpus: Corpus,
     groups: plan_lib.Groups,
-    workdir: pathlib.Path,
+    workdir: Workdir,
     repeated: pathlib.Path | None,
 ) -> dict[str, Any]:
     """The content of config.json: with what stands there, or made for a workdir that has none."""
-    path = workdir / CONFIG_FILE
     sizes = rows_lib.sizes(corpus.splits[TRAIN].features)
-    if path.is_file():
-        record = files.read_json(path, RECORD)
-        ours, theirs = corpus.fingerprint, record["dataset"]
-        changed = [name for name in {**theirs, **ours} if theirs.get(name) != ours.get(name)]
-        if changed:
-            what = ", ".join(name.removesuffix("/") for name in changed)
-            raise InputError(
-                f"{workdir} was trained on a dataset that has changed since ({what}); use another "
-                "--workdir"
-            )
-        if record["sizes"] != sizes:
-            raise InputError(f"{path}: sizes is {record['sizes']}, the features have {sizes}")
-        _check_widths(record["chunk"], groups, path, "use another --workdir")
+    if workdir.has_config:
+        workdir.check_same_data(corpus.fingerprint, sizes)
+        record = workdir.record()
+        _check_widths(record["chunk"], groups, workdir.config_file, "use another --workdir")
         return {**record, "config": grid_plan.config.to_dict()}
     record = {
         "config": grid_plan.config.to_dict(),
@@ -252,7 +236,7 @@ def _repeated_widths(
     record: dict[str, Any], groups: plan_lib.Groups, repeated: pathlib.Path
 ) -> list[int]:
     """The widths that an earlier run recorded. Says what else differs and may change bits."""
-    theirs = files.read_json(repeated, RECORD)
+    theirs = read_record(repeated)
     _check_widths(theirs["chunk"], groups, repeated, "this configuration is not a repetition of it")
     saved = config_lib.check(config_lib.read_saved(repeated))
     differ = config_lib.identity(saved) != config_lib.identity(ConfigDict(record["config"]))

@@ -1,44 +1,29 @@
-"""What a workdir holds, read back: its config, its results and the model that it has trained."""
+"""The folder of a training: every path in it, and its records, config.json and results.json.
 
+A table of trainings and an ensemble of several have such a folder too, with files of their own.
+"""
+
+from __future__ import annotations
+
+import os
 import pathlib
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from ml_collections import ConfigDict
-
-from mer_jax import config as config_lib
-from mer_jax import files
+from mer_jax import files, metrics
 from mer_jax.corpora import info_of
-from mer_jax.data import corpus as corpus_lib
-from mer_jax.data import rows as rows_lib
-from mer_jax.data.arrays import Corpus, Split
-from mer_jax.data.rows import Rows
 from mer_jax.errors import InputError
-from mer_jax.evaluation import ensemble
-from mer_jax.evaluation import results as results_lib
-from mer_jax.progress import Display
-from mer_jax.task import VALIDATION
-from mer_jax.training import program
-from mer_jax.training.checkpoint import Checkpoints
-from mer_jax.training.program import HParams, Static
 
-CONFIG_FILE = "config.json"
-RESULTS_FILE = "results.json"
-REPORT_FILES = ("report.md", "report.html")  # in the order in which they are written
+if TYPE_CHECKING:
+    from ml_collections import ConfigDict
+
+    from mer_jax.task import Task
+
 # What continuing and predicting rely on in config.json.
-RECORD = {"config": dict, "chunk": [int], "dataset": {str: str}, "sizes": {str: int}}
+_RECORD = {"config": dict, "chunk": [int], "dataset": {str: str}, "sizes": {str: int}}
 
 
-class Model(NamedTuple):
-    """The kept weights of a workdir and what it takes to predict with them."""
-
-    static: Static
-    hparams: HParams
-    kept: dict[str, Any]
-    sizes: dict[str, int]  # of the features, by modality
-    batch_size: int
-
-
-class Record(NamedTuple):
+class Finished(NamedTuple):
     """What the files of a finished workdir tell before any weight is read."""
 
     config: ConfigDict
@@ -47,82 +32,204 @@ class Record(NamedTuple):
     trial: dict[str, Any]  # the best one
 
 
-def read(workdir: pathlib.Path) -> Record:
-    """The record of a workdir; InputError where it is not finished or its files do not agree."""
-    for name in (CONFIG_FILE, RESULTS_FILE):
-        if not (workdir / name).is_file():
-            raise InputError(f"{workdir}: no {name}; train in this workdir first")
-    saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
-    sizes = files.read_json(workdir / CONFIG_FILE, RECORD)["sizes"]
-    form = results_lib.form(info_of(saved).task)
-    results = files.read_json(workdir / RESULTS_FILE, form)
-    for trial in config_lib.trials(saved):
-        if all(trial.get(key) == value for key, value in results["best"].items()):
-            return Record(saved, sizes, results, trial)
-    raise InputError(
-        f"{workdir / RESULTS_FILE}: best is {results['best']}, which {CONFIG_FILE} did not "
-        "try, as of different trainings; use another --workdir"
-    )
+class _Inside:
+    """An attribute of a workdir: the path of one of its files or folders."""
+
+    def __init__(self, name: str):
+        self._name = name
+
+    def __get__(self, workdir: Workdir, _: type) -> pathlib.Path:
+        return workdir.folder / self._name
 
 
-def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], Model]:
-    """The results and the model of a workdir, by its own config.json.
+class Workdir:
+    """A folder with what a training reads and leaves; a path itself for `os.fspath` and `open`.
 
-    Of `config` only what predicting takes is used: no override changes the model.
+    Attributes:
+      folder: the folder, which need not be there.
     """
-    saved, sizes, results, trial = read(workdir)
-    task = info_of(saved).task
-    static = program.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
-    kept = Checkpoints(workdir).restore_kept()
-    if not program.fits(static, sizes, kept):
+
+    config_file = _Inside("config.json")  # the config and what else the results depend on
+    results_file = _Inside("results.json")
+    lock_file = _Inside(".lock")  # remains, and locks nothing then
+    checkpoints = _Inside("checkpoints")
+    predictions = _Inside("predictions")  # a CSV file a split
+    history_file = _Inside("history.csv")
+    tensorboard = _Inside("tensorboard")
+    figures = _Inside("figures")
+    report_markdown = _Inside("report.md")
+    report_page = _Inside("report.html")
+    comparison_file = _Inside("compare.json")
+    selected_file = _Inside("select.csv")  # where --out names no other file
+    predicted_file = _Inside("predict.csv")  # where --out names no other file
+    ensemble_file = _Inside("ensemble.json")  # scores, of an ensemble of workdirs
+    table_markdown = _Inside("table.md")
+    table_csv = _Inside("table.csv")
+    table_latex = _Inside("table.tex")
+
+    def __init__(self, folder: str | os.PathLike[str]):
+        self.folder = pathlib.Path(folder)
+
+    def __fspath__(self) -> str:
+        return str(self.folder)
+
+    def __str__(self) -> str:
+        return str(self.folder)
+
+    def predictions_file(self, split: str) -> pathlib.Path:
+        """The predictions of a split."""
+        return self.predictions / f"{split}.csv"
+
+    def figure_file(self, name: str) -> pathlib.Path:
+        """A figure of the report."""
+        return self.figures / f"{name}.png"
+
+    @property
+    def report_files(self) -> tuple[pathlib.Path, pathlib.Path]:
+        """The report in the order in which it is written: with the last it is whole."""
+        return self.report_markdown, self.report_page
+
+    def row(self, folder: str) -> Workdir:
+        """The workdir of a row of the table that is trained in this one."""
+        return Workdir(self.folder / folder)
+
+    @property
+    def has_config(self) -> bool:
+        """Whether a training or a table has begun here."""
+        return self.config_file.is_file()
+
+    @property
+    def has_results(self) -> bool:
+        """Whether a training has come to its results here, whatever they hold."""
+        return self.results_file.is_file()
+
+    def config(self) -> ConfigDict:
+        """The config of config.json over today's defaults, checked; InputError where it is none."""
+        from mer_jax import config as config_lib  # loads JAX, which paths do not need
+
+        return config_lib.check(config_lib.read_saved(self.config_file))
+
+    def record(self) -> dict[str, Any]:
+        """The content of config.json; InputError where it has another form."""
+        return read_record(self.config_file)
+
+    def write_record(self, record: dict[str, Any]) -> None:
+        """Writes config.json."""
+        files.write_json(self.config_file, record)
+
+    def results(self, task: Task) -> dict[str, Any]:
+        """The content of results.json; InputError where it has another form than the task's."""
+        return files.read_json(self.results_file, _results_form(task))
+
+    def write_results(self, results: dict[str, Any]) -> None:
+        """Writes results.json."""
+        files.write_json(self.results_file, results)
+
+    def finished(self) -> Finished:
+        """What a finished training tells; InputError where it is not, or its files differ."""
+        from mer_jax import config as config_lib
+
+        for path in (self.config_file, self.results_file):
+            if not path.is_file():
+                raise InputError(f"{self}: no {path.name}; train in this workdir first")
+        config = self.config()
+        sizes = self.record()["sizes"]
+        results = self.results(info_of(config).task)
+        for trial in config_lib.trials(config):
+            if all(trial.get(key) == value for key, value in results["best"].items()):
+                return Finished(config, sizes, results, trial)
         raise InputError(
-            f"{workdir}: the kept weights are not of the model that {CONFIG_FILE} and "
-            f"{RESULTS_FILE} name, as of different trainings; use another --workdir"
-        )
-    hparams = program.hparams_of(trial)
-    return results, Model(static, hparams, kept, sizes, config.evaluate.batch_size)
-
-
-def predict_runs(
-    model: Model, features: dict[str, Rows], shown: Display, what: str
-) -> ensemble.Predictions:
-    """What each kept run predicts for N clips; InputError where the features' sizes differ.
-
-    `shown` says how far it is with `what`, which names the clips.
-    """
-    sizes = rows_lib.sizes(features)
-    if sizes != model.sizes:
-        raise InputError(f"features of sizes {sizes}; the weights were trained on {model.sizes}")
-    clips = rows_lib.count(features)
-    with shown.count(f"predicting {what}", clips) as tell:
-        return ensemble.predict(
-            model.static, model.hparams, model.kept, features, model.batch_size, tell
+            f"{self.results_file}: best is {results['best']}, which {self.config_file.name} did "
+            "not try, as of different trainings; use another --workdir"
         )
 
+    def holds(self, config: ConfigDict) -> bool:
+        """Whether config.json has these values, also of keys that may differ."""
+        from mer_jax import config as config_lib
 
-def test_splits(config: ConfigDict, corpus: Corpus) -> dict[str, Split]:
-    """The splits that are predicted: without the one that training chose its epochs by."""
-    return corpus.test_splits(without=None if config.folds else VALIDATION)
+        return config_lib.flatten(self.config()) == config_lib.flatten(config)
 
+    def check_same_config(self, config: ConfigDict) -> None:
+        """Refuses to continue a training of another config, or one that does not tell which.
 
-def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
-    """Refuses a workdir that holds a run of another config, or one that does not tell which.
+        Keys that decide no result (`identifies=False` in config/keys.py) may differ.
+        """
+        from mer_jax import config as config_lib
 
-    Keys that decide no result (`identifies=False` in config/keys.py) may differ.
-    """
-    path = workdir / CONFIG_FILE
-    if not path.is_file():
-        left = [name for name in (RESULTS_FILE, "checkpoints") if (workdir / name).exists()]
-        if left:
+        if not self.has_config:
+            left = [path.name for path in (self.results_file, self.checkpoints) if path.exists()]
+            if left:
+                raise InputError(
+                    f"{self} holds {left[0]} without {self.config_file.name}, which tells what was "
+                    "trained; use another --workdir"
+                )
+            return
+        theirs = self.config()
+        for key, value in config_lib.identity(config).items():
+            if value != theirs[key]:
+                raise InputError(
+                    f"{self} holds a run with config.{key}={theirs[key]!r}, not {value!r}; use "
+                    "another --workdir, or leave --config out to continue that run"
+                )
+
+    def check_same_data(self, fingerprint: Mapping[str, str], sizes: Mapping[str, int]) -> None:
+        """Refuses to continue a training of other datasets or of features of other sizes."""
+        record = self.record()
+        theirs = record["dataset"]
+        changed = [
+            name for name in {**theirs, **fingerprint} if theirs.get(name) != fingerprint.get(name)
+        ]
+        if changed:
+            what = ", ".join(name.removesuffix("/") for name in changed)
             raise InputError(
-                f"{workdir} holds {left[0]} without {CONFIG_FILE}, which tells what was trained; "
-                "use another --workdir"
+                f"{self} was trained on a dataset that has changed since ({what}); use another "
+                "--workdir"
             )
-        return
-    theirs = config_lib.check(config_lib.read_saved(path))
-    for key, value in config_lib.identity(config).items():
-        if value != theirs[key]:
+        if record["sizes"] != sizes:
             raise InputError(
-                f"{workdir} holds a run with config.{key}={theirs[key]!r}, not {value!r}; use "
-                "another --workdir, or leave --config out to continue that run"
+                f"{self.config_file}: sizes is {record['sizes']}, the features have {sizes}"
             )
+
+
+def read_record(config_file: pathlib.Path) -> dict[str, Any]:
+    """The content of the config.json of any training; InputError where it has another form."""
+    return files.read_json(config_file, _RECORD)
+
+
+def left_out_file(predictions: pathlib.Path) -> pathlib.Path:
+    """The list of clips without a feature, beside the file of predictions that lacks them."""
+    return predictions.with_name(f"{predictions.stem}.left_out.txt")
+
+
+def _results_form(task: Task) -> dict[str, Any]:
+    """What reading results.json back relies on; see `files.read_json`."""
+    nothing, number = type(None), float
+
+    def of_metrics(kind) -> dict[str, Any]:
+        """Earlier versions had fewer metrics; the one that chose the trial is there always."""
+        forms = dict.fromkeys(metrics.names(task), (*kind, files.ABSENT))
+        return forms | {task.selection: kind}
+
+    score = (nothing, {"mean": number, "std": (nothing, number)})
+    return {
+        "cross_validation": of_metrics(score),
+        "test": {str: of_metrics(score)},
+        "ensemble": {str: of_metrics((nothing, number))},
+        "interval": (files.ABSENT, {str: of_metrics((nothing, [number]))}),
+        "clips": (files.ABSENT, {str: {"all": int}}),
+        "best": dict,
+        "runs": [
+            {
+                "status": str,
+                "hparams": dict,
+                "repeat": int,
+                "fold": int,
+                "best_epoch": (nothing, int),
+                "validation": {str: (nothing, number)},
+            }
+        ],
+        "left_out": (
+            files.ABSENT,
+            [{"split": str, "features": str, "reason": str, "handled": str, "clips": int}],
+        ),
+    }

@@ -39,4 +39,4 @@ def test_a_killed_process_leaves_no_lock(tmp_path):
         holder.send_signal(signal.SIGKILL)
         holder.wait()
     with lock.held(tmp_path):
-        assert (tmp_path / lock.NAME).read_text().split()[-1] == str(os.getpid())
+        assert (tmp_path / ".lock").read_text().split()[-1] == str(os.getpid())

@@ -21,7 +21,7 @@ ORDER = (
         "environment",
         "streams",
     ),  # leaves
-    ("files", "lock"),  # whole files or none: needs to say what went wrong
+    ("files",),  # whole files or none: needs to say what went wrong
     ("task", "published", "settings", "resampling"),  # values and declarations without any data
     ("metrics",),  # before training, which chooses epochs by them
     ("corpora",),  # what a corpus predicts: data is read by it
@@ -29,11 +29,10 @@ ORDER = (
     ("models",),  # of features, whatever corpus they are of
     ("semi", "training.optimizer"),  # what a step is made of, each with its own settings
     ("config",),  # keys and trials: fusions, methods, corpora and metrics declare what they take
+    ("workdir", "lock"),  # what the folder of a training holds, and one training at a time in it
     ("training",),  # trains the trials of a config
-    ("evaluation",),  # predicts by what is trained and scores it; training sees no test label
     ("progress", "bars"),  # shows what training tells
-    ("workdir",),  # reads back what training and evaluation have written
-    ("evaluation.kept",),  # predicts by the weights of a workdir
+    ("evaluation",),  # predicts by what is trained and scores it; training sees no test label
     ("reporting",),  # pages and figures of a workdir
     ("experiment",),  # from a config to a workdir with its report
     ("tables",),  # many experiments

@@ -6,6 +6,7 @@ can be added to but not corrected.
 """
 
 import math
+import os
 import pathlib
 import shutil
 import struct
@@ -26,8 +27,8 @@ from mer_jax.semi import log
 from mer_jax.task import Task
 from mer_jax.training.grid import Outcome, Seen
 from mer_jax.training.state import LOSS
+from mer_jax.workdir import Workdir
 
-FOLDER = "tensorboard"
 WRITE_SECONDS = 5.0  # least time between two writings of a chunk's curves
 _OF_POOL = (log.SHARE, log.ACCURACY, log.BALANCE, log.THRESHOLD)
 _clock = time.monotonic
@@ -40,8 +41,8 @@ class Live:
     its restored history, so that every epoch stands in its file once.
     """
 
-    def __init__(self, workdir: pathlib.Path):
-        self._folder = workdir / FOLDER / "training"
+    def __init__(self, workdir: os.PathLike[str]):
+        self._folder = Workdir(workdir).tensorboard / "training"
         self._writers: dict[int, _Curves] = {}  # by trial, of the chunk that trains
         self._written = 0  # epochs
         self._latest = _clock()
@@ -87,7 +88,7 @@ class Live:
 
 
 def write(
-    workdir: pathlib.Path,
+    workdir: os.PathLike[str],
     outcomes: Sequence[Outcome],
     trials: Sequence[dict[str, Any]],
     best: int,
@@ -99,9 +100,9 @@ def write(
     mean of its runs' curves; `best/repeat_R` the mean over the folds of the best trial, and
     `best/repeat_R/fold_F` each of its runs.
     """
-    folder = workdir / FOLDER
+    folder = Workdir(workdir).tensorboard
     with files.folder_beside(folder, "writing") as beside:
-        new = beside / FOLDER
+        new = beside / folder.name
         _write_trials(new / "trials", outcomes, trials, task)
         of_best = [outcome for outcome in outcomes if outcome.run.trial == best]
         for repeat in sorted({outcome.run.repeat for outcome in of_best}):
@@ -114,11 +115,11 @@ def write(
         _replace(folder, new, beside)
 
 
-def write_figures(workdir: pathlib.Path, pictures: Mapping[str, bytes]) -> None:
+def write_figures(workdir: os.PathLike[str], pictures: Mapping[str, bytes]) -> None:
     """Writes `tensorboard/figures` of a workdir anew: PNG files by name."""
-    folder = workdir / FOLDER / "figures"
+    folder = Workdir(workdir).tensorboard / "figures"
     with files.folder_beside(folder, "writing") as beside:
-        new = beside / "figures"
+        new = beside / folder.name
         with _Curves(new) as writer:
             for name, png in pictures.items():
                 width, height = struct.unpack(">II", png[16:24])  # IHDR comes first in every PNG

@@ -11,7 +11,6 @@ from mer_jax.errors import InputError
 from mer_jax.semi import log
 from mer_jax.task import Task
 
-FILE = "history.csv"
 _KEYS = ("repeat", "fold", "epoch")  # of a row: whole numbers; all else is a curve
 _BY_CLASS = (log.BALANCE, log.THRESHOLD)
 

@@ -1,5 +1,6 @@
 """What the kept weights say of the test splits, and how well: for training and evaluating."""
 
+import os
 import pathlib
 from typing import Any
 
@@ -13,13 +14,14 @@ from mer_jax.data.arrays import Corpus, Split
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble, submission, terminal
 from mer_jax.evaluation import results as results_lib
+from mer_jax.evaluation.model import Model, predict_runs, test_splits
 from mer_jax.progress import Display
 from mer_jax.training.program import level_of
-from mer_jax.workdir import RESULTS_FILE, Model, predict_runs, test_splits
+from mer_jax.workdir import Workdir
 
 
 def labelled_splits(
-    config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None, shown: Display
+    config: ConfigDict, workdir: os.PathLike[str], labels: pathlib.Path | None, shown: Display
 ) -> tuple[Corpus, dict[str, Split]]:
     """The corpus and its test splits, with the labels of a file where one is given."""
     corpus = corpus_lib.load(config, shown.count, level_of(config))
@@ -39,7 +41,7 @@ def predict_and_score(
     model: Model,
     splits: dict[str, Split],
     config: ConfigDict,
-    workdir: pathlib.Path,
+    workdir: Workdir,
     shown: Display,
 ) -> dict[str, Any]:
     """Predicts `splits`, writes their CSV files, and gives their scores."""
@@ -48,16 +50,21 @@ def predict_and_score(
     for name, split in splits.items():
         predictions[name] = predict_runs(model, split.features, shown, name)
         together = ensemble.average(predictions[name])
-        path = workdir / "predictions" / f"{name}.csv"
-        submission.write(path, split.names, together, task, config.evaluate.probabilities)
+        submission.write(
+            workdir.predictions_file(name),
+            split.names,
+            together,
+            task,
+            config.evaluate.probabilities,
+        )
     return results_lib.test_scores(
         task, predictions, splits, model.kept["repeat"], config.evaluate.bootstrap, config.seed
     )
 
 
-def show(results: dict[str, Any], config: ConfigDict, workdir: pathlib.Path) -> None:
+def show(results: dict[str, Any], config: ConfigDict, workdir: Workdir) -> None:
     """Prints the result table and where the files lie."""
     shown = metrics.shown(info_of(config).task, config.evaluate.metrics)
     print(terminal.table(results, config.data.corpus == SYNTHETIC, shown))
-    predictions = f"; predictions: {workdir / 'predictions'}" if results["test"] else ""
-    print(f"Scores: {workdir / RESULTS_FILE}{predictions}")
+    predictions = f"; predictions: {workdir.predictions}" if results["test"] else ""
+    print(f"Scores: {workdir.results_file}{predictions}")

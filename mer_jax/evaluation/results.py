@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mer_jax import config as config_lib
-from mer_jax import files, metrics
+from mer_jax import metrics
 from mer_jax.data.arrays import Corpus, Split
 from mer_jax.evaluation import bootstrap, counts, ensemble
 from mer_jax.evaluation.ensemble import Predictions
@@ -14,40 +14,6 @@ from mer_jax.task import Task
 from mer_jax.training.grid import Outcome
 
 OK, FAILED = "ok", "failed"
-
-
-def form(task: Task) -> dict[str, Any]:
-    """What reading results.json back relies on; see `files.read_json`."""
-    nothing, number = type(None), float
-
-    def of_metrics(kind) -> dict[str, Any]:
-        """Earlier versions had fewer metrics; the one that chose the trial is there always."""
-        forms = dict.fromkeys(metrics.names(task), (*kind, files.ABSENT))
-        return forms | {task.selection: kind}
-
-    score = (nothing, {"mean": number, "std": (nothing, number)})
-    return {
-        "cross_validation": of_metrics(score),
-        "test": {str: of_metrics(score)},
-        "ensemble": {str: of_metrics((nothing, number))},
-        "interval": (files.ABSENT, {str: of_metrics((nothing, [number]))}),
-        "clips": (files.ABSENT, {str: {"all": int}}),
-        "best": dict,
-        "runs": [
-            {
-                "status": str,
-                "hparams": dict,
-                "repeat": int,
-                "fold": int,
-                "best_epoch": (nothing, int),
-                "validation": {str: (nothing, number)},
-            }
-        ],
-        "left_out": (
-            files.ABSENT,
-            [{"split": str, "features": str, "reason": str, "handled": str, "clips": int}],
-        ),
-    }
 
 
 def left_out(corpus: Corpus) -> list[dict[str, Any]]:

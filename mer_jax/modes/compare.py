@@ -13,8 +13,6 @@ from mer_jax.progress import SILENT, Display
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
-COMPARISON_FILE = "compare.json"
-
 
 def compare(
     config: ConfigDict,
@@ -26,6 +24,7 @@ def compare(
     """The paired bootstrap of two runs' written predictions: a table, and compare.json."""
     from mer_jax import files, metrics
     from mer_jax.evaluation import bootstrap, counts, kept, submission, terminal
+    from mer_jax.workdir import Workdir
 
     resamples = config.evaluate.bootstrap
     if not resamples:
@@ -36,7 +35,7 @@ def compare(
         if split.labels.emotion_mask.any() or split.labels.valence_mask.any():
             pair = [
                 submission.read(
-                    folder / "predictions" / f"{name}.csv", split.names.tolist(), corpus.task
+                    Workdir(folder).predictions_file(name), split.names.tolist(), corpus.task
                 )
                 for folder in (workdir, against)
             ]
@@ -49,9 +48,10 @@ def compare(
             "no test clip has a label, so nothing can be compared; give labels with --labels=FILE"
         )
     content = {"against": str(against), "resamples": resamples, "splits": found, "clips": clips}
-    files.write_json(workdir / COMPARISON_FILE, content)
+    path = Workdir(workdir).comparison_file
+    files.write_json(path, content)
     print(terminal.comparison(content, metrics.shown(corpus.task, config.evaluate.metrics)))
-    print(f"Comparison: {workdir / COMPARISON_FILE}")
+    print(f"Comparison: {path}")
 
 
 def _run(arguments: Arguments) -> None:

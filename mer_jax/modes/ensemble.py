@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from mer_jax.reporting.run import Run
 
 LOG = logging.getLogger("mer_jax")
-SCORES_FILE = "ensemble.json"
 
 
 def ensemble(
@@ -40,8 +39,10 @@ def ensemble(
     from mer_jax.evaluation import members as members_lib
     from mer_jax.evaluation import submission, terminal
     from mer_jax.reporting.run import load_run
+    from mer_jax.workdir import Workdir
 
-    if (workdir / "config.json").exists():
+    place = Workdir(workdir)
+    if place.config_file.exists():
         raise InputError(f"{workdir} holds a training; use another --workdir for the ensemble")
     runs = {str(folder): load_run(folder, labels, shown=shown) for folder in folders}
     members_lib.check_tasks({name: run.task for name, run in runs.items()})
@@ -59,14 +60,14 @@ def ensemble(
     if not found:
         raise InputError(f"{', '.join(runs)}: there is no split that all members predict")
     for split, of in predicted.items():
-        path = workdir / "predictions" / f"{split}.csv"
+        path = place.predictions_file(split)
         submission.write(path, of.names, of.predictions, first.task, config.evaluate.probabilities)
     content = {"members": list(runs), "resamples": config.evaluate.bootstrap, "splits": found}
-    files.write_json(workdir / SCORES_FILE, content)
+    files.write_json(place.ensemble_file, content)
     wanted = metrics.shown(first.task, config.evaluate.metrics)
     is_synthetic = any(run.config.data.corpus == SYNTHETIC for run in runs.values())
     print(terminal.ensemble(content, wanted, is_synthetic))
-    print(f"Scores: {workdir / SCORES_FILE}; predictions: {workdir / 'predictions'}")
+    print(f"Scores: {place.ensemble_file}; predictions: {place.predictions}")
 
 
 def _members(runs: Mapping[str, Run], split: str) -> list[Member]:

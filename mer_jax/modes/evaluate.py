@@ -24,20 +24,21 @@ def evaluate(
     Rewrites the predictions, the report, and the parts `test`, `ensemble`, `interval` and `clips`
     of results.json.
     """
-    from mer_jax import files
     from mer_jax.evaluation import kept
     from mer_jax.evaluation import results as results_lib
+    from mer_jax.evaluation.model import restore
     from mer_jax.reporting import written
-    from mer_jax.workdir import RESULTS_FILE, restore
+    from mer_jax.workdir import Workdir
 
+    place = Workdir(workdir)
     results, model = restore(config, workdir)
     _, splits = kept.labelled_splits(config, workdir, labels, shown)
-    scored = kept.predict_and_score(model, splits, config, workdir, shown)
+    scored = kept.predict_and_score(model, splits, config, place, shown)
     results = results_lib.with_scores(results, scored)
     reported = config.report or written.is_written(workdir)
     written.discard(workdir)
-    files.write_json(workdir / RESULTS_FILE, results)
-    kept.show(results, config, workdir)
+    place.write_results(results)
+    kept.show(results, config, place)
     if reported:
         written.ensure(config, workdir, labels, shown)
 

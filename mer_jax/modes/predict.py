@@ -21,7 +21,8 @@ def predict(
     from mer_jax.data import corpus as corpus_lib
     from mer_jax.data import folder
     from mer_jax.evaluation import ensemble, submission
-    from mer_jax.workdir import predict_runs, restore
+    from mer_jax.evaluation.model import predict_runs, restore
+    from mer_jax.workdir import left_out_file
 
     _, model = restore(config, workdir)
     if not config.data.root:
@@ -33,7 +34,7 @@ def predict(
         level=model.static.level,
         bad=config.data.bad,
         missing=config.data.missing,
-        listing=out.with_name(f"{out.stem}.left_out.txt"),
+        listing=left_out_file(out),
     )
     together = ensemble.average(predict_runs(model, features, shown, config.data.root))
     submission.write(out, names, together, model.static.task, config.evaluate.probabilities)
@@ -41,7 +42,9 @@ def predict(
 
 
 def _run(arguments: Arguments) -> None:
-    out = arguments["out"] or arguments.workdir / "predict.csv"
+    from mer_jax.workdir import Workdir
+
+    out = arguments["out"] or Workdir(arguments.workdir).predicted_file
     predict(arguments.config, arguments.workdir, out, arguments.display())
 
 

@@ -18,16 +18,16 @@ def select(
     config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path, shown: Display = SILENT
 ) -> None:
     """Algorithm 1: writes the unlabelled clips that pass the threshold of their class."""
-    from mer_jax import config as config_lib
     from mer_jax import files
     from mer_jax.data import corpus as corpus_lib
     from mer_jax.evaluation import ensemble, out_of_fold, selection
+    from mer_jax.evaluation.model import predict_runs, restore
     from mer_jax.task import TRAIN, UNLABELLED
     from mer_jax.training.division import divide
-    from mer_jax.workdir import CONFIG_FILE, predict_runs, restore
+    from mer_jax.workdir import Workdir
 
     _, model = restore(config, workdir)
-    saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
+    saved = Workdir(workdir).config()
     corpus = corpus_lib.load(saved, shown.count, model.static.level)
     task = corpus.task
     if UNLABELLED not in corpus.splits or not task.classes or not saved.folds:
@@ -63,7 +63,9 @@ def select(
 
 
 def _run(arguments: Arguments) -> None:
-    out = arguments["out"] or arguments.workdir / "select.csv"
+    from mer_jax.workdir import Workdir
+
+    out = arguments["out"] or Workdir(arguments.workdir).selected_file
     select(arguments.config, arguments.workdir, out, arguments.display())
 
 

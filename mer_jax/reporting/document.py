@@ -6,6 +6,8 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+from mer_jax.workdir import Workdir
+
 # What Markdown would read as more than text; within a word an underscore is one.
 _SPECIAL = re.compile(r"[\\`*<|~]|(?<!\w)_|_(?!\w)|\](?=[(\[:])|&(?=[#\w]+;)")
 _STYLE = """
@@ -96,7 +98,8 @@ def _markdown(part: Text | Table | Image | Beside) -> str:
         case Text(text):
             return _plain(text)
         case Image(name, alt):
-            return f"![{_plain(alt)}](figures/{name}.png)"
+            beside = Workdir(".").figure_file(name)  # from the page, which lies in the workdir
+            return f"![{_plain(alt)}]({beside.as_posix()})"
         case Beside(parts):
             return "\n\n".join(map(_markdown, parts))
         case Table(header, rows, title, words):

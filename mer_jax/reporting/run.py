@@ -2,6 +2,7 @@
 
 import functools
 import logging
+import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
@@ -9,20 +10,20 @@ import jax
 import numpy as np
 from ml_collections import ConfigDict
 
-from mer_jax import files, metrics
-from mer_jax import workdir as workdir_lib
+from mer_jax import metrics
 from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import label_arrays
 from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.evaluation import ensemble, history, out_of_fold
+from mer_jax.evaluation import model as model_lib
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting.analysis import Predicted
 from mer_jax.task import TRAIN, VALIDATION, Task
 from mer_jax.training.division import divide
 from mer_jax.training.program import level_of
-from mer_jax.workdir import CONFIG_FILE, RECORD, Model
+from mer_jax.workdir import Finished, Workdir
 
 if TYPE_CHECKING:
     from matplotlib.figure import Figure
@@ -32,7 +33,7 @@ _SAME_ACCURACY = 0.01  # mean distance from the recorded ones; another device ro
 
 
 def load_run(
-    workdir: str | pathlib.Path,
+    workdir: str | os.PathLike[str],
     labels: str | pathlib.Path | None = None,
     config: ConfigDict | None = None,
     shown: Display = SILENT,
@@ -46,11 +47,11 @@ def load_run(
     Raises:
       InputError: nothing was trained there, or its files do not agree.
     """
-    record = workdir_lib.read(pathlib.Path(workdir))
+    finished = Workdir(workdir).finished()
     return Run(
         pathlib.Path(workdir),
-        record,
-        record.config if config is None else config,
+        finished,
+        finished.config if config is None else config,
         None if labels is None else pathlib.Path(labels),
         shown,
     )
@@ -68,17 +69,17 @@ class Run:
     def __init__(
         self,
         workdir: pathlib.Path,
-        record: workdir_lib.Record,
+        finished: Finished,
         source: ConfigDict,
         labels: pathlib.Path | None,
         shown: Display,
     ):
         self.workdir = workdir
-        self.config = record.config
-        self.results: dict[str, Any] = record.results
-        self.trial = record.trial
-        self.sizes = record.sizes
-        self.task: Task = info_of(record.config).task
+        self.config = finished.config
+        self.results: dict[str, Any] = finished.results
+        self.trial = finished.trial
+        self.sizes = finished.sizes
+        self.task: Task = info_of(finished.config).task
         self.metrics = metrics.shown(self.task, source.evaluate.metrics)
         self._source = source
         self._labels = labels
@@ -88,12 +89,12 @@ class Run:
     @functools.cached_property
     def history(self) -> dict[str, np.ndarray]:
         """history.csv by column, a value a run and epoch: repeat, fold, epoch and every curve."""
-        return history.read(self.workdir / history.FILE)
+        return history.read(Workdir(self.workdir).history_file)
 
     @property
     def has_history(self) -> bool:
         """Whether there is a history.csv, which the first versions did not write."""
-        return (self.workdir / history.FILE).is_file()
+        return Workdir(self.workdir).history_file.is_file()
 
     @functools.cached_property
     def predictions(self) -> dict[str, "Columns"]:
@@ -170,26 +171,26 @@ class Run:
         }
 
     @functools.cached_property
-    def _model(self) -> Model:
-        return workdir_lib.restore(self._source, self.workdir)[1]
+    def _model(self) -> model_lib.Model:
+        return model_lib.restore(self._source, self.workdir)[1]
 
     @functools.cached_property
     def _test_splits(self) -> dict[str, Split]:
-        splits = workdir_lib.test_splits(self.config, self.corpus)
+        splits = model_lib.test_splits(self.config, self.corpus)
         if self._labels is None:
             return splits
         rules = label_arrays.rules_of(self.config)
         return label_arrays.given_labels(self.corpus, self._labels, splits, rules)
 
     def _ensemble(self, split: Split, name: str) -> Predicted:
-        predictions = workdir_lib.predict_runs(self._model, split.features, self._shown, name)
+        predictions = model_lib.predict_runs(self._model, split.features, self._shown, name)
         return Predicted(split.names, ensemble.average(predictions), split.labels)
 
     @functools.cached_property
     def _validated(self) -> Predicted | None:
         """Each clip predicted by the runs that validated on it; None if the corpus has changed."""
         samples, folds = divide(self.config, self.corpus)
-        of_runs = workdir_lib.predict_runs(
+        of_runs = model_lib.predict_runs(
             self._model, samples.features, self._shown, self.out_of_fold
         )
         repeat, fold = self._model.kept["repeat"], self._model.kept["fold"]
@@ -211,7 +212,7 @@ class Run:
 
         The hash of the datasets does not decide it: labels of test clips may have been added.
         """
-        recorded = files.read_json(self.workdir / CONFIG_FILE, RECORD)["dataset"]
+        recorded = Workdir(self.workdir).record()["dataset"]
         if recorded == self.corpus.fingerprint:
             return True
         metric = "acc" if self.task.classes else "mae"

@@ -20,26 +20,26 @@ from mer_jax.reporting.document import Beside, Document, Image, Section, Table, 
 from mer_jax.reporting.drawing import Picture
 from mer_jax.reporting.run import Run
 from mer_jax.task import TRAIN
-from mer_jax.workdir import REPORT_FILES
+from mer_jax.workdir import Workdir
 
-FIGURES = "figures"
 MISTAKES = 20  # of a split, by name
 _PAPER = "Lian et al. 2023"
 
 
 def write(run: Run) -> None:
     """Writes figures/, TensorBoard's, report.md and report.html into the workdir, in this order."""
+    workdir = Workdir(run.workdir)
     drawn = figures.draw(run)
     pictures = {}
     for name, picture in drawn.items():
         pictures[name] = drawing.png(picture.figure)
-        files.write_bytes(run.workdir / FIGURES / f"{name}.png", pictures[name])
+        files.write_bytes(workdir.figure_file(name), pictures[name])
     if run.config.train.tensorboard:
-        events.write_figures(run.workdir, pictures)
+        events.write_figures(workdir, pictures)
     content = describe(run, drawn)
     texts = document.markdown(content), document.web_page(content, pictures)
-    for name, text in zip(REPORT_FILES, texts, strict=True):
-        files.write_text(run.workdir / name, text)
+    for path, text in zip(workdir.report_files, texts, strict=True):
+        files.write_text(path, text)
 
 
 def describe(run: Run, drawn: Mapping[str, Picture]) -> Document:

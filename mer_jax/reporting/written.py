@@ -1,19 +1,20 @@
 """The report of a finished workdir as files: written, kept where it stands, or discarded."""
 
 import logging
+import os
 import pathlib
 
 from ml_collections import ConfigDict
 
 from mer_jax.progress import SILENT, Display
-from mer_jax.workdir import REPORT_FILES
+from mer_jax.workdir import Workdir
 
 LOG = logging.getLogger("mer_jax")
 
 
 def write(
     config: ConfigDict,
-    workdir: pathlib.Path,
+    workdir: os.PathLike[str],
     labels: pathlib.Path | None = None,
     shown: Display = SILENT,
 ) -> None:
@@ -28,7 +29,7 @@ def write(
 
 def ensure(
     config: ConfigDict,
-    workdir: pathlib.Path,
+    workdir: os.PathLike[str],
     labels: pathlib.Path | None = None,
     shown: Display = SILENT,
 ) -> None:
@@ -48,16 +49,16 @@ def ensure(
         )  # fmt: skip
 
 
-def is_written(workdir: pathlib.Path) -> bool:
+def is_written(workdir: os.PathLike[str]) -> bool:
     """Whether the workdir has a whole report."""
-    return all((workdir / name).is_file() for name in REPORT_FILES)
+    return all(path.is_file() for path in Workdir(workdir).report_files)
 
 
-def discard(workdir: pathlib.Path) -> None:
+def discard(workdir: os.PathLike[str]) -> None:
     """Removes the report of results that are about to change: none is better than an old one."""
-    for name in REPORT_FILES:
-        (workdir / name).unlink(missing_ok=True)
+    for path in Workdir(workdir).report_files:
+        path.unlink(missing_ok=True)
 
 
-def _tell(workdir: pathlib.Path) -> None:
-    print(f"Report: {workdir / REPORT_FILES[-1]}")
+def _tell(workdir: os.PathLike[str]) -> None:
+    print(f"Report: {Workdir(workdir).report_page}")

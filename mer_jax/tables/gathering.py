@@ -19,18 +19,18 @@ from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation import table
 from mer_jax.evaluation.table import Entry
 from mer_jax.tables.resolution import aliases_of, resolve, rows_of
-from mer_jax.workdir import CONFIG_FILE, RESULTS_FILE
+from mer_jax.workdir import Workdir
 
-MARKDOWN_FILE, CSV_FILE, LATEX_FILE = "table.md", "table.csv", "table.tex"
 FAILED, _DAMAGED = "failed: ", "damaged: "  # how the notes of rows begin that went wrong
 _NO_SETTINGS = ("features.", "table.")  # told otherwise: by the paper's names
 
 
-def gather(config: ConfigDict, workdir: pathlib.Path) -> None:
+def gather(config: ConfigDict, folder: os.PathLike[str]) -> None:
     """Writes the table of what is trained: of the config's rows, or of every workdir below.
 
     Raises InputError, in the end, where the files of a workdir are damaged.
     """
+    workdir = Workdir(folder)
     if config.table.rows:
         notes: dict[Row, str] = {}
         with contextlib.suppress(InputError):  # the user's folder may be on another machine
@@ -45,12 +45,12 @@ def gather(config: ConfigDict, workdir: pathlib.Path) -> None:
     damaged = [entry.label for entry in found if entry.note.startswith(_DAMAGED)]
     if damaged:
         raise InputError(
-            f"{len(damaged)} of {len(found)} rows have damaged files; {workdir / MARKDOWN_FILE} "
+            f"{len(damaged)} of {len(found)} rows have damaged files; {workdir.table_markdown} "
             f"lists the errors: {first_few(damaged)}"
         )
 
 
-def entries(config: ConfigDict, workdir: pathlib.Path, notes: Mapping[Row, str]) -> list[Entry]:
+def entries(config: ConfigDict, workdir: Workdir, notes: Mapping[Row, str]) -> list[Entry]:
     """The table's rows, with the scores of those that are trained."""
     aliases = aliases_of(config)
     found = []
@@ -59,16 +59,16 @@ def entries(config: ConfigDict, workdir: pathlib.Path, notes: Mapping[Row, str])
         theirs = published.find(features, aliases)
         entry = Entry(row.label, features, None, theirs, notes.get(row, ""))
         if not entry.note.startswith(FAILED):
-            entry, _ = _with_results(entry, workdir / row.folder)
+            entry, _ = _with_results(entry, workdir.row(row.folder))
         found.append(entry)
     return found
 
 
-def _entries_below(workdir: pathlib.Path) -> list[Entry]:
+def _entries_below(workdir: Workdir) -> list[Entry]:
     """An entry for every workdir of a training below, with the settings in which they differ."""
     found = [
-        _with_results(Entry(str(folder.relative_to(workdir)), {}, None, None), folder)
-        for folder in _workdirs_below(workdir)
+        _with_results(Entry(str(below.folder.relative_to(workdir)), {}, None, None), below)
+        for below in _workdirs_below(workdir.folder)
     ]
     settings = [{} if saved is None else _settings(saved) for _, saved in found]
     varied = {
@@ -98,38 +98,38 @@ def _settings(saved: ConfigDict) -> dict[str, Any]:
     return {"features": " + ".join(sets), **kept}
 
 
-def _workdirs_below(folder: pathlib.Path) -> Iterator[pathlib.Path]:
-    """Folders with a config.json, by name; those of a table are looked into."""
+def _workdirs_below(folder: pathlib.Path) -> Iterator[Workdir]:
+    """The workdirs with a config.json, by name; those of a table are looked into."""
     for name, folders, inside in os.walk(folder):
         folders[:] = sorted(each for each in folders if not each.startswith("."))
-        path = pathlib.Path(name)
-        if path != folder and CONFIG_FILE in inside and not _is_table(path):
+        workdir = Workdir(name)
+        begun = workdir.folder != folder and workdir.config_file.name in inside
+        if begun and not _is_table(workdir):
             folders.clear()
-            yield path
+            yield workdir
 
 
-def _is_table(workdir: pathlib.Path) -> bool:
+def _is_table(workdir: Workdir) -> bool:
     try:
-        return bool(config_lib.read_saved(workdir / CONFIG_FILE).table.rows)
+        return bool(workdir.config().table.rows)
     except InputError:
         return False  # the entry's note says what is wrong
 
 
-def _with_results(entry: Entry, workdir: pathlib.Path) -> tuple[Entry, ConfigDict | None]:
+def _with_results(entry: Entry, workdir: Workdir) -> tuple[Entry, ConfigDict | None]:
     """The entry with what a workdir holds, and the workdir's config; a note where it is damaged."""
     saved = results = None
     try:
-        if (workdir / CONFIG_FILE).is_file():
-            saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
+        if workdir.has_config:
+            saved = workdir.config()
             features = corpus_lib.modalities(saved)
             entry = entry._replace(
                 features=features,
                 published=published.find(features, aliases_of(saved)),
                 synthetic=saved.data.corpus == SYNTHETIC,
             )
-        if saved is not None and (workdir / RESULTS_FILE).is_file():
-            form = results_lib.form(info_of(saved).task)
-            results = files.read_json(workdir / RESULTS_FILE, form)
+        if saved is not None and workdir.has_results:
+            results = workdir.results(info_of(saved).task)
     except InputError as error:
         return entry._replace(note=f"{_DAMAGED}{error}"), saved
     if results is None:
@@ -139,15 +139,16 @@ def _with_results(entry: Entry, workdir: pathlib.Path) -> tuple[Entry, ConfigDic
     return entry._replace(results=results, note=entry.note or note), saved
 
 
-def write(entries: Sequence[Entry], config: ConfigDict, workdir: pathlib.Path) -> None:
+def write(entries: Sequence[Entry], config: ConfigDict, workdir: Workdir) -> None:
     """Writes table.md, table.tex and table.csv in `workdir`."""
     wanted = config.table.metrics
-    files.write_text(workdir / MARKDOWN_FILE, table.markdown(entries, wanted))
-    files.write_text(workdir / LATEX_FILE, table.latex(entries, wanted))
-    files.write_csv(workdir / CSV_FILE, *table.csv_rows(entries))
+    files.write_text(workdir.table_markdown, table.markdown(entries, wanted))
+    files.write_text(workdir.table_latex, table.latex(entries, wanted))
+    files.write_csv(workdir.table_csv, *table.csv_rows(entries))
 
 
-def show(entries: Sequence[Entry], config: ConfigDict, workdir: pathlib.Path) -> None:
+def show(entries: Sequence[Entry], config: ConfigDict, workdir: Workdir) -> None:
     """Prints the table and where its files are."""
     print(table.text(entries, config.table.metrics))
-    print(f"Table: {workdir / MARKDOWN_FILE}, {CSV_FILE}, {LATEX_FILE}")
+    csv, latex = workdir.table_csv.name, workdir.table_latex.name
+    print(f"Table: {workdir.table_markdown}, {csv}, {latex}")

@@ -2,28 +2,28 @@
 
 import contextlib
 import logging
+import os
 import pathlib
 
 import jax
 from ml_collections import ConfigDict
 
-from mer_jax import config as config_lib
-from mer_jax import experiment, files, lock
+from mer_jax import experiment, lock
 from mer_jax.config.rows import Row
 from mer_jax.errors import InputError, first_few
 from mer_jax.progress import SILENT, Display
 from mer_jax.tables import gathering
-from mer_jax.tables.gathering import FAILED, MARKDOWN_FILE
+from mer_jax.tables.gathering import FAILED
 from mer_jax.tables.resolution import resolve, rows_of
 from mer_jax.training import devices
-from mer_jax.workdir import CONFIG_FILE, check_same_config
+from mer_jax.workdir import Workdir
 
 LOG = logging.getLogger("mer_jax")
 
 
 def train(
     config: ConfigDict,
-    workdir: pathlib.Path,
+    folder: os.PathLike[str],
     repeated: pathlib.Path | None = None,
     shown: Display = SILENT,
 ) -> None:
@@ -33,6 +33,7 @@ def train(
     with one row stops no other. `repeated` is the config.json of an earlier table, whose rows are
     repeated. Raises InputError where a row failed, or none can be trained.
     """
+    workdir = Workdir(folder)
     of_rows, notes = resolve(config)
     _check_table(config, workdir)
     failed = []
@@ -40,15 +41,15 @@ def train(
         if devices.is_first():
             until_trained.enter_context(lock.held(workdir))
             _check_table(config, workdir)  # what stood there may have changed since
-            files.write_json(workdir / CONFIG_FILE, {"config": config.to_dict()})
+            workdir.write_record({"config": config.to_dict()})
         for number, row in enumerate(rows_of(config), start=1):
             LOG.info("row %d of %d, %s: %s", number, len(config.table.rows), row.label,
-                     notes.get(row, workdir / row.folder))  # fmt: skip
+                     notes.get(row, workdir.row(row.folder)))  # fmt: skip
             if row not in of_rows:
                 continue
             try:
                 earlier = _config_json(repeated, row)
-                experiment.train(of_rows[row], workdir / row.folder, earlier, shown)
+                experiment.train(of_rows[row], workdir.row(row.folder), earlier, shown)
             except InputError as error:
                 if jax.process_count() > 1:  # the others may not have met it, and wait for this one
                     raise
@@ -61,27 +62,27 @@ def train(
             gathering.show(gathering.entries(config, workdir, notes), config, workdir)
     if failed:
         raise InputError(
-            f"{len(failed)} of {len(config.table.rows)} rows failed; {workdir / MARKDOWN_FILE} "
+            f"{len(failed)} of {len(config.table.rows)} rows failed; {workdir.table_markdown} "
             f"lists the errors: {first_few(failed)}"
         )
 
 
 def _config_json(repeated: pathlib.Path | None, row: Row) -> pathlib.Path | None:
     """The config.json of a row in an earlier table, None where it trained no such row."""
-    path = repeated and repeated.parent / row.folder / CONFIG_FILE
+    path = repeated and Workdir(repeated.parent).row(row.folder).config_file
     return path if path and path.is_file() else None
 
 
-def _check_table(config: ConfigDict, workdir: pathlib.Path) -> None:
+def _check_table(config: ConfigDict, workdir: Workdir) -> None:
     """Refuses a workdir that holds a run, or a table whose rows are trained otherwise."""
     as_theirs = config.copy_and_resolve_references()
-    if (workdir / CONFIG_FILE).is_file():
-        theirs = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
+    if workdir.has_config:
+        theirs = workdir.config()
         if not theirs.table.rows:
             raise InputError(
                 f"{workdir} holds a single training; use another --workdir for a table"
             )
-        if not any((workdir / row.folder / CONFIG_FILE).is_file() for row in rows_of(theirs)):
+        if not any(workdir.row(row.folder).has_config for row in rows_of(theirs)):
             return  # nothing is trained in it yet
         as_theirs.table = theirs.table  # rows may come and go
-    check_same_config(as_theirs, workdir)
+    workdir.check_same_config(as_theirs)

@@ -9,6 +9,7 @@ bit that has turned over since is noticed.
 
 import hashlib
 import logging
+import os
 import pathlib
 import shutil
 from collections.abc import Sequence
@@ -22,6 +23,7 @@ from flax import serialization
 from mer_jax import files
 from mer_jax.errors import InputError, first_few
 from mer_jax.training.state import RunState
+from mer_jax.workdir import Workdir
 
 LOG = logging.getLogger("mer_jax")
 KEPT = "kept"
@@ -38,8 +40,8 @@ _DIGEST_SIZE = hashlib.sha256().digest_size
 class Checkpoints:
     """The folder checkpoints/ of a workdir."""
 
-    def __init__(self, workdir: pathlib.Path):
-        self._folder = workdir.resolve() / "checkpoints"
+    def __init__(self, workdir: os.PathLike[str]):
+        self._folder = Workdir(Workdir(workdir).folder.resolve()).checkpoints
 
     def save_progress(self, chunk: int, epoch: int, state: RunState) -> None:
         """Saves a chunk that has `epoch` epochs behind it; replaces what was there."""

@@ -12,10 +12,11 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import config as config_lib
-from mer_jax import corpora, experiment, metrics, semi, workdir
+from mer_jax import corpora, experiment, metrics, semi
 from mer_jax.data import folder, folds
 from mer_jax.data.arrays import Labels
 from mer_jax.evaluation import ensemble, terminal
+from mer_jax.evaluation import model as model_lib
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.models import fusion, multitask
 from mer_jax.models.layers import Batch
@@ -149,12 +150,12 @@ def test_the_frame_level_fusion_trains_from_a_folder(example, tmp_path):
     experiment.train(config, tmp_path / "work")
     predicted = (tmp_path / "work" / "predictions" / "mer_noise.csv").read_text().splitlines()
     assert [line.partition(",")[0] for line in predicted[1:]] == names["mer_noise"]
-    _, model = workdir.restore(config, tmp_path / "work")
+    _, model = model_lib.restore(config, tmp_path / "work")
     assert model.kept["params"]["fusion"]["video"]["kernel"].shape == (2, 5, 4)
     sets = {"audio": user_folder.AUDIO, "video": "faces_FRA"}
     _, features = folder.read(root, sets, level=model.static.level)
     whole, last = (
-        workdir.predict_runs(model, x, SILENT, "clips").emotion
+        model_lib.predict_runs(model, x, SILENT, "clips").emotion
         for x in (features, {m: x[-1:] for m, x in features.items()})
     )
     np.testing.assert_allclose(whole[:, -1:], last, rtol=1e-4, atol=1e-5)  # without padding

@@ -44,7 +44,7 @@ def test_every_epoch_of_every_run_is_a_row(tmp_path):
 
 
 def test_what_is_written_is_read_back(tmp_path):
-    path = tmp_path / history.FILE
+    path = tmp_path / "history.csv"
     history.write(path, kept_of(threshold=pool_curves()["threshold"]), TASK)
     found = history.read(path)
     assert list(found) == ["repeat", "fold", "epoch", "loss", "threshold_calm", "threshold_tense"]
@@ -56,9 +56,9 @@ def test_what_is_written_is_read_back(tmp_path):
 
 @pytest.mark.parametrize("text", ["", "repeat,fold,epoch\n0,0\n", "repeat\n0\n", "loss\nlow\n"])
 def test_a_damaged_history_is_refused(tmp_path, text):
-    (tmp_path / history.FILE).write_text(text)
+    (tmp_path / "history.csv").write_text(text)
     with pytest.raises(InputError, match=r"history\.csv: damaged"):
-        history.read(tmp_path / history.FILE)
+        history.read(tmp_path / "history.csv")
     with pytest.raises(InputError, match="no such file"):
         history.read(tmp_path / "absent.csv")
 
