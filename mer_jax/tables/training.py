@@ -49,7 +49,7 @@ def train(
                 continue
             try:
                 earlier = _config_json(repeated, row)
-                experiment.train(of_rows[row], workdir.row(row.folder), earlier, shown)
+                experiment.train(of_rows[row], workdir.row(row.folder).folder, earlier, shown)
             except InputError as error:
                 if jax.process_count() > 1:  # the others may not have met it, and wait for this one
                     raise
