@@ -30,10 +30,14 @@ def get_config() -> config_dict.ConfigDict:
     # Of train, by class; the rest's labels are hidden. Above 1: so many clips of each class.
     config.data.labelled_fraction = 1.0
     config.data.group_folds = False  # whole videos or dialogues in one fold, where names tell them
+    # The class of valence 0 where valences tell it: positive; negative as CH-SIMS has it; drop.
+    config.data.zero_valence = "positive"
+    # Labels of test splits that look like placeholders for clips which nobody labelled: auto
+    # decides by split and says so in the log; unlabelled: they are; labels: they are true.
+    config.data.placeholders = "auto"
     config.data.bad = "error"  # files that are no features: error, drop (leaves the clip out)
     # A labelled clip that a feature set lacks: error, drop (leaves it out), zero (fills in zeros).
     config.data.missing = "error"
-    config.data.zero_valence = "positive"  # cmumosi: the class of valence 0; positive, drop
     config.data.synthetic = config_dict.ConfigDict()
     config.data.synthetic.seed = 0  # of the embedded corpus's content
     config.data.synthetic.pool = 500  # its unlabelled clips (MER-SEMI has 73,148)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import pathlib
 import re
 import sys
@@ -11,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 from absl import flags as absl_flags
 
 from mer_jax import help as help_lib
-from mer_jax import modes
+from mer_jax import modes, paths
 from mer_jax.errors import InputError
 from mer_jax.modes.record import Arguments, Flag, Mode
 
@@ -55,9 +56,12 @@ def parse(argv: list[str]) -> tuple[Mode, Arguments]:
 def _checked(mode: Mode, values: absl_flags.FlagValues) -> Arguments:
     """What the mode is run with; InputError where its flags do not fit together."""
     given = {flag.name: _value(flag, values[flag.name].value) for flag in mode.flags}
-    workdir = pathlib.Path(values["workdir"].value or ".") if "workdir" in values else None
-    if mode.needs_workdir and not values["workdir"].value:
-        raise InputError(f"--mode={mode.name} needs --workdir=DIR")
+    workdir = None
+    if "workdir" in values:
+        if mode.needs_workdir and not values["workdir"].value:
+            raise InputError(f"--mode={mode.name} needs --workdir=DIR")
+        workdir = paths.of_user(values["workdir"].value or ".", "--workdir")
+    _check_files(mode, given)
     for group in mode.needs:
         if all(given[name] in (None, ()) for name in group):
             wanted = help_lib.joined([mode.flag(name).usage for name in group])
@@ -71,6 +75,18 @@ def _checked(mode: Mode, values: absl_flags.FlagValues) -> Arguments:
     if mode.check is not None:
         mode.check(arguments)
     return arguments
+
+
+def _check_files(mode: Mode, given: dict[str, Any]) -> None:
+    """Refuses files that the mode is to write and that cannot be written."""
+    read = {
+        f"--{flag.name}": given[flag.name]
+        for flag in mode.flags
+        if flag.kind is pathlib.Path and not flag.writes and not flag.repeated and given[flag.name]
+    }
+    for flag in mode.flags:
+        if flag.writes and given[flag.name] is not None:
+            paths.file_to_write(given[flag.name], f"--{flag.name}", read)
 
 
 def _define(flag: Flag, values: absl_flags.FlagValues) -> None:
@@ -94,11 +110,14 @@ def _define(flag: Flag, values: absl_flags.FlagValues) -> None:
 
 def _value(flag: Flag, value: Any) -> Any:
     """What a mode is given for the value of a flag that absl has parsed."""
+    convert = flag.kind
+    if flag.kind is pathlib.Path:
+        convert = functools.partial(paths.of_user, what=f"--{flag.name}")
     if flag.repeated:
-        return tuple(flag.kind(each) for each in value or ())
+        return tuple(convert(each) for each in value or ())
     if value is None or (value == "" and flag.kind is pathlib.Path):
         return None
-    return flag.kind(value)
+    return convert(value)
 
 
 def _with_config(argv: list[str], mode: Mode, values: absl_flags.FlagValues) -> list[str]:
@@ -125,11 +144,13 @@ def _config_of(argv: list[str], mode: Mode, config_lib) -> ConfigDict:
     if repeated is not None:
         if file is not None:
             raise InputError("--config_json takes no --config: it repeats a run's own")
-        return config_lib.read_saved(repeated)
+        return config_lib.read_saved(paths.of_user(repeated, "--config_json"))
     if file is not None:
         return config_lib.load_file(file)
-    if workdir is not None and (saved := pathlib.Path(workdir) / "config.json").is_file():
-        return config_lib.read_saved(saved)
+    if workdir is not None:
+        saved = paths.of_user(workdir, "--workdir") / "config.json"
+        if saved.is_file():
+            return config_lib.read_saved(saved)
     if mode.default_config is not None:
         return config_lib.load_file(mode.default_config)
     raise InputError(

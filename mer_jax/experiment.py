@@ -52,7 +52,7 @@ def train(
     Started again in its workdir it continues where it was, or says that it is done. Of several
     processes each trains its share of the chunks; the first writes all else. `repeated` is the
     config.json of an earlier run, whose chunk widths a new workdir takes over: they decide bits.
-    Raises Terminated where SIGTERM came, with what was trained saved.
+    Raises Terminated where Ctrl-C or SIGTERM came, with what was trained saved.
     """
     with contextlib.ExitStack() as until_trained:
         _train(config, workdir, repeated, shown, until_trained)
@@ -114,7 +114,7 @@ def _train_chunks(
         done = grid.is_trained(chunks, checkpoints)
         devices.wait_for_all("counted")  # the first is about to remove what was counted
     if not done:
-        raise left or termination.Terminated("terminated; chunks of other processes are not done")
+        raise left or termination.Terminated("chunks of other processes are not done")
     if left is not None and devices.is_alone():
         raise left
 

@@ -39,6 +39,8 @@ REFUSALS = {
     errno.EROFS: _PERMISSION,
 }
 
+_PATTERN = set("[]*?{}\\")
+
 ABSENT = object()  # among the forms of a key that earlier versions did not write
 
 
@@ -56,6 +58,21 @@ def folder_beside(target: pathlib.Path, doing: str) -> Iterator[pathlib.Path]:
             yield folder
         finally:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextlib.contextmanager
+def plain_path(folder: pathlib.Path) -> Iterator[pathlib.Path]:
+    """The folder by a path that no library takes for a pattern: its own, or a link to it.
+
+    orbax looks for its arrays with a glob, in which [ and \\ mean something.
+    """
+    if not set(str(folder)) & _PATTERN:
+        yield folder
+        return
+    with tempfile.TemporaryDirectory(prefix="mer_jax-") as place:
+        link = pathlib.Path(place) / "link"
+        link.symlink_to(folder.absolute(), target_is_directory=True)
+        yield link
 
 
 def write_bytes(path: pathlib.Path, *content: bytes) -> None:

@@ -3,7 +3,7 @@
 import sys
 from typing import NoReturn
 
-from mer_jax import command_line, process
+from mer_jax import process
 
 
 def main() -> NoReturn:
@@ -12,6 +12,8 @@ def main() -> NoReturn:
 
 
 def _command() -> None:
+    from mer_jax import command_line
+
     mode, arguments = command_line.parse(sys.argv)
     process.log_to_stderr(arguments.quiet)
     if mode.needs_config:

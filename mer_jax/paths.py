@@ -1,8 +1,12 @@
-"""Where the package's own files are: the configs and dataset builders that came with it."""
+"""Paths: the configs and dataset builders that came with the package, and what a user gives."""
 
+import os
 import pathlib
+import re
 import sys
 import types
+
+from mer_jax.errors import InputError
 
 _PACKAGE = pathlib.Path(__file__).resolve().parent
 _INSTALLED = _PACKAGE / "_root"  # where setup.py maps the two folders below in a wheel
@@ -12,10 +16,56 @@ ROOT = _INSTALLED if IS_INSTALLED else _PACKAGE.parent
 CONFIGS = ROOT / "configs"
 BUILDERS = ROOT / "datasets"
 
+_ADDRESS = re.compile(r"([A-Za-z][A-Za-z0-9+.-]+)://")  # gs://, s3://, hf://, file://
+_LONGEST_NAME = 255 - 60  # bytes; beside a file another one is written with a longer name
+
+
+def of_user(text: str | os.PathLike, what: str) -> pathlib.Path:
+    """The path that a user gives for `what`, a flag or a key; ~ is the home folder.
+
+    Raises InputError for what no command here could read or write, before anything begins.
+    """
+    text = os.fspath(text)
+    if address := _ADDRESS.match(text):
+        raise InputError(
+            f"{what}: {text!r} is an address, and only folders and files of this machine are read "
+            f"and written; mount the {address[1]} storage, or copy what is there"
+        )
+    control = [each for each in text if ord(each) < ord(" ") or each == "\x7f"]
+    if control:
+        raise InputError(f"{what}: {text!r} holds the control character {control[0]!r}; rename it")
+    try:
+        parts = [part.encode() for part in pathlib.Path(text).parts]
+    except UnicodeEncodeError:
+        raise InputError(f"{what}: {text!r} is not UTF-8; rename it") from None
+    if any(len(part) > _LONGEST_NAME for part in parts):
+        raise InputError(f"{what}: a name in it is longer than {_LONGEST_NAME} bytes: {text!r}")
+    try:
+        return pathlib.Path(text).expanduser()
+    except RuntimeError:
+        raise InputError(f"{what}: {text!r}: no such user's home folder is known") from None
+
+
+def file_to_write(path: pathlib.Path, what: str, read: dict[str, pathlib.Path]) -> None:
+    """Refuses a path at which no file can be written, or which would replace one that is `read`.
+
+    `read` holds the files that the command reads, by their flags.
+    """
+    if path.is_dir():
+        raise InputError(f"{what}: {path} is a folder; name a file in it")
+    there = next(each for each in path.absolute().parents if each.exists())
+    if not there.is_dir():
+        raise InputError(f"{what}: {there} is a file, and {path} cannot be in it")
+    if not os.access(there, os.W_OK | os.X_OK):
+        raise InputError(f"{what}: this user may not write in {there}")
+    for other, source in read.items():
+        if path.exists() and source.exists() and path.samefile(source):
+            raise InputError(f"{what}: {path} is what {other} reads; name another file")
+
 
 def config_file(name: str) -> pathlib.Path | None:
     """The Python file that `name` names: a path, or one of CONFIGS without its suffix."""
-    path = pathlib.Path(name)
+    path = pathlib.Path(os.path.expanduser(name))
     if path.suffix == ".py" and path.is_file():
         return path
     came_along = CONFIGS / f"{name}.py"

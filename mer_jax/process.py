@@ -1,35 +1,63 @@
 """The process of a command: its log, and how it ends."""
 
 import logging
+import signal
 import sys
 from collections.abc import Callable
 from typing import NoReturn
 
-from mer_jax import files, termination
-from mer_jax.errors import InputError
+from mer_jax import streams, termination
 
 _WRONG_INPUT = 2
 
 
 def run(command: Callable[[], None]) -> NoReturn:
-    """Calls `command` and ends the process: wrong input becomes one sentence and status 2."""
+    """Calls `command` and ends the process: wrong input becomes one sentence and status 2.
+
+    Ctrl-C becomes one sentence and status 130 from here on, which is before anything heavy loads.
+    """
+    streams.prepare()
     try:
-        command()
+        termination.listen()
+        status = _status_of(command)
+        termination.be_deaf()
+    except KeyboardInterrupt:
+        termination.end(f"interrupted; {termination.CONTINUE}")
+    sys.exit(status)
+
+
+def _status_of(command: Callable[[], None]) -> int:
+    """Calls `command`; the exit status, with what went wrong told."""
+    from mer_jax import files
+    from mer_jax.errors import InputError
+
+    try:
+        try:
+            command()
+        finally:
+            sys.stdout.flush()
     except InputError as error:
-        _refuse(str(error))
+        return _refuse(str(error))
     except termination.Terminated as ended:
-        print(f"mer_jax: {ended}", file=sys.stderr)
-        sys.exit(termination.STATUS)
+        termination.tell(f"{termination.word()}; {ended}; {termination.CONTINUE}")
+        return termination.status()
+    except BrokenPipeError:  # `| head` has seen enough
+        streams.give_up_stdout()
+        return 128 + signal.SIGPIPE
     except OSError as error:  # a path that is a file, a folder without permission, a full disk
         advice = files.REFUSALS.get(error.errno)
         sentence = f"{error.filename or 'input or output'}: {error.strerror or error}"
-        _refuse(f"{sentence}: {advice}" if advice else sentence)
-    sys.exit(0)
+        return _refuse(f"{sentence}: {advice}" if advice else sentence)
+    except Exception:
+        if termination.was_interrupted():  # libraries raise what they like in place of it
+            raise KeyboardInterrupt from None
+        raise
+    return 0
 
 
-def _refuse(sentence: str) -> NoReturn:
-    print(f"mer_jax: {sentence}", file=sys.stderr)
-    sys.exit(_WRONG_INPUT)
+def _refuse(sentence: str) -> int:
+    termination.tell(sentence)
+    return _WRONG_INPUT
 
 
 class _ToStderr(logging.Handler):
@@ -58,6 +86,11 @@ def log_to_stderr(quiet: bool) -> None:
 
 
 def _tell_unless_late(unraisable) -> None:
-    """Leaves out what tensorstore ends after orbax, in failure, has closed its event loop."""
+    """Leaves out what tensorstore ends after orbax, in failure, has closed its event loop.
+
+    Ctrl-C, where Python cannot raise it, ends the process all the same.
+    """
+    if isinstance(unraisable.exc_value, KeyboardInterrupt):
+        termination.end(f"interrupted; {termination.CONTINUE}")
     if str(unraisable.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(unraisable)

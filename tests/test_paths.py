@@ -1,9 +1,14 @@
-"""The package's own files are found by their names."""
+"""Paths: the package's own files, and what a user gives."""
 
+import os
+import pathlib
 import subprocess
 import sys
 
+import pytest
+
 from mer_jax import paths
+from mer_jax.errors import InputError
 
 
 def test_a_config_is_named_by_its_file_or_without_its_suffix(tmp_path, monkeypatch):
@@ -32,3 +37,51 @@ def test_config_files_find_their_base_beside_another_package_called_configs(tmp_
         [sys.executable, "-c", code], cwd=tmp_path, capture_output=True, text=True, check=False
     )
     assert done.stdout.strip() == str(paths.CONFIGS / "base.py"), done.stderr
+
+
+NAMES = ["plain", "a[1]", "a*?{}", "a#b%20", " a b ", "-dash", "dot.", "back\\slash", "情感"]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_any_printable_name_is_taken(name):
+    assert paths.of_user(f"/x/{name}", "--workdir") == pathlib.Path("/x") / name
+    assert paths.of_user("~/x", "--workdir") == pathlib.Path.home() / "x"
+
+
+@pytest.mark.parametrize(
+    ("name", "sentence"),
+    [
+        ("gs://bucket/x", "'gs://bucket/x' is an address, and only folders and files of this"),
+        ("s3://bucket", "'s3://bucket' is an address"),
+        ("hf://a/b", "mount the hf storage, or copy what is there"),
+        ("a\nb", r"holds the control character '\n'; rename it"),
+        (os.fsdecode(b"a\xffb"), r"'a\udcffb' is not UTF-8; rename it"),
+        ("x" * 200, "a name in it is longer than 195 bytes"),
+        ("情" * 66, "a name in it is longer than 195 bytes"),
+        ("~nobody-of-this-name/x", "no such user's home folder is known"),
+    ],
+)
+def test_what_cannot_be_written_is_refused_at_once(name, sentence):
+    with pytest.raises(InputError) as refusal:
+        paths.of_user(name, "--workdir")
+    assert str(refusal.value).startswith("--workdir: ")
+    assert sentence in str(refusal.value)
+
+
+def test_a_file_to_write(tmp_path):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "labels.csv").touch()
+    (tmp_path / "link.csv").symlink_to("labels.csv")
+    read = {"--labels": tmp_path / "labels.csv", "--other": tmp_path / "absent"}
+    for right in ("new.csv", "folder/new.csv", "absent/new.csv"):
+        paths.file_to_write(tmp_path / right, "--out", read)
+    for wrong, sentence in {
+        "folder": "is a folder; name a file in it",
+        "labels.csv": "is what --labels reads; name another file",
+        "link.csv": "is what --labels reads; name another file",
+        "labels.csv/new.csv": "labels.csv is a file, and ",
+    }.items():
+        with pytest.raises(InputError) as refusal:
+            paths.file_to_write(tmp_path / wrong, "--out", read)
+        assert str(refusal.value).startswith("--out: ")
+        assert sentence in str(refusal.value)

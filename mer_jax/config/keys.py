@@ -4,16 +4,16 @@ A key's default and its meaning stand in configs/base.py; a fusion's own setting
 too, in the files of mer_jax/models/fusion/, the optimiser's in mer_jax/training/optimizer.py.
 """
 
-import pathlib
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 from ml_collections.config_dict import RequiredValueError
 
+from mer_jax import paths
 from mer_jax.config import rows
 from mer_jax.corpora import CORPORA
-from mer_jax.data import left_out, views
+from mer_jax.data import left_out, placeholders, views
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
@@ -70,7 +70,7 @@ def _read_text(value: Any, where: str) -> str:
 
 def _read_path(value: Any, where: str) -> str:
     text = _read_text(value, where)
-    return str(pathlib.Path(text).expanduser().resolve()) if text else text
+    return str(paths.of_user(text, where).resolve()) if text else text
 
 
 def _read_views(value: Any, where: str) -> str:
@@ -167,7 +167,8 @@ def declared() -> dict[str, Key]:
         Key("data.group_folds"),
         Key("data.bad", Choices(left_out.BAD_POLICIES)),
         Key("data.missing", Choices(left_out.MISSING_POLICIES)),
-        Key("data.zero_valence", Choices(("positive", "drop"))),
+        Key("data.zero_valence", Choices(("positive", "negative", "drop"))),
+        Key("data.placeholders", Choices(placeholders.MODES)),
         Key("data.synthetic.seed", _SEED),
         Key("data.synthetic.pool", AT_LEAST_0),
         Key("features.audio"),

@@ -5,22 +5,31 @@ import logging
 import pathlib
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
 from mer_jax import files
-from mer_jax.corpora import SYNTHETIC, info_of
-from mer_jax.data import dataset, join, left_out, stored, synthetic
+from mer_jax.corpora import SYNTHETIC, CorpusInfo, info_of
+from mer_jax.data import (
+    dataset,
+    join,
+    label_arrays,
+    label_files,
+    left_out,
+    near_names,
+    stored,
+    synthetic,
+)
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
-from mer_jax.data.arrays import Corpus, Split
+from mer_jax.data.arrays import Corpus
 from mer_jax.data.join import Built
 from mer_jax.data.labels import Label
 from mer_jax.data.left_out import LeftOut
 from mer_jax.data.npy import UTTERANCE
 from mer_jax.errors import InputError, first_few
 from mer_jax.observer import Count, uncounted
+from mer_jax.paths import of_user
 from mer_jax.task import MODALITIES, TRAIN
 
 LOG = logging.getLogger("mer_jax")
@@ -45,7 +54,7 @@ def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
     data = config.data
     root = pathlib.Path(data.root) if data.root else None
     # A folder of its own for each root: two users' corpora of one name never mix.
-    default = pathlib.Path(tfds.core.constants.DATA_DIR).expanduser() / "mer_jax"
+    default = of_user(tfds.core.constants.DATA_DIR, "TFDS_DATA_DIR") / "mer_jax"
     if data.corpus == SYNTHETIC and root is None:
         settings = f"synthetic-seed{data.synthetic.seed}-pool{data.synthetic.pool}"
         tfds_dir = pathlib.Path(data.tfds_dir) if data.tfds_dir else default / settings
@@ -90,7 +99,7 @@ def build(
     """
     info = info_of(config)
     built = _build(config, count, verify)
-    _settle(config, built, *join.with_pool(built.labels, list(built.sets.values()), info))
+    _settle(config, built, *join.with_pool(built.labels.splits, list(built.sets.values()), info))
     return built.directories
 
 
@@ -99,7 +108,7 @@ class _Built(NamedTuple):
 
     directories: dict[str, pathlib.Path]
     sets: dict[str, Built]
-    labels: dict[str, dict[str, Label]]  # by split and name
+    labels: label_files.Read
 
 
 def _build(config: ConfigDict, count: Count, verify: bool = False) -> _Built:
@@ -113,8 +122,9 @@ def _build(config: ConfigDict, count: Count, verify: bool = False) -> _Built:
             raise InputError(f"{features_lib.features_folder(root)}: no feature sets in it")
     else:
         feature_sets = list(dict.fromkeys(modalities(config).values()))
-    label_file = None if root is None else labels_lib.find_label_file(root)
-    labels = None if label_file is None else labels_lib.read_corpus(label_file, info)
+    rules = label_arrays.rules_of(config)
+    paths = None if root is None else label_files.find(root, info)
+    labels = None if paths is None else label_files.read(paths, info, rules.placeholders)
     directories, faulty = {}, []
     for name in feature_sets:
         try:
@@ -127,9 +137,9 @@ def _build(config: ConfigDict, count: Count, verify: bool = False) -> _Built:
         raise left_out.BadFilesError.together(faulty)
     kept = tfds_dir / info.name
     if labels is None:
-        labels = labels_lib.read_corpus(labels_lib.find_label_file(kept), info)
+        labels = label_files.read(label_files.find(kept, info), info, rules.placeholders)
     else:
-        _keep(label_file, kept)
+        _keep(paths, kept, info)
     sets = {
         name: Built(name, stored.read(target), stored.faults(target))
         for name, target in directories.items()
@@ -163,6 +173,10 @@ def _settle(
         [(f"{folder}{each.feature_set}, {each.split}", each.names) for each in missing],
         config.data.missing,
         listing,
+        near_names.hint(
+            sorted({name for each in missing for name in each.names}),
+            set().union(*(each.names for each in built.sets.values())),
+        ),
     )
     if config.data.missing == left_out.DROP:
         dropped |= {(each.split, name) for each in missing for name in each.names}
@@ -188,16 +202,20 @@ def _check_nested(root: pathlib.Path, missing: list[LeftOut]) -> None:
                 )
 
 
-def _keep(label_file: pathlib.Path, folder: pathlib.Path) -> None:
-    """Copies the label file to where datasets lie, for whoever is given the datasets alone."""
-    content = label_file.read_bytes()
-    copy = folder / label_file.name
+def _keep(paths: list[pathlib.Path], folder: pathlib.Path, info: CorpusInfo) -> None:
+    """Copies the label files to where datasets lie, for whoever is given the datasets alone."""
+    contents = {path.name: path.read_bytes() for path in paths}
     try:
-        if not copy.is_file() or copy.read_bytes() != content:
-            files.write_bytes(copy, content)
-            labels_lib.remove_label_files(folder, but=copy.name)
+        for name, content in contents.items():
+            copy = folder / name
+            if not copy.is_file() or copy.read_bytes() != content:
+                files.write_bytes(copy, content)
+        for name in label_files.every_name(info):
+            if name not in contents:
+                (folder / name).unlink(missing_ok=True)
     except OSError as error:  # a folder that others share may be read alone
-        LOG.warning("%s: no copy of %s could be kept: %s", folder, label_file.name, error.strerror)
+        names = ", ".join(contents)
+        LOG.warning("%s: no copy of %s could be kept: %s", folder, names, error.strerror)
 
 
 def load(config: ConfigDict, count: Count = uncounted, level: str = UTTERANCE) -> Corpus:
@@ -217,62 +235,21 @@ def load(config: ConfigDict, count: Count = uncounted, level: str = UTTERANCE) -
         if is_frames and level == UTTERANCE:
             say_averaged(feature_set)
     labels, left = _settle(
-        config, built, *join.with_pool(built.labels, list(built.sets.values()), info)
+        config, built, *join.with_pool(built.labels.splits, list(built.sets.values()), info)
     )
+    rules = label_arrays.rules_of(config)
     by_modality = {modality: built.sets[name] for modality, name in chosen.items()}
     splits = {
-        name: join.join(labels[name], by_modality, info, config.data.zero_valence, level)
+        name: join.join(labels[name], by_modality, info, rules, level)
         for name in info.splits
         if labels.get(name)
     }
     if TRAIN not in splits:
         raise InputError(f"the label file has no {TRAIN} corpus: there is nothing to train on")
+    label_arrays.say_counted(splits, built.labels.why)
     fingerprint = {name: stored.fingerprint(target) for name, target in built.directories.items()}
-    fingerprint[LABELS] = labels_lib.fingerprint(built.labels)
+    fingerprint[LABELS] = labels_lib.fingerprint(built.labels.splits)
     return Corpus(info, splits, fingerprint, tuple(left))
-
-
-def given_labels(
-    corpus: Corpus, path: pathlib.Path, splits: dict[str, Split], zero_valence: str
-) -> dict[str, Split]:
-    """`splits` with the labels of a file that came later, in place of what they had.
-
-    The file may cover a part of a split, or of a clip's label: what it leaves open stays. Raises
-    InputError for a name that no split has, and for a file that labels nothing.
-    """
-    by_corpus = labels_lib.read_given(path, corpus.info)
-    replaced = dict(splits)
-    found = False
-    for file_split, labels in by_corpus.items():
-        if file_split and file_split not in splits:
-            continue  # a whole label file: its train clips are not scored
-        targets = [file_split] if file_split else list(splits)
-        known = {name for target in targets for name in splits[target].names.tolist()}
-        known |= {name for left in corpus.left_out for name in left.names}
-        strange = [name for name in labels if name not in known]
-        if strange:
-            where = ", ".join(targets)
-            raise InputError(
-                f"{path}: {len(strange)} names are not in {where}: {first_few(strange)}"
-            )
-        for target in targets:
-            records = [labels.get(name, Label()) for name in splits[target].names.tolist()]
-            emotion = np.array([label.emotion for label in records], np.int32)
-            valence = np.array([label.valence for label in records], np.float32)
-            says_emotion, says_valence = emotion != labels_lib.MISSING_EMOTION, ~np.isnan(valence)
-            found |= bool(says_emotion.any() or says_valence.any())
-            had = splits[target].labels
-            replaced[target] = splits[target]._replace(
-                labels=join.masked(
-                    np.where(had.emotion_mask & ~says_emotion, had.emotion, emotion),
-                    np.where(had.valence_mask & ~says_valence, had.valence, valence),
-                    corpus.info,
-                    zero_valence,
-                )
-            )
-    if not found:
-        raise InputError(f"{path}: labels none of {', '.join(splits)}")
-    return replaced
 
 
 def say_averaged(feature_set: str) -> None:

@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax.corpora import CorpusInfo
+from mer_jax.data import label_arrays, left_out, strays
 from mer_jax.data import labels as labels_lib
-from mer_jax.data import left_out, strays
-from mer_jax.data.arrays import Labels, Split
-from mer_jax.data.labels import Label
+from mer_jax.data.arrays import Split
+from mer_jax.data.labels import Label, LabelRules
 from mer_jax.data.left_out import LeftOut
 from mer_jax.data.npy import UTTERANCE
 from mer_jax.data.rows import Frames, Rows, at_level
@@ -78,7 +78,7 @@ def join(
     labels: Mapping[str, Label],
     sets: Mapping[str, Built],
     info: CorpusInfo,
-    zero_valence: str,
+    rules: LabelRules,
     level: str,
 ) -> Split:
     """A split: its clips sorted by name, their labels, and their features by modality.
@@ -90,11 +90,11 @@ def join(
     return Split(
         names=np.array(names),
         features=at_level(features, level) if level == UTTERANCE else features,
-        labels=masked(
+        labels=label_arrays.masked(
             np.array([labels[name].emotion for name in names], np.int32),
             np.array([labels[name].valence for name in names], np.float32),
             info,
-            zero_valence,
+            rules,
         ),
     )
 
@@ -130,17 +130,3 @@ def _of_split(split: Columns) -> Rows:
     if (split.lengths == 1).all():
         return split.feature
     return Frames.of_lengths(split.feature, split.lengths)
-
-
-def masked(emotion: np.ndarray, valence: np.ndarray, info: CorpusInfo, zero_valence: str) -> Labels:
-    """Labels with masks, of arrays that mark what is missing by -1 and NaN."""
-    emotion_mask = emotion != labels_lib.MISSING_EMOTION
-    valence_mask = ~np.isnan(valence)
-    if info.emotion_from_valence and zero_valence == "drop":
-        emotion_mask &= valence != 0
-    return Labels(
-        emotion=np.where(emotion_mask, emotion, 0).astype(np.int32),
-        emotion_mask=emotion_mask,
-        valence=np.where(valence_mask, valence, 0).astype(np.float32),
-        valence_mask=valence_mask,
-    )

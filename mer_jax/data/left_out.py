@@ -69,7 +69,10 @@ def judge_faults(
 
 
 def judge_missing(
-    missing: Sequence[tuple[str, Sequence[str]]], policy: str, listing: pathlib.Path | None
+    missing: Sequence[tuple[str, Sequence[str]]],
+    policy: str,
+    listing: pathlib.Path | None,
+    hint: str = "",
 ) -> None:
     """Refuses clips that feature sets lack, or says in the log what becomes of them.
 
@@ -77,6 +80,7 @@ def judge_missing(
       missing: the names that are missing and where, as it is told.
       policy: one of MISSING_POLICIES.
       listing: a CSV file for all names where there are more than the message shows.
+      hint: what the message says beside, such as that names are there in another form.
 
     Raises:
       InputError: `policy` is ERROR and a name is missing.
@@ -90,6 +94,7 @@ def judge_missing(
     if any(len(names) > _SHOWN for _, names in missing):
         rows = [f"{where},{name}" for where, names in missing for name in names]
         told += _listed(listing, "\n".join([*rows, ""]))
+    told += hint
     if policy == ERROR:
         raise InputError(
             f"{told}; config.data.missing=drop leaves such clips out, zero fills in zeros"

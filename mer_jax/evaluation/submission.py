@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 import numpy as np
 
 from mer_jax import files
-from mer_jax.data.labels import CSV_COLUMNS, read_csv
+from mer_jax.data import label_csv
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation.ensemble import Predictions, probabilities
 from mer_jax.task import Task
@@ -32,7 +32,7 @@ def write(
     if predictions.valence is not None:
         valence = [str(value) for value in predictions.valence]
     columns: list[Iterable[str]] = [names, discrete, valence]
-    header = CSV_COLUMNS
+    header = label_csv.COLUMNS
     if with_probabilities and predictions.emotion is not None:
         header += task.classes
         columns += [map(str, of_class) for of_class in probabilities(predictions).T]
@@ -47,7 +47,7 @@ def read(path: pathlib.Path, names: Sequence[str], task: Task) -> Predictions:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; --mode=evaluate writes a workdir's predictions")
-    cells = read_csv(path)
+    cells = label_csv.read(path)
     different = sorted(set(names) ^ set(cells))
     if different:
         raise InputError(

@@ -30,7 +30,7 @@ MODE = Mode(
     flags=(
         Flag("annotations", "The folder with emotion_round1.csv, ..., valence.csv.", pathlib.Path,
              value_name="DIR"),
-        flags.OUT,
+        flags.OUT_FILE,
         Flag("npz", "Also write the release's label file, unlabelled clips in its pool.",
              pathlib.Path),
         Flag("majority", "Named by more than half of the annotators, or by most.", default="half",

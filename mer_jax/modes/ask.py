@@ -49,7 +49,7 @@ MODE = Mode(
         Flag("max_side", "Shrinks images to it, in pixels; 0: as they are.", int, default=0,
              least=0),
         *flags.ASKING,
-        flags.OUT,
+        flags.OUT_FILE,
     ),
     needs=(("server",), ("model",), ("inputs",), ("prompt",), ("out",)),
     check=_check,

@@ -1,5 +1,6 @@
 """Flags that several modes take, and those that the command line itself takes."""
 
+import dataclasses
 import pathlib
 
 from mer_jax.modes.record import Flag
@@ -19,6 +20,7 @@ OUT = Flag("out", "What to write: a file, or of the score modes a folder.", path
            value_name="PATH")  # fmt: skip
 AGAINST = Flag("against", "What to compare with: the DIR of another run, or another file.",
                pathlib.Path, value_name="PATH")  # fmt: skip
+OUT_FILE = dataclasses.replace(OUT, writes=True)  # of the modes that write one file
 
 # Of the modes that score files.
 PREDICTIONS = Flag("predictions", "What a system says of each clip, a file or a folder.",

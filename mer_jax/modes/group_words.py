@@ -47,7 +47,7 @@ MODE = Mode(
         flags.WHEEL,
         flags.LISTS,
         *flags.ASKING,
-        flags.OUT,
+        flags.OUT_FILE,
     ),
     needs=(("labels",), ("predictions",), ("by",), ("out",)),
     check=_check,

@@ -49,7 +49,7 @@ MODE = Mode(
     help="Predicts every clip of a folder of features, labelled or not.",
     run=_run,
     example="--mode=predict --workdir=runs/multi --config.data.root=other --out=other.csv",
-    flags=(flags.OUT,),
+    flags=(flags.OUT_FILE,),
     needs_config=True,
     needs_workdir=True,
 )

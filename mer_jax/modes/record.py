@@ -27,6 +27,7 @@ class Flag:
     least: float | None = None  # for int and float: the smallest value
     most: float | None = None  # and the largest
     repeated: bool = False  # may be given several times; its value is a tuple, in their order
+    writes: bool = False  # for kind Path: a file that the mode writes, which is checked at once
     value_name: str = ""  # what stands for the value in help and messages, such as FILE
 
     def __post_init__(self):
@@ -39,6 +40,7 @@ class Flag:
             "least": self.least is not None and not numeric,
             "most": self.most is not None and not numeric,
             "repeated": self.repeated and self.kind is bool,
+            "writes": self.writes and self.kind is not pathlib.Path,
             "default": self.repeated and self.default is not None,
         }
         for field, is_wrong in faults.items():

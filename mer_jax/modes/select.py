@@ -72,7 +72,7 @@ MODE = Mode(
     help="Writes the unlabelled clips of which a trained model is sure.",
     run=_run,
     example="--mode=select --workdir=runs/multi --config.select.eta=0.8",
-    flags=(flags.OUT,),
+    flags=(flags.OUT_FILE,),
     needs_config=True,
     needs_workdir=True,
 )

@@ -13,6 +13,7 @@ from mer_jax import files, metrics
 from mer_jax import workdir as workdir_lib
 from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
+from mer_jax.data import label_arrays
 from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.evaluation import ensemble, history, out_of_fold
 from mer_jax.evaluation.ensemble import Predictions
@@ -176,8 +177,8 @@ class Run:
         splits = workdir_lib.test_splits(self.config, self.corpus)
         if self._labels is None:
             return splits
-        zero_valence = self.config.data.zero_valence
-        return corpus_lib.given_labels(self.corpus, self._labels, splits, zero_valence)
+        rules = label_arrays.rules_of(self.config)
+        return label_arrays.given_labels(self.corpus, self._labels, splits, rules)
 
     def _ensemble(self, split: Split, name: str) -> Predicted:
         predictions = workdir_lib.predict_runs(self._model, split.features, self._shown, name)

@@ -90,8 +90,11 @@ class Checkpoints:
         """Saves the best trial's weights; the chunks stay until `drop_progress`."""
         target = self._folder / KEPT
         with files.folder_beside(target, "keeping") as beside:
-            with ocp.StandardCheckpointer(multiprocessing_options=_ALONE) as checkpointer:
-                checkpointer.save(beside / KEPT, jax.device_get(kept))
+            with (
+                files.plain_path(beside) as plain,
+                ocp.StandardCheckpointer(multiprocessing_options=_ALONE) as checkpointer,
+            ):
+                checkpointer.save(plain / KEPT, jax.device_get(kept))
             digests = _digests(beside / KEPT)
             lines = [f"{digest}  {name}\n" for name, digest in digests.items()]
             files.write_text(beside / KEPT / _DIGESTS, "".join(lines))
@@ -110,14 +113,14 @@ class Checkpoints:
             raise InputError(f"{self._folder}: no kept weights; train in this workdir first")
         try:
             _check_digests(path)  # before orbax, which prints tracebacks of its own
-            with ocp.PyTreeCheckpointer() as checkpointer:
-                metadata = checkpointer.metadata(path).item_metadata
+            with files.plain_path(path) as plain, ocp.PyTreeCheckpointer() as checkpointer:
+                metadata = checkpointer.metadata(plain).item_metadata
                 if metadata is None:  # how orbax tells files that are missing or cannot be parsed
                     raise ValueError("what arrays it holds cannot be read")
                 as_numpy = jax.tree.map(
                     lambda _: ocp.RestoreArgs(restore_type=np.ndarray), metadata.tree
                 )
-                return checkpointer.restore(path, restore_args=as_numpy)
+                return checkpointer.restore(plain, restore_args=as_numpy)
         except PermissionError:  # to remove what may be whole would be bad advice
             raise
         except (OSError, *_DAMAGED) as error:

@@ -84,7 +84,7 @@ def train(
             scalers = [plan.folds[run.repeat, run.fold].scaler for run in chunk.padded]
             checkpoints.save_chunk(number, _finished(state, scalers))
         if ending():
-            raise Terminated(f"terminated; {number + 1} of {len(chunks)} chunks are done")
+            raise Terminated(f"{number + 1} of {len(chunks)} chunks are done")
 
 
 def is_trained(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> bool:
@@ -150,7 +150,7 @@ def _train_chunk(plan, feed, chunk, number, title, checkpoints, ending, observe)
             checkpoints.save_progress(number, epoch, _rows(state, own))
             saved = time.monotonic()
         if asked:
-            raise Terminated(f"terminated; {title} is saved after epoch {epoch}")
+            raise Terminated(f"{title} is saved after epoch {epoch}")
     scores = seen.score[np.isfinite(seen.score)]
     reached = "no score"
     if scores.size:

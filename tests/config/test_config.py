@@ -87,7 +87,7 @@ def test_a_tuple_of_one_is_a_grid_of_one():
         ({"train__chunk": "many"}, 'is not "auto", "measure" or a number above 0'),
         ({"folds": 1}, "config.folds: 1 must be 2 or more"),
         ({"seed": 1 << 32}, "config.seed: 4294967296 must be from 0 to 2**32 - 1"),
-        ({"data__zero_valence": "keep"}, "one of: positive, drop"),
+        ({"data__zero_valence": "keep"}, "one of: positive, negative, drop"),
     ],
 )
 def test_wrong_values_are_told(change, sentence):

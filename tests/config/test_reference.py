@@ -27,7 +27,7 @@ def test_rows_say_what_a_key_takes():
     )
     assert '| `model.layers` * | `"256,128"` | widths such as "256,128" |' in page
     assert "| `report` ~ | `True` | True or False | report.md, report.html and figures/" in page
-    assert '| `data.zero_valence` | `"positive"` | positive, drop | cmumosi: ' in page
+    assert '| `data.zero_valence` | `"positive"` | positive, negative, drop | The ' in page
 
 
 def test_meanings_are_the_comments_above_and_beside(tmp_path):

@@ -8,7 +8,8 @@ import pytest
 
 from mer_jax.corpora import MER2023
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data import dataset, stored
+from mer_jax.data import dataset, label_arrays, stored
+from mer_jax.data.labels import LabelRules
 from mer_jax.errors import InputError
 from tests.support import user_folder
 from tests.support.user_folder import AUDIO, TEXT
@@ -243,7 +244,7 @@ def test_labels_given_later_may_name_what_was_left_out(root, load, tmp_path):
     corpus = load(data__missing="drop")
     path = tmp_path / "later.csv"
     path.write_text("name,discrete,valence\nmulti_0,sad,1\nmulti_1,happy,2\n")
-    splits = corpus_lib.given_labels(corpus, path, corpus.test_splits(), "positive")
+    splits = label_arrays.given_labels(corpus, path, corpus.test_splits(), LabelRules())
     assert splits["mer_multi"].labels.emotion.tolist() == [2]
 
 

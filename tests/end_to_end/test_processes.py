@@ -1,4 +1,4 @@
-"""The main job as processes: the command line, several of them, devices, SIGTERM."""
+"""The main job as processes: the command line, several of them, devices, signals."""
 
 import contextlib
 import json
@@ -142,18 +142,23 @@ def test_a_run_is_repeated_from_its_config_json(trained, tmp_path, command_line)
     assert_same_files(trained, workdir)
 
 
-def test_sigterm_saves_and_the_run_ends_with_the_same_bits(
-    trained, config, tmp_path, start_command_line, command_line
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+def test_a_signal_saves_and_the_run_ends_with_the_same_bits(
+    trained, config, tmp_path, start_command_line, command_line, number
 ):
+    """SIGINT is Ctrl-C."""
     workdir = tmp_path / "run"
     base = f"--config={config_lib.CONFIGS / 'base.py'}"
     arguments = (base, f"--workdir={workdir}", *flags_of(config))
     with start_command_line(*arguments) as process:
         wait_until_it_catches(process, signal.SIGTERM)
-        process.send_signal(signal.SIGTERM)
+        process.send_signal(number)
         log = process.stderr.read()
-    assert process.returncode == 128 + signal.SIGTERM, log
-    assert "mer_jax: terminated; " in log
+    assert process.returncode == 128 + number, log
+    word = {signal.SIGTERM: "terminated", signal.SIGINT: "interrupted"}[number]
+    assert log.splitlines()[-1].startswith(f"mer_jax: {word}; chunk "), log
+    assert log.endswith("; run the same command again to continue\n")
+    assert "Traceback" not in log
     left = [path.name for path in (workdir / "checkpoints").rglob("*.msgpack")]
     assert left, "something is saved, though no checkpoint was due"
     assert not (workdir / "results.json").exists()

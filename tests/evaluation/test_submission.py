@@ -5,7 +5,7 @@ import csv
 import numpy as np
 
 from mer_jax.corpora import MELD, MER2023
-from mer_jax.data import labels
+from mer_jax.data import label_csv
 from mer_jax.evaluation import submission
 from mer_jax.evaluation.ensemble import Predictions
 
@@ -42,7 +42,7 @@ def test_valences_read_back_as_the_same_float32(tmp_path):
     names = [f"clip_{i}" for i in range(200)]
     path = tmp_path / "a.csv"
     submission.write(path, names, Predictions(np.zeros((200, 6)), valence), MER2023.task)
-    rows = labels.read_csv(path)
+    rows = label_csv.read(path)
     np.testing.assert_array_equal(np.array([float(rows[n][1]) for n in names], np.float32), valence)
 
 

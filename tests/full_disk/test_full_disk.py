@@ -68,16 +68,17 @@ def cut_off(place, config, whole):
 @pytest.fixture
 def arguments(config):
     base = f"--config={config_lib.CONFIGS / 'base.py'}"
-    return lambda workdir, *more: [base, f"--workdir={workdir}", *flags_of(config), *more]
+    # --quiet: how many lines tell of the progress depends on the machine's speed.
+    settings = ["--quiet", *flags_of(config)]
+    return lambda workdir, *more: [base, f"--workdir={workdir}", *settings, *more]
 
 
 def assert_refused(done, path, why):
-    """Status 2 and one sentence beside what was logged: a path from `path` on, what to do."""
+    """Status 2 and one sentence: a path from `path` on, what to do."""
     assert done.returncode == 2, done.stderr
-    told = done.stderr.splitlines()
-    assert all(line.startswith(("chunk ", "8 runs ", "building ")) for line in told[:-1]), told
-    assert told[-1].startswith(f"mer_jax: {path}")
-    assert any(f": {reason}" in told[-1] for reason in why), told[-1]
+    (told,) = done.stderr.splitlines()
+    assert told.startswith(f"mer_jax: {path}")
+    assert any(f": {reason}" in told for reason in why), told
     assert done.stdout == ""
 
 
