@@ -140,7 +140,7 @@ class Workdir:
                 return Finished(config, sizes, results, trial)
         raise InputError(
             f"{self.results_file}: best is {results['best']}, which {self.config_file.name} did "
-            "not try, as of different trainings; use another --workdir"
+            "not try, so they are of different trainings; use another --workdir"
         )
 
     def holds(self, config: ConfigDict) -> bool:
@@ -160,8 +160,8 @@ class Workdir:
             left = [path.name for path in (self.results_file, self.checkpoints) if path.exists()]
             if left:
                 raise InputError(
-                    f"{self} holds {left[0]} without {self.config_file.name}, which tells what was "
-                    "trained; use another --workdir"
+                    f"{self} holds {left[0]} without {self.config_file.name}, which records what "
+                    "was trained; use another --workdir"
                 )
             return
         theirs = self.config()

@@ -43,7 +43,8 @@ def restore(config: ConfigDict, workdir: os.PathLike[str]) -> tuple[dict[str, An
     if not program.fits(static, sizes, kept):
         raise InputError(
             f"{place}: the kept weights are not of the model that {place.config_file.name} and "
-            f"{place.results_file.name} name, as of different trainings; use another --workdir"
+            f"{place.results_file.name} name, so they are of different trainings; use another "
+            "--workdir"
         )
     hparams = program.hparams_of(trial)
     return results, Model(static, hparams, kept, sizes, config.evaluate.batch_size)
