@@ -40,7 +40,7 @@ def read_npz(path: pathlib.Path) -> dict[str, dict]:
 def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: pathlib.Path) -> dict:
     where = f"{path}, {member.filename}"
     if member.file_size > _MAX_MEMBER_BYTES:
-        raise InputError(f"{where}: {member.file_size} bytes are no label file")
+        raise InputError(f"{where}: {member.file_size} bytes are too many for a label file")
     file = io.BytesIO(archive.read(member))
     shape, _, dtype = read_header(file, where)
     if shape != () or not dtype.hasobject:
