@@ -1,12 +1,17 @@
 """The corpora that the package knows: a file and a line in `CORPORA` each."""
 
-from ml_collections import ConfigDict
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
 
 from mer_jax.corpora.cmumosi import CMUMOSI
 from mer_jax.corpora.info import CorpusInfo, before_last_underscore
 from mer_jax.corpora.meld import MELD
 from mer_jax.corpora.mer2023 import MER2023
 from mer_jax.errors import InputError
+
+if TYPE_CHECKING:  # scoring and asking know corpora and load no config
+    from ml_collections import ConfigDict
 
 __all__ = [
     "CMUMOSI",

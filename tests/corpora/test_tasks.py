@@ -14,7 +14,9 @@ def test_a_config_chooses_the_metric_of_its_corpus():
     config.train.selection = ""
     assert tasks.task_of(corpora.CMUMOSI, config) == corpora.CMUMOSI.task
     config = changed(data__corpus="meld", train__selection="sign_f1")
-    with pytest.raises(InputError, match="'sign_f1' is no metric of this task; one of: dis, acc"):
+    with pytest.raises(
+        InputError, match="'sign_f1' is not a metric of this task; one of: dis, acc"
+    ):
         tasks.task_of(corpora.MELD, config)
 
 
@@ -43,7 +45,7 @@ def test_what_a_corpus_lacks_is_refused():
         )
     assert tasks.task_of(corpora.MELD, changed(data__task="emotion")) == corpora.MELD.task
     config = changed(data__task="emotion", train__selection="dim")
-    with pytest.raises(InputError, match="'dim' is no metric of this task; one of: dis, acc"):
+    with pytest.raises(InputError, match="'dim' is not a metric of this task; one of: dis, acc"):
         tasks.task_of(corpora.MER2023, config)
 
 
