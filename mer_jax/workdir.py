@@ -61,7 +61,7 @@ def read(workdir: pathlib.Path) -> Record:
             return Record(saved, sizes, results, trial)
     raise InputError(
         f"{workdir / RESULTS_FILE}: best is {results['best']}, which {CONFIG_FILE} did not "
-        "try, as of different trainings; use another --workdir"
+        "try, so they are of different trainings; use another --workdir"
     )
 
 
@@ -77,7 +77,7 @@ def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], 
     if not program.fits(static, sizes, kept):
         raise InputError(
             f"{workdir}: the kept weights are not of the model that {CONFIG_FILE} and "
-            f"{RESULTS_FILE} name, as of different trainings; use another --workdir"
+            f"{RESULTS_FILE} name, so they are of different trainings; use another --workdir"
         )
     hparams = program.hparams_of(trial)
     return results, Model(static, hparams, kept, sizes, config.evaluate.batch_size)
@@ -115,7 +115,7 @@ def check_same_config(config: ConfigDict, workdir: pathlib.Path) -> None:
         left = [name for name in (RESULTS_FILE, "checkpoints") if (workdir / name).exists()]
         if left:
             raise InputError(
-                f"{workdir} holds {left[0]} without {CONFIG_FILE}, which tells what was trained; "
+                f"{workdir} holds {left[0]} without {CONFIG_FILE}, which records what was trained; "
                 "use another --workdir"
             )
         return

@@ -6,16 +6,17 @@ The confusion matrix is here as well: scores without training draw it, and load 
 from __future__ import annotations
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mer_jax.task import TRAIN
+from mer_jax.task import TRAIN, Task
 
 if TYPE_CHECKING:
+    from mer_jax.reporting.analysis import Predicted
     from mer_jax.reporting.run import Run
 
 _SIZE = (4.8, 3.9)  # inches: a figure of one split; two stand side by side on a wide page
@@ -46,6 +47,20 @@ def png(figure: Figure) -> bytes:
 def title_of(run: Run, split: str) -> str:
     """How a split is called in figures and tables."""
     return f"{split}, out of fold" if split == run.out_of_fold == TRAIN else split
+
+
+def of_splits(
+    run: Run,
+    kind: str,
+    is_shown: Callable[[Predicted], bool],
+    draw: Callable[[Task, Predicted, str], Picture],
+) -> dict[str, Picture]:
+    """`KIND_SPLIT`: the figure of every labelled split whose predictions it can show."""
+    return {
+        f"{kind}_{split}": draw(run.task, run.predicted(split), title_of(run, split))
+        for split in run.labelled_splits
+        if is_shown(run.predicted(split))
+    }
 
 
 def new(title: str, slanted: bool = False) -> tuple[Figure, Axes]:
