@@ -22,7 +22,7 @@ def get_config() -> config_dict.ConfigDict:
     config.repeats = 3  # each with folds, weights and batch order of its own
 
     config.data = config_dict.ConfigDict()
-    config.data.corpus = "mer2023"  # mer2023, cmumosi, meld, synthetic
+    config.data.corpus = "mer2023"  # which corpus data.root holds; synthetic: the embedded one
     config.data.root = ""  # the folder with the label file and features/
     config.data.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
     config.data.standardise = False  # by column, with each training fold's own mean and deviation
@@ -30,25 +30,33 @@ def get_config() -> config_dict.ConfigDict:
     # Of train, by class; the rest's labels are hidden. Above 1: so many clips of each class.
     config.data.labelled_fraction = 1.0
     config.data.group_folds = False  # whole videos or dialogues in one fold, where names tell them
-    config.data.zero_valence = "positive"  # cmumosi: the class of valence 0; positive, drop
+    # The class of valence 0 where valences tell it: positive; negative as CH-SIMS has it; drop.
+    config.data.zero_valence = "positive"
+    # Labels of test splits that look like placeholders for clips which nobody labelled: auto
+    # decides by split and says so in the log; unlabelled: they are; labels: they are true.
+    config.data.placeholders = "auto"
+    config.data.bad = "error"  # files that are no features: error, drop (leaves the clip out)
+    # A labelled clip that a feature set lacks: error, drop (leaves it out), zero (fills in zeros).
+    config.data.missing = "error"
     config.data.synthetic = config_dict.ConfigDict()
     config.data.synthetic.seed = 0  # of the embedded corpus's content
     config.data.synthetic.pool = 500  # its unlabelled clips (MER-SEMI has 73,148)
 
     config.features = config_dict.ConfigDict()
     config.features.audio = ""  # a folder's name under features/; empty: no such modality
-    config.features.text = ""
-    config.features.video = ""
+    config.features.text = ""  # the same for text
+    config.features.video = ""  # the same for video
     config.features.all = False  # --mode=build: every set in the folder, not these alone
 
     config.model = config_dict.ConfigDict()
-    config.model.fusion = grid("attention")  # a name in mer_jax/models/fusion/__init__.py
+    config.model.fusion = grid("attention")  # attention: the paper's; *_release: its code's
 
     config.train = config_dict.ConfigDict()
-    config.train.epochs = 100
-    config.train.batch_size = 32
-    config.train.chunk = open_type("auto")  # runs side by side: by device and model, or a number,
-    # or "measure": a few widths are timed before training and the fastest is recorded
+    config.train.epochs = 100  # of every run; the best one on validation is kept
+    config.train.batch_size = 32  # labelled clips of a step
+    # Runs side by side: by device and model, or a number, or "measure": a few widths are timed
+    # before training and the fastest is recorded.
+    config.train.chunk = open_type("auto")
     config.train.segment = 10  # epochs between two looks of the host: progress and checkpoints
     config.train.checkpoint_seconds = 60.0  # least time between two checkpoints of a chunk
 
@@ -73,6 +81,7 @@ def get_config() -> config_dict.ConfigDict:
     config.evaluate = config_dict.ConfigDict()
     config.evaluate.batch_size = 4096  # clips predicted at once
     config.evaluate.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
+    config.evaluate.probabilities = False  # predictions with a column for each class as well
     config.evaluate.metrics = ()  # shown of each run; empty: those that training computes
 
     config.report = True  # report.md, report.html and figures/ after training and evaluating
@@ -112,6 +121,7 @@ def semi() -> config_dict.ConfigDict:
     config.eta = grid(0.8)  # pseudo_label: quantile of the correct ones' confidence, by class
     config.top_k = grid(0)  # pseudo_label: as many by class in an epoch instead; 0: quantile
     config.weak = grid("noise 0.1")  # the view that gives the target
+    # The view that is trained towards that target.
     config.strong = grid("noise 0.5, feature_dropout 0.3, modality_dropout 0.3")
     config.ema = grid(0.999)  # largest decay of the averaged weights, which are evaluated
     return config

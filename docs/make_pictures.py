@@ -7,7 +7,7 @@ import pathlib
 import sys
 
 from mer_jax import files, load_run
-from mer_jax.reporting import figures
+from mer_jax.reporting import drawing
 
 PICTURES = ("confusion_train", "distribution_train")
 FOLDER = pathlib.Path(__file__).parent / "pictures"
@@ -18,7 +18,7 @@ def main(workdir: str = "runs/quickstart") -> None:
     drawn = load_run(workdir).figures
     for name in PICTURES:
         path = FOLDER / f"{name}.png"
-        files.write_bytes(path, figures.png(drawn[name]))
+        files.write_bytes(path, drawing.png(drawn[name]))
         print(f"{path}: {path.stat().st_size / 1000:.0f} kB")
 
 

@@ -131,6 +131,7 @@ def _with_config(argv: list[str], mode: Mode, values: absl_flags.FlagValues) -> 
 
     _check_overrides(argv, config_lib)
     config = _config_of(argv, mode, config_lib)
+    config_lib.check_keys(config)  # an override of a key that it lacks would end in a traceback
     argv = _without(argv, "config")
     config_flags.DEFINE_config_dict("config", config, flag_values=values, sys_argv=argv)
     return argv

@@ -15,8 +15,8 @@ from mer_jax import files, lock, paths, termination
 from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data.arrays import Corpus
-from mer_jax.errors import InputError
-from mer_jax.evaluation import events, history, kept
+from mer_jax.errors import InputError, counted
+from mer_jax.evaluation import counts, events, history, kept, out_of_fold
 from mer_jax.evaluation import results as results_lib
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting import written
@@ -70,9 +70,10 @@ def _train(config, workdir, repeated, shown, until_trained) -> None:
     else:
         LOG.info("%s", _surroundings())
         LOG.info(
-            "%d runs (%d trials, %d repeats, %d folds) in %d chunks",
-            sum(len(chunk.runs) for chunk in prepared.chunks), len(prepared.plan.trials),
-            config.repeats, max(config.folds, 1), len(prepared.chunks),
+            "%s (%s, %s, %s) in %s",
+            counted(sum(len(chunk.runs) for chunk in prepared.chunks), "run"),
+            counted(len(prepared.plan.trials), "trial"), counted(config.repeats, "repeat"),
+            counted(max(config.folds, 1), "fold"), counted(len(prepared.chunks), "chunk"),
         )  # fmt: skip
         _train_chunks(prepared, checkpoints, workdir, shown)
     with devices.first_before_others("finished"):
@@ -142,15 +143,14 @@ def _prepare(
         check_same_config(config, workdir)
     record = _record(grid_plan, corpus, groups, workdir, repeated)
     chunks = plan_lib.cut(groups, record["chunk"])
-    if devices.is_first() and not _says_so(workdir / CONFIG_FILE, config):
-        files.write_json(workdir / CONFIG_FILE, record)
+    path = workdir / CONFIG_FILE
+    if not path.is_file() or (devices.is_first() and not _says_so(path, config)):
+        files.write_json(path, record)
     return _Prepared(grid_plan, chunks, corpus, record)
 
 
 def _says_so(path: pathlib.Path, config: ConfigDict) -> bool:
-    """Whether a config.json is there and holds these values, also of keys that may differ."""
-    if not path.is_file():
-        return False
+    """Whether a config.json holds these values, also of keys that may differ."""
     theirs = config_lib.check(config_lib.read_saved(path))
     return config_lib.flatten(theirs) == config_lib.flatten(config)
 
@@ -190,6 +190,9 @@ def _finish(
         events.write(workdir, outcomes, trials, best, corpus.task)
     splits = test_splits(config, corpus)
     test = kept.predict_and_score(model, splits, config, workdir, shown)
+    validated = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
+    clips = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
+    test = {**test, "clips": clips}
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
     written.discard(workdir)
     files.write_json(workdir / RESULTS_FILE, results)

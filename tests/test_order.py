@@ -12,7 +12,15 @@ PACKAGE = pathlib.Path(mer_jax.__file__).parent
 # for the files in it, unless one of them is named by itself.
 ORDER = (
     ("errors",),  # what any room may raise
-    ("observer", "colours", "termination", "random_bits", "paths", "environment"),  # leaves
+    (
+        "observer",
+        "colours",
+        "termination",
+        "random_bits",
+        "paths",
+        "environment",
+        "streams",
+    ),  # leaves
     ("files", "lock"),  # whole files or none: needs to say what went wrong
     ("task", "published", "settings", "resampling"),  # values and declarations without any data
     ("metrics",),  # before training, which chooses epochs by them

@@ -1,6 +1,6 @@
 """Configurations: their keys and defaults, where they come from, their checks, their trials."""
 
-from mer_jax.config.checking import check, unknown_key
+from mer_jax.config.checking import check, check_keys, unknown_key
 from mer_jax.config.keys import as_tuple, declared, flatten, identity
 from mer_jax.config.loading import CONFIGS, load_base, load_file
 from mer_jax.config.saved import read_saved
@@ -10,6 +10,7 @@ __all__ = [
     "CONFIGS",
     "as_tuple",
     "check",
+    "check_keys",
     "declared",
     "flatten",
     "identity",

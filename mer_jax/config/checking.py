@@ -59,7 +59,22 @@ def check(config: ConfigDict) -> ConfigDict:
     Raises InputError for an unknown or missing key, a wrong type, a value out of range or an
     unknown name, naming what there is.
     """
+    check_keys(config)
+    known, base = declared(), flatten(load_base())
+    values = {key: _read(known[key], value, base[key]) for key, value in flatten(config).items()}
+    checked = config.copy_and_resolve_references()
+    checked = ConfigDict(checked.to_dict())  # forgets field types: the checks here are stricter
+    with checked.ignore_type():
+        checked.update_from_flattened_dict(values)
+    return checked
+
+
+def check_keys(config: ConfigDict) -> None:
+    """Raises InputError for a config with a key too many or too few, or one without a value."""
     known, base, given = declared(), flatten(load_base()), flatten(config)
+    for key in sorted(known.keys() ^ base.keys()):
+        place = "mer_jax/config/keys.py" if key in base else "configs/base.py"
+        raise InputError(f"config.{key} is not declared in {place}; a key needs both")
     parts = {name.rpartition(".")[0] for name in known} - {""}
     for key in given:
         if key in parts:
@@ -67,19 +82,17 @@ def check(config: ConfigDict) -> ConfigDict:
             raise InputError(f"config.{key} is {given[key]!r} instead of a ConfigDict of: {inside}")
         if key not in known:
             raise InputError(unknown_key(key))
+        if given[key] is None:
+            raise InputError(
+                f"config.{key} has no value; give it one in the config file in place of None or of "
+                "a placeholder, which no override can fill"
+            )
     for key in known:
         if key not in given:
             absent = _missing_part(key, given)
             raise InputError(
                 f"config.{absent} is missing; start from the get_config() of configs/base.py"
             )
-    checked = config.copy_and_resolve_references()
-    checked = ConfigDict(checked.to_dict())  # forgets field types: the checks here are stricter
-    with checked.ignore_type():
-        checked.update_from_flattened_dict(
-            {key: _read(known[key], value, base[key]) for key, value in given.items()}
-        )
-    return checked
 
 
 def _missing_part(key: str, given: dict[str, Any]) -> str:

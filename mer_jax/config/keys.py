@@ -8,11 +8,12 @@ from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
+from ml_collections.config_dict import RequiredValueError
 
 from mer_jax import paths
 from mer_jax.config import rows
 from mer_jax.corpora import CORPORA
-from mer_jax.data import views
+from mer_jax.data import left_out, placeholders, views
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
@@ -47,10 +48,13 @@ def as_tuple(value: Any) -> tuple:
 
 
 def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
-    """Every leaf by its dotted key, in the config's order."""
+    """Every leaf by its dotted key, in the config's order; None for a placeholder."""
     leaves = {}
     for key in config:
-        value = config[key]
+        try:
+            value = config[key]
+        except RequiredValueError:
+            value = None
         if isinstance(value, ConfigDict):
             leaves.update(flatten(value, f"{prefix}{key}."))
         else:
@@ -161,7 +165,10 @@ def declared() -> dict[str, Key]:
         Key("data.device_bytes", AT_LEAST_0, identifies=_has_pool),
         Key("data.labelled_fraction", _LABELLED),
         Key("data.group_folds"),
-        Key("data.zero_valence", Choices(("positive", "drop"))),
+        Key("data.bad", Choices(left_out.BAD_POLICIES)),
+        Key("data.missing", Choices(left_out.MISSING_POLICIES)),
+        Key("data.zero_valence", Choices(("positive", "negative", "drop"))),
+        Key("data.placeholders", Choices(placeholders.MODES)),
         Key("data.synthetic.seed", _SEED),
         Key("data.synthetic.pool", AT_LEAST_0),
         Key("features.audio"),
@@ -197,6 +204,7 @@ def declared() -> dict[str, Key]:
         Key("select.eta", SHARE, identifies=False),
         Key("evaluate.batch_size", AT_LEAST_1, identifies=False),
         Key("evaluate.bootstrap", AT_LEAST_0, identifies=False),
+        Key("evaluate.probabilities", identifies=False),
         Key("evaluate.metrics", kind=_SHOWN, identifies=False),
         Key("report", identifies=False),
         Key("table.rows", kind=_ROWS),

@@ -13,6 +13,10 @@ class CorpusInfo:
     name: str
     task: Task
     corpora: Mapping[str, str]  # key in the label file -> split
+    label_files: tuple[str, ...] = (
+        "label-6way.npz",
+        "label.npz",
+    )  # the first that is in the folder is read
     pool_split: str | None = None  # its clips without an emotion are in `unlabelled` as well
     emotion_from_valence: bool = False  # classes are (negative, positive) by the valence's sign
     group: Callable[[str], str] | None = None  # the session, video or dialogue of a clip

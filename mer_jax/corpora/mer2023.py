@@ -12,5 +12,7 @@ MER2023 = CorpusInfo(
         "test2_corpus": "mer_noise",
         "test3_corpus": "mer_semi",
     },
+    # The last is how the preparation of MER 2024 to 2026 calls it.
+    label_files=("label-6way.npz", "label.npz", "track1_label_6way.npz"),
     pool_split="mer_semi",  # a participant's test3 is the whole pool
 )

@@ -5,6 +5,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax.corpora import CorpusInfo
+from mer_jax.data.left_out import LeftOut
+from mer_jax.data.rows import Rows
 from mer_jax.task import TRAIN, UNLABELLED, Task
 
 
@@ -21,7 +23,7 @@ class Split(NamedTuple):
     """The clips of a split, sorted by name."""
 
     names: np.ndarray  # str [N]
-    features: dict[str, np.ndarray]  # by modality: float32 [N, D]
+    features: dict[str, Rows]  # by modality: float32 [N, D], or Frames
     labels: Labels
 
 
@@ -31,6 +33,7 @@ class Corpus(NamedTuple):
     info: CorpusInfo
     splits: dict[str, Split]
     fingerprint: dict[str, str]  # hashes: of each feature set's content, and of the labels
+    left_out: tuple[LeftOut, ...] = ()  # clips that a feature set lacks, and what was done
 
     @property
     def task(self) -> Task:

@@ -11,7 +11,11 @@ import tensorflow_datasets as tfds
 
 from mer_jax.corpora import CorpusInfo
 from mer_jax.data import features as features_lib
-from mer_jax.data import labels as labels_lib
+from mer_jax.data import label_files
+from mer_jax.data.npy import FRAME, UTTERANCE
+from mer_jax.data.reader import Reader
+from mer_jax.data.rows import mean_over_frames
+from mer_jax.errors import InputError
 from mer_jax.observer import Steps, nobody
 from mer_jax.task import UNLABELLED
 
@@ -23,7 +27,7 @@ class FeatureSetConfig(tfds.core.BuilderConfig):
     """One feature set: its name, the size D of its vectors, and its level."""
 
     size: int = 0
-    level: str = features_lib.UTTERANCE
+    level: str = UTTERANCE
 
 
 class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True):
@@ -45,10 +49,12 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     )
     CORPUS: CorpusInfo
     tell: Steps = staticmethod(nobody)  # told of every clip that is read
+    # Collects the faults of clips, which then are left out; without it the first one is raised.
+    reader: Reader | None = None
 
     def _info(self) -> tfds.core.DatasetInfo:
         config = self.builder_config
-        frame_level = config.level == features_lib.FRAME
+        frame_level = config.level == FRAME
         shape = (None, config.size) if frame_level else (config.size,)
         return tfds.core.DatasetInfo(
             builder=self,
@@ -67,37 +73,35 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         root = pathlib.Path(dl_manager.manual_dir)
         features = features_lib.scan(root, self.builder_config.name)
-        labels_file = labels_lib.find_label_file(root)
-        splits = labels_lib.read_corpus(labels_file, self.CORPUS)
-        for split, labels in splits.items():
-            features_lib.check_present(labels, features.clips, f"{features.folder}, {split}")
+        splits = label_files.read(label_files.find(root, self.CORPUS), self.CORPUS).splits
+        known_faults = () if self.reader is None else self.reader.faults
+        usable = dict.fromkeys(name for name in features.clips if name not in known_faults)
         listed = {name for labels in splits.values() for name in labels}
-        groups = {split: list(labels) for split, labels in splits.items()}
-        groups[UNLABELLED] = [name for name in features.clips if name not in listed]
+        groups = {
+            split: [name for name in labels if name in usable] for split, labels in splits.items()
+        }
+        groups[UNLABELLED] = [name for name in usable if name not in listed]
         return {
-            split: self._generate_examples(split, features, names)
+            split: self._generate_examples(f"{features.folder}, {split}", features, names)
             for split, names in groups.items()
             if names
         }
 
     def _generate_examples(
-        self, split: str, features: features_lib.FeatureSet, names: list[str]
+        self, where: str, features: features_lib.FeatureSet, names: list[str]
     ) -> Iterator[tuple[str, dict]]:
-        config = self.builder_config
-        first_file = next(iter(features.clips.values()))[0]
+        reader = self.reader or Reader(features)
         zeros = 0
         for name in names:
-            files = features.clips[name]
-            rows_TxD = features_lib.read_clip(files)
-            features_lib.check_size(rows_TxD.shape[1], files[0], config.size, first_file)
-            if config.level == features_lib.UTTERANCE:
-                feature = features_lib.mean_over_frames(rows_TxD)
-            else:
-                feature = rows_TxD
-            zeros += not feature.any()
+            rows_TxD = reader.rows(name)
             self.tell(1)
+            if rows_TxD is None:
+                if self.reader is None:
+                    raise InputError(reader.faults[name])
+                continue
+            is_frames = self.builder_config.level == FRAME
+            feature = rows_TxD if is_frames else mean_over_frames(rows_TxD)
+            zeros += not feature.any()
             yield name, {"name": name, "feature": feature}
         if zeros:
-            LOG.info(
-                "%s, %s: %d of %d clips are all zero", features.folder, split, zeros, len(names)
-            )
+            LOG.info("%s: %d of %d clips are all zero", where, zeros, len(names))

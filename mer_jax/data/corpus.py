@@ -5,21 +5,32 @@ import logging
 import pathlib
 from typing import NamedTuple
 
-import numpy as np
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
 from mer_jax import files
 from mer_jax.corpora import SYNTHETIC, CorpusInfo, info_of
-from mer_jax.data import dataset, synthetic
+from mer_jax.data import (
+    dataset,
+    join,
+    label_arrays,
+    label_files,
+    left_out,
+    near_names,
+    stored,
+    synthetic,
+)
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
-from mer_jax.data.arrays import Corpus, Labels, Split
+from mer_jax.data.arrays import Corpus
+from mer_jax.data.join import Built
 from mer_jax.data.labels import Label
+from mer_jax.data.left_out import LeftOut
+from mer_jax.data.npy import UTTERANCE
 from mer_jax.errors import InputError, first_few
-from mer_jax.observer import Count, Steps, uncounted
+from mer_jax.observer import Count, uncounted
 from mer_jax.paths import of_user
-from mer_jax.task import MODALITIES, TRAIN, UNLABELLED
+from mer_jax.task import MODALITIES, TRAIN
 
 LOG = logging.getLogger("mer_jax")
 LABELS = "labels/"  # among a corpus's fingerprints: no feature set's name holds a slash
@@ -84,16 +95,20 @@ def build(
     """Builds what is absent or outdated of the config's feature sets; their directories by set.
 
     `count` is told of the clips. `verify` builds what is damaged too, for which it reads all of it.
+    Raises InputError for wrong input, a labelled clip that a set lacks among it.
     """
-    return _build(config, count, verify).directories
+    info = info_of(config)
+    built = _build(config, count, verify)
+    _settle(config, built, *join.with_pool(built.labels.splits, list(built.sets.values()), info))
+    return built.directories
 
 
 class _Built(NamedTuple):
     """The feature sets of a config as they are built, and what the label file says today."""
 
     directories: dict[str, pathlib.Path]
-    columns: dict[str, dict[str, dataset.Columns]]  # by feature set and split of the build
-    labels: dict[str, dict[str, Label]]  # by split and name
+    sets: dict[str, Built]
+    labels: label_files.Read
 
 
 def _build(config: ConfigDict, count: Count, verify: bool = False) -> _Built:
@@ -107,231 +122,136 @@ def _build(config: ConfigDict, count: Count, verify: bool = False) -> _Built:
             raise InputError(f"{features_lib.features_folder(root)}: no feature sets in it")
     else:
         feature_sets = list(dict.fromkeys(modalities(config).values()))
-    label_file = None if root is None else labels_lib.find_label_file(root)
-    labels = None if label_file is None else labels_lib.read_corpus(label_file, info)
-    directories = {
-        name: dataset.ensure(info, root, tfds_dir, name, count, verify) for name in feature_sets
-    }
+    rules = label_arrays.rules_of(config)
+    paths = None if root is None else label_files.find(root, info)
+    labels = None if paths is None else label_files.read(paths, info, rules.placeholders)
+    directories, faulty = {}, []
+    for name in feature_sets:
+        try:
+            directories[name] = dataset.ensure(
+                info, root, tfds_dir, name, count, verify, config.data.bad
+            )
+        except left_out.BadFilesError as faults:  # the other sets' are told in the same go
+            faulty.append(faults)
+    if faulty:
+        raise left_out.BadFilesError.together(faulty)
     kept = tfds_dir / info.name
     if labels is None:
-        labels = labels_lib.read_corpus(labels_lib.find_label_file(kept), info)
+        labels = label_files.read(label_files.find(kept, info), info, rules.placeholders)
     else:
-        _keep(label_file, kept)
-    columns = {name: dataset.read(target) for name, target in directories.items()}
-    for name, of_set in columns.items():
-        present = {clip for split in of_set.values() for clip in split.names.tolist()}
-        where = name if root is None else str(features_lib.features_folder(root) / name)
-        for split, of_split in labels.items():
-            features_lib.check_present(of_split, present, f"{where}, {split}")
-    return _Built(directories, columns, labels)
+        _keep(paths, kept, info)
+    sets = {
+        name: Built(name, stored.read(target), stored.faults(target))
+        for name, target in directories.items()
+    }
+    return _Built(directories, sets, labels)
 
 
-def _keep(label_file: pathlib.Path, folder: pathlib.Path) -> None:
-    """Copies the label file to where datasets lie, for whoever is given the datasets alone."""
-    content = label_file.read_bytes()
-    copy = folder / label_file.name
+def _settle(
+    config: ConfigDict,
+    built: _Built,
+    labels: dict[str, dict[str, Label]],
+    copies: list[LeftOut],
+) -> tuple[dict[str, dict[str, Label]], list[LeftOut]]:
+    """Labels of the clips that are used, and what is left out, as the config's policies have it."""
+    root, tfds_dir = locate(config)
+    folder = "" if root is None else f"{features_lib.features_folder(root)}/"
+    copied = {name for each in copies for name in each.names}
+    left_out.say_copies(copied, folder or str(tfds_dir))
+    found = join.lacking(labels, list(built.sets.values()))
+    bad = [each for each in found if each.reason == left_out.BAD]
+    dropped = {(each.split, name) for each in bad for name in each.names}
+    missing = []
+    for each in found:
+        names = tuple(name for name in each.names if (each.split, name) not in dropped)
+        if each.reason == left_out.MISSING and names:
+            missing.append(each._replace(names=names, handled=config.data.missing))
+    if root is not None and missing:
+        _check_nested(root, missing)
+    listing = tfds_dir / info_of(config).name / f"{'+'.join(built.sets)}.missing.csv"
+    left_out.judge_missing(
+        [(f"{folder}{each.feature_set}, {each.split}", each.names) for each in missing],
+        config.data.missing,
+        listing,
+        near_names.hint(
+            sorted({name for each in missing for name in each.names}),
+            set().union(*(each.names for each in built.sets.values())),
+        ),
+    )
+    if config.data.missing == left_out.DROP:
+        dropped |= {(each.split, name) for each in missing for name in each.names}
+    used = {
+        split: {name: label for name, label in of_split.items() if (split, name) not in dropped}
+        for split, of_split in labels.items()
+    }
+    return used, copies + bad + missing
+
+
+def _check_nested(root: pathlib.Path, missing: list[LeftOut]) -> None:
+    """Refuses a set whose missing clips lie in folders of its folder, which then are no clips."""
+    for feature_set in {each.feature_set for each in missing}:
+        wanted = {n for each in missing if each.feature_set == feature_set for n in each.names}
+        for name, files_of_clip in features_lib.scan(root, feature_set).clips.items():
+            stems = {pathlib.Path(path).stem for path in files_of_clip}
+            if stems & wanted and name not in wanted:
+                folder = pathlib.Path(files_of_clip[0]).parent
+                raise InputError(
+                    f"{folder}: holds clips of the label file ({first_few(sorted(stems & wanted))}"
+                    f"), but a set's clips lie in {folder.parent} itself, and a folder there is "
+                    "one clip with its frames; move them one up"
+                )
+
+
+def _keep(paths: list[pathlib.Path], folder: pathlib.Path, info: CorpusInfo) -> None:
+    """Copies the label files to where datasets lie, for whoever is given the datasets alone."""
+    contents = {path.name: path.read_bytes() for path in paths}
     try:
-        if not copy.is_file() or copy.read_bytes() != content:
-            files.write_bytes(copy, content)
-            labels_lib.remove_label_files(folder, but=copy.name)
+        for name, content in contents.items():
+            copy = folder / name
+            if not copy.is_file() or copy.read_bytes() != content:
+                files.write_bytes(copy, content)
+        for name in label_files.every_name(info):
+            if name not in contents:
+                (folder / name).unlink(missing_ok=True)
     except OSError as error:  # a folder that others share may be read alone
-        LOG.warning("%s: no copy of %s could be kept: %s", folder, label_file.name, error.strerror)
+        names = ", ".join(contents)
+        LOG.warning("%s: no copy of %s could be kept: %s", folder, names, error.strerror)
 
 
-def load(config: ConfigDict, count: Count = uncounted) -> Corpus:
+def load(config: ConfigDict, count: Count = uncounted, level: str = UTTERANCE) -> Corpus:
     """The config's corpus, its datasets built where needed; `count` is told of their clips.
 
-    Labels are those that the label file holds now. Raises InputError for wrong input; a name that
-    one modality lacks among them.
+    Labels are those that the label file holds now. At the utterance level frames are averaged, at
+    the frame level they stay. Raises InputError for wrong input; what `config.data.bad` and
+    `config.data.missing` do not allow to be left out is among it.
     """
     info = info_of(config)
     chosen = modalities(config)
     config = config.copy_and_resolve_references()
     config.features.all = False
     built = _build(config, count)
-    for feature_set, columns in built.columns.items():
-        if any((split.lengths > 1).any() for split in columns.values()):
-            _say_averaged(feature_set)
-    by_modality = {modality: built.columns[name] for modality, name in chosen.items()}
-    labels = dict(built.labels)
-    if info.pool_split:
-        labels[UNLABELLED] = _pool(labels, by_modality, chosen, info)
+    for feature_set, of_set in built.sets.items():
+        is_frames = any((split.lengths > 1).any() for split in of_set.columns.values())
+        if is_frames and level == UTTERANCE:
+            say_averaged(feature_set)
+    labels, left = _settle(
+        config, built, *join.with_pool(built.labels.splits, list(built.sets.values()), info)
+    )
+    rules = label_arrays.rules_of(config)
+    by_modality = {modality: built.sets[name] for modality, name in chosen.items()}
     splits = {
-        name: _join(labels[name], by_modality, info, config.data.zero_valence)
+        name: join.join(labels[name], by_modality, info, rules, level)
         for name in info.splits
         if labels.get(name)
     }
     if TRAIN not in splits:
         raise InputError(f"the label file has no {TRAIN} corpus: there is nothing to train on")
-    fingerprint = {name: dataset.fingerprint(target) for name, target in built.directories.items()}
-    return Corpus(info, splits, fingerprint | {LABELS: labels_lib.fingerprint(built.labels)})
+    label_arrays.say_counted(splits, built.labels.why)
+    fingerprint = {name: stored.fingerprint(target) for name, target in built.directories.items()}
+    fingerprint[LABELS] = labels_lib.fingerprint(built.labels.splits)
+    return Corpus(info, splits, fingerprint, tuple(left))
 
 
-def given_labels(
-    corpus: Corpus, path: pathlib.Path, splits: dict[str, Split], zero_valence: str
-) -> dict[str, Split]:
-    """`splits` with the labels of a file that came later, in place of what they had.
-
-    The file may cover a part of a split, or of a clip's label: what it leaves open stays. Raises
-    InputError for a name that no split has, and for a file that labels nothing.
-    """
-    by_corpus = labels_lib.read_given(path, corpus.info)
-    replaced = dict(splits)
-    found = False
-    for file_split, labels in by_corpus.items():
-        if file_split and file_split not in splits:
-            continue  # a whole label file: its train clips are not scored
-        targets = [file_split] if file_split else list(splits)
-        known = {name for target in targets for name in splits[target].names.tolist()}
-        strange = [name for name in labels if name not in known]
-        if strange:
-            where = ", ".join(targets)
-            raise InputError(
-                f"{path}: {len(strange)} names are not in {where}: {first_few(strange)}"
-            )
-        for target in targets:
-            records = [labels.get(name, Label()) for name in splits[target].names.tolist()]
-            emotion = np.array([label.emotion for label in records], np.int32)
-            valence = np.array([label.valence for label in records], np.float32)
-            says_emotion, says_valence = emotion != labels_lib.MISSING_EMOTION, ~np.isnan(valence)
-            found |= bool(says_emotion.any() or says_valence.any())
-            had = splits[target].labels
-            replaced[target] = splits[target]._replace(
-                labels=_masked(
-                    np.where(had.emotion_mask & ~says_emotion, had.emotion, emotion),
-                    np.where(had.valence_mask & ~says_valence, had.valence, valence),
-                    corpus.info,
-                    zero_valence,
-                )
-            )
-    if not found:
-        raise InputError(f"{path}: labels none of {', '.join(splits)}")
-    return replaced
-
-
-def from_folder(
-    root: pathlib.Path, chosen: dict[str, str], count: Count = uncounted
-) -> tuple[list[str], dict[str, np.ndarray]]:
-    """Every name in a folder of features and its vectors by modality: float32 [N, D].
-
-    `count` is told of the clips. Raises InputError for a name that one modality lacks, beside what
-    reading refuses.
-    """
-    sets = {modality: features_lib.scan(root, name) for modality, name in chosen.items()}
-    first = next(iter(sets.values()))
-    for features in sets.values():
-        features_lib.check_present(first.clips, features.clips, str(features.folder))
-        features_lib.check_present(features.clips, first.clips, str(first.folder))
-    vectors = {}
-    for modality, features in sets.items():
-        with count(f"reading {features.name}", len(features.clips)) as tell:
-            vectors[modality] = _vectors(features, tell)
-    return list(first.clips), vectors
-
-
-def _vectors(features: features_lib.FeatureSet, tell: Steps) -> np.ndarray:
-    """float32 [N, D]: each clip's frames averaged."""
-    rows = []
-    averaged = False
-    first_file = next(iter(features.clips.values()))[0]
-    for paths in features.clips.values():
-        frames = features_lib.read_clip(paths)
-        averaged |= len(frames) > 1
-        rows.append(features_lib.mean_over_frames(frames))
-        features_lib.check_size(rows[-1].shape[0], paths[0], rows[0].shape[0], first_file)
-        tell(1)
-    if averaged and features_lib.level(features) == features_lib.FRAME:
-        _say_averaged(features.name)
-    return np.stack(rows)
-
-
-def _say_averaged(feature_set: str) -> None:
+def say_averaged(feature_set: str) -> None:
+    """Says in the log that a frame-level set is used as vectors."""
     LOG.info("%s is frame level: its frames are averaged over time", feature_set)
-
-
-def _pool(
-    labels: dict[str, dict[str, Label]],
-    columns: dict[str, dict[str, dataset.Columns]],
-    chosen: dict[str, str],
-    info: CorpusInfo,
-) -> dict[str, Label]:
-    """The unlabelled clips: every name with features that no other split than the pool's own
-    holds, and that has no emotion label."""
-    elsewhere = {
-        name
-        for split, of_split in labels.items()
-        for name, label in of_split.items()
-        if split != info.pool_split or label.emotion != labels_lib.MISSING_EMOTION
-    }
-    names = {
-        modality: {name for split in of_set.values() for name in split.names.tolist()} - elsewhere
-        for modality, of_set in columns.items()
-    }
-    union = set().union(*names.values())
-    for modality, feature_set in chosen.items():
-        lacking = sorted(union - names[modality])
-        if lacking:
-            raise InputError(
-                f"{modality} ({feature_set}) lacks {len(lacking)} names of {UNLABELLED} that the "
-                f"other modalities have: {first_few(lacking)}"
-            )
-    return dict.fromkeys(union, Label())
-
-
-def _join(
-    labels: dict[str, Label],
-    columns: dict[str, dict[str, dataset.Columns]],
-    info: CorpusInfo,
-    zero_valence: str,
-) -> Split:
-    names = sorted(labels)
-    return Split(
-        names=np.array(names),
-        features={modality: _features(of_set, names) for modality, of_set in columns.items()},
-        labels=_masked(
-            np.array([labels[name].emotion for name in names], np.int32),
-            np.array([labels[name].valence for name in names], np.float32),
-            info,
-            zero_valence,
-        ),
-    )
-
-
-def _features(columns: dict[str, dataset.Columns], names: list[str]) -> np.ndarray:
-    """float32 [N, D]: the vectors of `names`, mapped where the dataset has them as one split."""
-    for split in columns.values():
-        if len(split.names) == len(names) and split.names.tolist() == names:
-            return _utterance(split)
-    place = {name: i for i, name in enumerate(names)}
-    size = next(iter(columns.values())).feature.shape[1]
-    vectors = np.empty((len(names), size), np.float32)
-    for split in columns.values():
-        found = [(i, place[name]) for i, name in enumerate(split.names.tolist()) if name in place]
-        if found:
-            theirs, ours = np.array(found).T
-            vectors[ours] = _utterance(split)[theirs]
-    return vectors
-
-
-def _utterance(column: dataset.Columns) -> np.ndarray:
-    """float32 [N, D]: each clip's rows averaged, which every model of today would do first."""
-    if (column.lengths == 1).all():
-        return column.feature
-    stops = np.cumsum(column.lengths)
-    clips = zip(stops - column.lengths, stops, strict=True)
-    return np.stack([features_lib.mean_over_frames(column.feature[a:b]) for a, b in clips])
-
-
-def _masked(
-    emotion: np.ndarray, valence: np.ndarray, info: CorpusInfo, zero_valence: str
-) -> Labels:
-    emotion_mask = emotion != labels_lib.MISSING_EMOTION
-    valence_mask = ~np.isnan(valence)
-    if info.emotion_from_valence and zero_valence == "drop":
-        emotion_mask &= valence != 0
-    return Labels(
-        emotion=np.where(emotion_mask, emotion, 0).astype(np.int32),
-        emotion_mask=emotion_mask,
-        valence=np.where(valence_mask, valence, 0).astype(np.float32),
-        valence_mask=valence_mask,
-    )

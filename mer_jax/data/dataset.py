@@ -1,14 +1,12 @@
-"""Built datasets on disk: building what is absent or outdated, reading what is there as arrays."""
+"""Building datasets that are absent, outdated or damaged."""
 
 import contextlib
-import hashlib
+import functools
 import io
-import json
 import logging
 import pathlib
 import tempfile
-from collections.abc import Iterator
-from typing import NamedTuple
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow_datasets as tfds
@@ -17,23 +15,15 @@ from absl import logging as absl_logging
 from mer_jax import files
 from mer_jax.corpora import CorpusInfo
 from mer_jax.data import features as features_lib
+from mer_jax.data import left_out, stored
 from mer_jax.data.builder import FeatureSetBuilder, FeatureSetConfig
+from mer_jax.data.reader import Reader
 from mer_jax.errors import InputError
 from mer_jax.observer import Count, Steps, uncounted
 from mer_jax.paths import BUILDERS
 
 LOG = logging.getLogger("mer_jax")
-_SOURCE = "source.json"  # what the dataset was built from; written last, so a whole one has it
-_ARRAYS = "arrays"
 _BLOCK = 512  # records read at once
-
-
-class Columns(NamedTuple):
-    """One split of a built dataset, sorted by name."""
-
-    names: np.ndarray  # str [N]
-    lengths: np.ndarray  # int64 [N], rows of each clip; 1 throughout for an utterance-level set
-    feature: np.ndarray  # float32 [sum of lengths, D]
 
 
 def builder_class(info: CorpusInfo) -> type[FeatureSetBuilder]:
@@ -55,22 +45,31 @@ def ensure(
     feature_set: str,
     count: Count = uncounted,
     verify: bool = False,
+    bad: str = left_out.ERROR,
 ) -> pathlib.Path:
     """The built dataset's directory; builds it where it is absent or its source has changed.
 
-    Without `root` an existing dataset is taken as it is. `count` is told of the clips. `verify`
-    reads every array through and builds again what is no longer as it was built. Raises InputError
-    for wrong input, and then leaves what was there.
+    Args:
+      info: the corpus.
+      root: the user's folder; None: an existing dataset is taken as it is.
+      tfds_dir: the datasets' folder.
+      feature_set: a folder's name under features/.
+      count: told of the clips.
+      verify: reads every array through and builds again what is no longer as it was built.
+      bad: what becomes of files that are no features, one of `left_out.BAD_POLICIES`.
+
+    Raises:
+      InputError: wrong input; what was built before stays.
     """
     target = directory(info, tfds_dir, feature_set)
-    built = _read_source(target)
+    built = stored.read_source(target)
     if root is None:
         if built is None:
             raise InputError(
-                f"config.data.root is empty and {target} holds no built dataset; name the folder "
-                "with the label file and features/"
+                f"config.data.root is empty and {target} holds no built dataset"
+                f"{_of_earlier_version(target)}; name the folder with the label file and features/"
             )
-        if verify and not is_as_built(target):
+        if verify and not stored.is_as_built(target):
             raise InputError(
                 f"{target}: damaged, not as it was built; name config.data.root to build it again"
             )
@@ -79,113 +78,38 @@ def ensure(
     if built is not None:
         if built.get("features") != source["features"]:
             LOG.info("%s: its features changed since the dataset was built; building again", root)
-        elif verify and not is_as_built(target):
+        elif verify and not stored.is_as_built(target):
             LOG.warning("%s: damaged, not as it was built; building again", target)
         else:
+            folder = str(features_lib.features_folder(root) / feature_set)
+            found = built.get("faults", {})
+            left_out.judge_faults(folder, found, built.get("clips", 0), bad, _listing(target))
             return target
-    _build(info, root, features_lib.scan(root, feature_set), source, target, count)
+    earlier = _of_earlier_version(target) if built is None else ""
+    if earlier:
+        LOG.info("%s: building again%s", target, earlier)
+    _build(info, root, features_lib.scan(root, feature_set), source, target, count, bad)
     return target
+
+
+def _listing(target: pathlib.Path) -> pathlib.Path:
+    """The file that lists a feature set's bad files where they are many."""
+    return target.parent.with_name(f"{target.parent.name}.bad.txt")
+
+
+def _of_earlier_version(target: pathlib.Path) -> str:
+    """What is said where another version of the package built the dataset."""
+    others = sorted(path.parent.name for path in target.parent.glob(f"*/{stored.SOURCE}"))
+    others = [name for name in others if name != target.name]
+    return f", only one of format {others[-1]}, which is no longer read" if others else ""
 
 
 def list_built(info: CorpusInfo, tfds_dir: pathlib.Path) -> list[str]:
     """The feature sets of a corpus whose built datasets are whole, sorted."""
     names = sorted(folder.name for folder in (tfds_dir / info.name).glob("*"))
-    return [name for name in names if _read_source(directory(info, tfds_dir, name)) is not None]
-
-
-def fingerprint(target: pathlib.Path) -> str:
-    """The hash of a built dataset's content, names and features: splits make no difference."""
-    source = _read_source(target)
-    if source is None:
-        raise InputError(f"{target}: no built dataset; --mode=build builds it")
-    return source["fingerprint"]
-
-
-def is_as_built(target: pathlib.Path) -> bool:
-    """Whether a built dataset's arrays still have its fingerprint; reads every byte of them."""
-    clips: list[_Clip] = []
-    try:
-        for columns in read(target).values():
-            clips += _digests(columns)
-    except InputError:
-        return False
-    return _together(clips) == fingerprint(target)
-
-
-_Clip = tuple[str, bytes]  # a clip's name and the hash of its features
-
-
-def _digests(columns: Columns) -> Iterator[_Clip]:
-    """The hash of each clip by itself, so that the whole depends on no order and no split."""
-    feature = np.asarray(columns.feature)  # slices of a mapped array cost several times as much
-    stops = np.cumsum(columns.lengths)
-    starts = stops - columns.lengths
-    for name, start, stop in zip(columns.names.tolist(), starts, stops, strict=True):
-        rows = feature[start:stop]
-        digest = hashlib.sha256(f"{name} {rows.dtype} {rows.shape}".encode())
-        digest.update(np.ascontiguousarray(rows).data)
-        yield name, digest.digest()
-
-
-def _together(clips: list[_Clip]) -> str:
-    return hashlib.sha256(b"".join(digest for _, digest in sorted(clips))).hexdigest()
-
-
-def read(target: pathlib.Path) -> dict[str, Columns]:
-    """The splits of a built dataset as arrays, memory-mapped where they are large."""
-    arrays = target / _ARRAYS
-    try:
-        splits = {
-            folder.name: Columns(
-                **{
-                    column: np.load(
-                        folder / f"{column}.npy",
-                        mmap_mode="r" if column == "feature" else None,
-                        allow_pickle=False,
-                    )
-                    for column in Columns._fields
-                }
-            )
-            for folder in sorted(arrays.iterdir())
-        }
-        for split, columns in splits.items():
-            _check_columns(split, columns)
-    except PermissionError:
-        raise
-    except Exception as error:  # a header is parsed as Python: a damaged one raises anything
-        reason = str(error).partition("\n")[0]
-        raise InputError(
-            f"{arrays}: damaged ({reason}); remove {target} to build it again"
-        ) from None
-    if not splits:
-        raise InputError(f"{arrays}: damaged (empty); remove {target} to build it again")
-    return splits
-
-
-def _check_columns(split: str, columns: Columns) -> None:
-    """Raises ValueError for columns that `_parse` would not give."""
-    clips = (len(np.atleast_1d(columns.names)),)
-    for column, kind, shape in (
-        ("names", "U", clips),
-        ("lengths", np.int64, clips),
-        ("feature", np.float32, (int(columns.lengths.sum()), columns.feature.shape[-1])),
-    ):
-        array = getattr(columns, column)
-        is_kind = array.dtype.kind == kind if kind == "U" else array.dtype == kind
-        if not is_kind or array.shape != shape:
-            raise ValueError(f"{column} of {split} is {array.dtype} {array.shape}")
-    if (columns.lengths < 1).any():
-        raise ValueError(f"lengths of {split} is out of range")
-
-
-def _read_source(target: pathlib.Path) -> dict | None:
-    """What a dataset was built from, or None where there is no whole one."""
-    try:
-        source = json.loads((target / _SOURCE).read_text())
-    except (OSError, ValueError, RecursionError):
-        return None
-    is_whole = isinstance(source, dict) and isinstance(source.get("fingerprint"), str)
-    return source if is_whole else None
+    return [
+        name for name in names if stored.read_source(directory(info, tfds_dir, name)) is not None
+    ]
 
 
 def _build(
@@ -195,33 +119,34 @@ def _build(
     source: dict[str, str],
     target: pathlib.Path,
     count: Count,
+    bad: str,
 ) -> None:
     """Builds beside `target` and renames into place, so that `target` is whole or untouched."""
-    config = FeatureSetConfig(
-        name=features.name,
-        level=features_lib.level(features),
-        size=features_lib.read_array(next(iter(features.clips.values()))[0]).shape[1],
-    )
+    reader = Reader(features)
+    clips = len(features.clips) + len(features.refused)
     LOG.info(
         "building %s, %s: %d clips, size %d, %s level",
-        info.name, features.name, len(features.clips), config.size, config.level,
+        info.name, features.name, clips, reader.size, reader.level,
     )  # fmt: skip
     try:
         with files.folder_beside(target, "building") as beside:
-            with _quiet(), _temporary_files_in(beside):
-                builder = builder_class(info)(
-                    config=config, data_dir=beside, file_format="array_record"
-                )
-                with count(f"building {features.name}", len(features.clips)) as builder.tell:
-                    builder.download_and_prepare(
-                        download_config=tfds.download.DownloadConfig(manual_dir=root),
-                        file_format="array_record",
-                    )
+            judge = functools.partial(
+                left_out.judge_faults,
+                str(features.folder),
+                reader.faults,
+                clips,
+                bad,
+                _listing(target),
+            )
+            builder = _records(info, root, reader, beside, count, judge)
+            judge()
             built = pathlib.Path(builder.data_dir)
-            clips = builder.info.splits.total_num_examples
-            with count(f"reading {features.name} back", clips) as tell:
-                content = _write_arrays(builder, built / _ARRAYS, tell)
-            files.write_json(built / _SOURCE, {**source, "fingerprint": content})
+            with count(
+                f"reading {features.name} back", builder.info.splits.total_num_examples
+            ) as tell:
+                content = _write_arrays(builder, built / stored.ARRAYS, tell)
+            told = {"clips": clips, "faults": reader.faults} if reader.faults else {}
+            files.write_json(built / stored.SOURCE, {**source, "fingerprint": content, **told})
             if target.exists():
                 target.rename(beside / "outdated")
             built.rename(target)
@@ -231,16 +156,55 @@ def _build(
             target.parent.parent.rmdir()
 
 
+def _records(
+    info: CorpusInfo,
+    root: pathlib.Path,
+    reader: Reader,
+    folder: pathlib.Path,
+    count: Count,
+    judge: Callable[[], None],
+) -> FeatureSetBuilder:
+    """The builder that has written a feature set's records in `folder`, its faults in `reader`."""
+    names, known = list(reader.names), len(reader.faults)
+    if not reader.size:  # nothing that could be read among those that were looked at
+        for name in names:
+            reader.rows(name)
+        if not reader.size:
+            judge()
+    config = FeatureSetConfig(name=reader.folder.name, level=reader.level, size=reader.size)
+    with _quiet(), _temporary_files_in(folder):
+        builder = builder_class(info)(config=config, data_dir=folder, file_format="array_record")
+        builder.reader = reader
+        try:
+            with count(f"building {config.name}", len(names)) as builder.tell:
+                builder.download_and_prepare(
+                    download_config=tfds.download.DownloadConfig(manual_dir=root),
+                    file_format="array_record",
+                )
+        except (OSError, InputError):
+            raise
+        except Exception:
+            if len(reader.faults) == known:
+                raise
+            # TFDS writes no empty split. Now that all faults are known, such a one is left out.
+            for name in names:
+                if name not in reader.faults:
+                    reader.rows(name)
+            judge()
+            builder = None
+    return builder or _records(info, root, reader, folder, count, judge)
+
+
 def _write_arrays(builder: FeatureSetBuilder, folder: pathlib.Path, tell: Steps) -> str:
     """Writes a built dataset's columns as arrays; the hash of their content."""
-    clips: list[_Clip] = []
+    clips: list[stored.Clip] = []
     for split in sorted(builder.info.splits):
         columns = _parse(builder, split, tell)
         (folder / split).mkdir(parents=True)
         for column, array in columns._asdict().items():
             files.write_array(folder / split / f"{column}.npy", array)
-        clips += _digests(columns)
-    return _together(clips)
+        clips += stored.digests(columns)
+    return stored.fingerprint_of(clips)
 
 
 @contextlib.contextmanager
@@ -267,7 +231,7 @@ def _temporary_files_in(folder: pathlib.Path):
         tempfile.tempdir = before
 
 
-def _parse(builder: FeatureSetBuilder, split: str, tell: Steps) -> Columns:
+def _parse(builder: FeatureSetBuilder, split: str, tell: Steps) -> stored.Columns:
     """Reads a split's records past TFDS's decoder, which is half as fast as parsing them here."""
     source = builder.as_data_source(
         split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
@@ -290,7 +254,7 @@ def _parse(builder: FeatureSetBuilder, split: str, tell: Steps) -> Columns:
         tell(len(records))
     rows.sort(key=lambda row: row[0])
     names, features = zip(*rows, strict=True)
-    return Columns(
+    return stored.Columns(
         names=np.array(names),
         lengths=np.array([len(feature) for feature in features]),
         feature=np.concatenate(features),

@@ -1,21 +1,17 @@
-"""Reading a user's features: which sets there are, which clips they hold, each clip's array."""
+"""A user's feature sets on disk: which there are, which clips they hold, what changed in them."""
 
 import hashlib
-import io
+import logging
 import os
 import pathlib
-import re
+from collections import Counter
 from typing import NamedTuple
 
-import numpy as np
-
+from mer_jax.data import strays
 from mer_jax.data.labels import check_name
 from mer_jax.errors import InputError, first_few
 
-UTTERANCE = "utterance"
-FRAME = "frame"
-_LEVEL_ENDINGS = {"UTT": UTTERANCE, "FRA": FRAME}
-_LEVEL_PATTERN = re.compile(r"[-_](UTT|FRA)$")
+LOG = logging.getLogger("mer_jax")
 
 
 class FeatureSet(NamedTuple):
@@ -24,6 +20,7 @@ class FeatureSet(NamedTuple):
     name: str
     folder: pathlib.Path
     clips: dict[str, tuple[str, ...]]  # name -> path of its file, or of its frames in their order
+    refused: dict[str, str]  # name -> the sentence why it is no clip
 
 
 def features_folder(root: pathlib.Path) -> pathlib.Path:
@@ -38,31 +35,68 @@ def features_folder(root: pathlib.Path) -> pathlib.Path:
 def list_sets(root: pathlib.Path) -> list[str]:
     """The names of the feature sets under `root`/features, sorted."""
     with os.scandir(features_folder(root)) as entries:
-        return sorted(e.name for e in entries if e.is_dir() and not e.name.startswith("."))
+        return sorted(e.name for e in entries if e.is_dir() and _is_ours(e.name))
+
+
+def _is_ours(name: str) -> bool:
+    return not name.startswith(".") and not strays.is_system_folder(name)
 
 
 def scan(root: pathlib.Path, name: str) -> FeatureSet:
     """Lists a feature set: each folder once, names matched exactly.
 
+    Of a clip's frames those that are called copies of others are left out, which the log tells.
     Raises InputError where the set is missing (naming those present) or empty, where its name is
-    no folder's name, or where a clip is there as a file and as a folder.
+    no folder's name, or where its clips lie in folders of splits.
     """
     folder = _folder_of(root, name)
     clips: dict[str, tuple[str, ...]] = {}  # plain strings: a Path each doubles a scan's time
+    refused: dict[str, str] = {}
+    left_out: list[str] = []
     for clip, entry in _npy_entries(folder, with_folders=True):
-        check_name(clip, str(folder))
-        if clip in clips:
-            raise InputError(f"{folder}: duplicate name {clip!r}, as {clip}.npy and as a folder")
-        if entry.is_dir():
-            frames = [frame for _, frame in _npy_entries(entry.path)]
-            if not frames:
-                raise InputError(f"{entry.path}: a clip's folder without frames (.npy)")
-            clips[clip] = tuple(frame.path for frame in frames)
-        else:
-            clips[clip] = (entry.path,)
-    if not clips:
-        raise InputError(f"{folder}: holds no features (.npy)")
-    return FeatureSet(name, folder, dict(sorted(clips.items())))
+        is_folder = entry.is_dir()
+        if is_folder and (strays.is_split_folder(clip) or clip == name):
+            raise InputError(
+                f"{entry.path}: by its name a folder of clips, but a folder in a feature set is "
+                f"one clip with its frames; move the clips that it holds to {folder}"
+            )
+        try:
+            check_name(clip, str(folder))
+            files = _frames(entry.path, left_out) if is_folder else (entry.path,)
+            if clip in clips:
+                raise InputError(
+                    f"{folder}: duplicate name {clip!r}, as {clip}.npy and as a folder"
+                )
+            clips[clip] = files
+        except InputError as refusal:
+            clips.pop(clip, None)
+            refused[clip] = str(refusal)
+    if not clips and not refused:
+        raise InputError(f"{folder}: holds no features (.npy){_what_else(folder)}")
+    if left_out:
+        LOG.warning(
+            "%s: %d frames are called copies of others and left out: %s",
+            folder, len(left_out), first_few(left_out),
+        )  # fmt: skip
+    return FeatureSet(name, folder, dict(sorted(clips.items())), refused)
+
+
+def _frames(folder: str, left_out: list[str]) -> tuple[str, ...]:
+    """The frames of a clip's folder; the names of copies join `left_out`."""
+    frames = dict(_npy_entries(folder))
+    if not frames:
+        raise InputError(f"{folder}: a clip's folder without frames (.npy)")
+    copies = set(strays.copies(frames))
+    left_out += [f"{os.path.basename(folder)}/{name}.npy" for name in sorted(copies)]
+    return tuple(frame.path for name, frame in frames.items() if name not in copies)
+
+
+def _what_else(folder: pathlib.Path) -> str:
+    """What files a folder without features holds: `; it holds 12 .pt files`."""
+    with os.scandir(folder) as entries:
+        endings = Counter(os.path.splitext(e.name)[1] for e in entries if e.is_file())
+    ending, count = endings.most_common(1)[0] if endings else ("", 0)
+    return f"; it holds {count} {ending} files" if ending else ""
 
 
 def _folder_of(root: pathlib.Path, name: str) -> pathlib.Path:
@@ -94,15 +128,13 @@ def _list_stats(folder: str | pathlib.Path, prefix: str, lines: list[str]) -> No
         with os.scandir(opened) as entries:
             found = {entry.name: entry for entry in entries}
         for name in sorted(found):
-            if name.startswith("."):
+            if not _is_ours(name):
                 continue
             if name.endswith(".npy"):
                 try:
                     lines.append(_line(prefix + name, os.stat(name, dir_fd=opened)))
-                except OSError as error:  # a link to a disk that is not there, say
-                    raise InputError(
-                        f"{os.path.join(folder, name)}: cannot be read: {error.strerror}"
-                    ) from None
+                except OSError:  # a link to a disk that is not there, say: reading it will tell
+                    lines.append(f"{prefix}{name}\0unreadable\n")
             elif not prefix and found[name].is_dir():
                 _list_stats(os.path.join(folder, name), f"{name}/", lines)
     finally:
@@ -117,97 +149,12 @@ def _npy_entries(folder: str | pathlib.Path, with_folders: bool = False):
     """`(name without .npy, entry)` sorted by file name; hidden files are none of ours."""
     with os.scandir(folder) as entries:
         for entry in sorted(entries, key=lambda e: e.name):
-            if entry.name.startswith("."):
+            if not _is_ours(entry.name):
                 continue
             if entry.name.endswith(".npy"):
                 yield entry.name.removesuffix(".npy"), entry
             elif with_folders and entry.is_dir():
                 yield entry.name, entry
-
-
-def level(features: FeatureSet) -> str:
-    """UTTERANCE or FRAME: by the name's ending, else FRAME if any clip has more than one row."""
-    ending = _LEVEL_PATTERN.search(features.name)
-    if ending:
-        return _LEVEL_ENDINGS[ending[1]]
-    for files in features.clips.values():
-        if len(files) > 1 or read_array(files[0]).shape[0] > 1:
-            return FRAME
-    return UTTERANCE
-
-
-def read_clip(files: tuple[str, ...]) -> np.ndarray:
-    """One clip's rows: float32 [T, D], T being 1 for an utterance vector.
-
-    Raises InputError for frames of two sizes, and whatever `read_array` refuses.
-    """
-    rows = [read_array(file) for file in files]
-    sizes = {row.shape[1]: file for row, file in zip(rows, files, strict=True)}
-    if len(sizes) > 1:
-        raise InputError(_two_sizes(sizes))
-    return np.concatenate(rows) if len(rows) > 1 else rows[0]
-
-
-def mean_over_frames(rows_TxD: np.ndarray) -> np.ndarray:
-    """The utterance vector of a clip's rows: their mean, float32 [D]."""
-    if len(rows_TxD) == 1:
-        return rows_TxD[0]
-    return rows_TxD.mean(axis=0, dtype=np.float64).astype(np.float32)
-
-
-def check_size(size: int, file: str, expected: int, expected_file: str) -> None:
-    """Refuses a set whose files have features of two sizes."""
-    if size != expected:
-        raise InputError(_two_sizes({expected: expected_file, size: file}))
-
-
-def _two_sizes(sizes: dict[int, str]) -> str:
-    (size_a, file_a), (size_b, file_b) = list(sizes.items())[:2]
-    return f"{file_b}: features of size {size_b}, but {os.path.basename(file_a)} has size {size_a}"
-
-
-def read_array(path: str | pathlib.Path) -> np.ndarray:
-    """One `.npy` file as float32 [T, D]; `(D,)` reads as one row.
-
-    Raises InputError for an empty or truncated file, one that needs a pickle, a shape that is no
-    feature, and values that are not finite.
-    """
-    try:
-        with open(path, "rb") as opened:
-            data = opened.read()
-    except OSError as error:
-        raise InputError(f"{path}: cannot be read: {error.strerror}") from None
-    if not data:
-        raise InputError(f"{path}: an empty file")
-    file = io.BytesIO(data)
-    try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-        else:
-            shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(file)
-    except Exception as error:  # a header is parsed as Python: a damaged one raises anything
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{path}: not a readable .npy file: {reason}") from None
-    if dtype.kind not in "fiu":
-        raise InputError(f"{path}: holds {dtype}, not numbers")
-    if len(shape) not in (1, 2) or any(isinstance(n, bool) or n < 1 for n in shape):
-        raise InputError(f"{path}: shape {shape}; a feature is (D,), (1, D) or (T, D)")
-    promised = dtype.itemsize
-    for length in shape:
-        promised *= length
-    held = len(data) - file.tell()
-    if promised != held:
-        raise InputError(f"{path}: its header promises {promised} bytes, the file holds {held}")
-    array = np.frombuffer(data, dtype, offset=file.tell())
-    array = array.reshape(shape, order="F" if fortran_order else "C")
-    with np.errstate(over="ignore", invalid="ignore"):
-        rows_TxD = np.atleast_2d(array).astype(np.float32)
-    finite = np.isfinite(rows_TxD)
-    if not finite.all():
-        bad = int(rows_TxD.size - finite.sum())
-        raise InputError(f"{path}: {bad} of {rows_TxD.size} values are NaN or infinite in float32")
-    return rows_TxD
 
 
 def check_present(names, features_names, where: str) -> None:

@@ -7,12 +7,15 @@ import pickle
 import zipfile
 import zlib
 from collections.abc import Iterator
+from typing import Any
 
 import numpy as np
 
 from mer_jax.errors import InputError
 
 _MAX_MEMBER_BYTES = 1 << 30
+MAX_VALUES = 10_000_000  # of a plain pickle: 20,000 clips with hundreds of words
+_MAX_DEPTH = 8
 # What zipfile raises for damaged, encrypted or unknown kinds of archives.
 _UNREADABLE_NPZ = (
     OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError
@@ -151,12 +154,39 @@ class _Unpickler(pickle._Unpickler):
         return _ALLOWED[module, name]
 
 
-def _unpickle(file: io.BytesIO, where: str):
+def read_plain(file: io.BytesIO, where: str) -> Any:
+    """The plain value of a pickle: texts, numbers, None, and lists and dictionaries of such.
+
+    `file` stands where the pickle begins; arrays and tuples become lists. Raises InputError for
+    anything else, and for more than MAX_VALUES values: a few bytes can put one list into the next
+    twice, and so on.
+    """
+    left = MAX_VALUES
+
+    def plain(value, depth: int = 0):
+        nonlocal left
+        left -= 1
+        if left < 0 or depth > _MAX_DEPTH:
+            raise pickle.UnpicklingError("holds too many values")
+        if isinstance(value, _Array):
+            return plain(value.item() if value.shape == () else value.values, depth + 1)
+        if isinstance(value, dict):
+            return {plain(k, depth + 1): plain(entry, depth + 1) for k, entry in value.items()}
+        if isinstance(value, list | tuple):
+            return [plain(entry, depth + 1) for entry in value]
+        if value is None or isinstance(value, str | int | float):
+            return value
+        raise pickle.UnpicklingError(f"holds a {type(value).__name__.strip('_')}")
+
+    return _unpickle(file, where, plain, "a plain list or dictionary")
+
+
+def _unpickle(file: io.BytesIO, where: str, plain=None, what: str = "a plain label file"):
     try:
-        return _plain(_Unpickler(file).load())
+        return (plain or _plain)(_Unpickler(file).load())
     except Exception as error:  # whatever a damaged or hostile stream provokes, it is refused
         reason = str(error).partition("\n")[0] or "it ends too early"
-        raise InputError(f"{where}: refused, not a plain label file: {reason}") from None
+        raise InputError(f"{where}: refused, not {what}: {reason}") from None
 
 
 def _plain(value, depth: int = 0):

@@ -1,11 +1,11 @@
 """Views of feature vectors: the weak and strong augmentations of clips that nobody can crop."""
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Key
+from jaxtyping import Array, Float, Key
 
 from mer_jax import random_bits
 from mer_jax.errors import InputError
@@ -13,29 +13,37 @@ from mer_jax.errors import InputError
 Features = dict[str, Array]  # by modality: float32 [B, D], or [B, T, D] at frame level
 
 
-def noise(key: Key[Array, ""], features: Features, deviation: Features, strength: float):
+class Seen(NamedTuple):
+    """What a view sees of a batch."""
+
+    features: Features
+    frame_mask: dict[str, Array]  # by frame-level modality: bool [B, T], False for padding
+    deviation: dict[str, Array]  # by modality [D]
+
+
+def noise(key: Key[Array, ""], seen: Seen, strength: float) -> Features:
     """Adds Gaussian noise of `strength` times each column's deviation."""
     return {
-        m: x + strength * jnp.broadcast_to(deviation[m], x.shape) * random_bits.normal(k, x.shape)
-        for k, (m, x) in _keyed(key, features)
+        m: x
+        + strength * jnp.broadcast_to(seen.deviation[m], x.shape) * random_bits.normal(k, x.shape)
+        for k, (m, x) in _keyed(key, seen.features)
     }
 
 
-def feature_dropout(key: Key[Array, ""], features: Features, deviation: Features, strength: float):
+def feature_dropout(key: Key[Array, ""], seen: Seen, strength: float) -> Features:
     """Zeroes each value with probability `strength` and rescales the others."""
-    del deviation
     return {
         m: jnp.where(random_bits.bernoulli(k, 1 - strength, x.shape), x / (1 - strength), 0)
-        for k, (m, x) in _keyed(key, features)
+        for k, (m, x) in _keyed(key, seen.features)
     }
 
 
-def modality_dropout(key: Key[Array, ""], features: Features, deviation: Features, strength: float):
+def modality_dropout(key: Key[Array, ""], seen: Seen, strength: float) -> Features:
     """Zeroes one modality, drawn for each clip, in a share `strength` of the clips.
 
     Never the only one: with a single modality clips stay as they are.
     """
-    del deviation
+    features = seen.features
     if len(features) == 1:
         return features
     drop_key, which_key = jax.random.split(key)
@@ -43,47 +51,59 @@ def modality_dropout(key: Key[Array, ""], features: Features, deviation: Feature
     dropped_B = jax.random.bernoulli(drop_key, strength, (rows,))
     which_B = jax.random.randint(which_key, (rows,), 0, len(features))
     return {
-        m: jnp.where((dropped_B & (which_B == i))[:, None], 0, x)
+        m: jnp.where(_by_clip(dropped_B & (which_B == i), x), 0, x)
         for i, (m, x) in enumerate(features.items())
     }
 
 
-def mixup(key: Key[Array, ""], features: Features, deviation: Features, strength: float):
+def mixup(key: Key[Array, ""], seen: Seen, strength: float) -> Features:
     """Moves each clip towards another of the batch by a share drawn from [0, `strength`].
 
-    At most half way (Zhang et al., ICLR 2018, with the larger share's clip giving the target).
+    At most half way (Zhang et al., ICLR 2018, with the larger share's clip giving the target). A
+    frame moves towards the other clip's frame at its place, and stays where that clip has ended.
     """
-    del deviation
     share_key, order_key = jax.random.split(key)
-    rows = next(iter(features.values())).shape[0]
-    share_Bx1 = jax.random.uniform(share_key, (rows, 1), maxval=strength)
+    rows = next(iter(seen.features.values())).shape[0]
+    share_B = jax.random.uniform(share_key, (rows, 1), maxval=strength)[:, 0]
     other_B = jax.random.permutation(order_key, rows)
-    return {m: x + share_Bx1 * (x[other_B] - x) for m, x in features.items()}
+    mixed = {}
+    for m, x in seen.features.items():
+        mixed[m] = x + _by_clip(share_B, x) * (x[other_B] - x)
+        if m in seen.frame_mask:
+            mixed[m] = jnp.where(seen.frame_mask[m][other_B][..., None], mixed[m], x)
+    return mixed
 
 
-def time_masking(key: Key[Array, ""], features: Features, deviation: Features, strength: float):
-    """Zeroes a span of frames, drawn for each clip, up to a share `strength` of them.
+def time_masking(key: Key[Array, ""], seen: Seen, strength: float) -> Features:
+    """Zeroes a span of frames, drawn for each clip, up to a share `strength` of its frames.
 
     As SpecAugment does to a spectrogram (Park et al., Interspeech 2019). Vectors of whole
     utterances have no time: they stay as they are.
     """
-    del deviation
     return {
-        m: _span_masked(k, x, strength) if x.ndim == 3 else x for k, (m, x) in _keyed(key, features)
+        m: _span_masked(k, x, seen.frame_mask[m], strength) if m in seen.frame_mask else x
+        for k, (m, x) in _keyed(key, seen.features)
     }
 
 
-def _span_masked(key: Key[Array, ""], x_BxTxD: Array, strength: float) -> Array:
-    clips, frames, _ = x_BxTxD.shape
-    length_Bx1, place_Bx1 = jax.random.uniform(key, (2, clips, 1))
-    length_Bx1 = jnp.floor(length_Bx1 * (strength * frames + 1))
-    start_Bx1 = jnp.floor(place_Bx1 * (frames - length_Bx1 + 1))
-    frame_1xT = jnp.arange(frames)[None, :]
-    masked_BxT = (frame_1xT >= start_Bx1) & (frame_1xT < start_Bx1 + length_Bx1)
+def _span_masked(
+    key: Key[Array, ""], x_BxTxD: Array, mask_BxT: Array, strength: float
+) -> Float[Array, "B T D"]:
+    length_Bx1, place_Bx1 = jax.random.uniform(key, (2, len(x_BxTxD), 1))
+    frames_Bx1 = mask_BxT.sum(1, keepdims=True)
+    length_Bx1 = jnp.floor(length_Bx1 * (jnp.floor(strength * frames_Bx1) + 1))
+    start_Bx1 = jnp.floor(place_Bx1 * (frames_Bx1 - length_Bx1 + 1))
+    frame_BxT = jnp.cumsum(mask_BxT, axis=1) - 1  # each frame's number in its clip
+    masked_BxT = (frame_BxT >= start_Bx1) & (frame_BxT < start_Bx1 + length_Bx1)
     return jnp.where(masked_BxT[..., None], 0, x_BxTxD)
 
 
-View = Callable[[Key[Array, ""], Features, Features, float], Features]
+def _by_clip(value_B: Array, x: Array) -> Array:
+    """One value a clip, shaped so that it multiplies or chooses within `x` [B, ...]."""
+    return value_B.reshape(-1, *(1 for _ in x.shape[1:]))
+
+
+View = Callable[[Key[Array, ""], Seen, float], Features]
 VIEWS: dict[str, View] = {
     "noise": noise,
     "feature_dropout": feature_dropout,
@@ -124,11 +144,24 @@ def parse(text: str, where: str) -> Steps:
     return tuple(steps)
 
 
-def apply(steps: Steps, key: Key[Array, ""], features: Features, deviation: Features) -> Features:
-    """The view of a batch: every step in turn. `deviation` is [D] by modality."""
+def apply(
+    steps: Steps,
+    key: Key[Array, ""],
+    features: Features,
+    frame_mask: dict[str, Array],
+    deviation: dict[str, Array],
+) -> Features:
+    """The view of a batch: every step in turn.
+
+    `frame_mask` is a Batch's; padded frames stay zero. `deviation` is [D] by modality.
+    """
     for number, (name, strength) in enumerate(steps):
         step_key = jax.random.fold_in(key, number)
-        features = VIEWS[name](step_key, features, deviation, strength)
+        features = VIEWS[name](step_key, Seen(features, frame_mask, deviation), strength)
+    features = {
+        m: jnp.where(frame_mask[m][..., None], x, 0) if m in frame_mask else x
+        for m, x in features.items()
+    }
     return random_bits.materialised(key, features)
 
 

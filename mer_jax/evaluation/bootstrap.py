@@ -13,16 +13,10 @@ import numpy as np
 from mer_jax import metrics
 from mer_jax.data.arrays import Labels
 from mer_jax.evaluation.ensemble import Predictions, number, programs
+from mer_jax.resampling import drawings, interval, not_better
 from mer_jax.task import Task
 
-_PERCENTILES = (2.5, 97.5)
 _AT_ONCE = 100  # drawings on the device: a large split's would not fit all together
-
-
-def drawings(clips: int, resamples: int, seed: int) -> np.ndarray:
-    """How often each clip is drawn: float32 [R, N], each row's sum N."""
-    rng = np.random.default_rng(seed)
-    return rng.multinomial(clips, np.full(clips, 1 / clips), resamples).astype(np.float32)
 
 
 def scores(
@@ -59,12 +53,6 @@ def _program(task: Task, only: tuple[str, ...]):
     return jax.jit(compute)
 
 
-def interval(values: np.ndarray) -> list[float] | None:
-    """The central 95 % of the resamples in which the metric is defined, or None without any."""
-    values = values[np.isfinite(values)]
-    return np.percentile(values, _PERCENTILES).tolist() if len(values) else None
-
-
 def intervals(
     task: Task, predictions: Predictions, labels: Labels, resamples: int, seed: int
 ) -> dict[str, list[float] | None]:
@@ -99,6 +87,6 @@ def compare(
             found[name] = {
                 "difference": difference,
                 "interval": interval(by_resample),
-                "not_better": float(np.mean(metrics.METRICS[name].sign * by_resample <= 0)),
+                "not_better": not_better(by_resample, metrics.METRICS[name].sign),
             }
     return found

@@ -71,6 +71,11 @@ def average(predictions: Predictions, runs=slice(None)) -> Predictions:
     return jax.tree.map(lambda y: y[runs].mean(0, dtype=np.float64).astype(np.float32), predictions)
 
 
+def probabilities(predictions: Predictions) -> np.ndarray:
+    """Softmax of the logits, each run's where there are several: float32 [..., N, C]."""
+    return np.asarray(jax.nn.softmax(predictions.emotion))
+
+
 def score(task: Task, predictions: Predictions, labels) -> dict[str, float | None]:
     """Every metric of the task, None where the labels for it are missing."""
     weight = jnp.ones(len(labels.emotion))

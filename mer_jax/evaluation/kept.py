@@ -8,6 +8,7 @@ from ml_collections import ConfigDict
 from mer_jax import metrics
 from mer_jax.corpora import SYNTHETIC, info_of
 from mer_jax.data import corpus as corpus_lib
+from mer_jax.data import label_arrays
 from mer_jax.data.arrays import Corpus, Split
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble, submission, terminal
@@ -28,7 +29,8 @@ def labelled_splits(
             "evaluate; --mode=predict predicts any folder"
         )
     if labels is not None:
-        splits = corpus_lib.given_labels(corpus, labels, splits, config.data.zero_valence)
+        rules = label_arrays.rules_of(config)
+        splits = label_arrays.given_labels(corpus, labels, splits, rules)
     return corpus, splits
 
 
@@ -45,7 +47,8 @@ def predict_and_score(
     for name, split in splits.items():
         predictions[name] = predict_runs(model, split.features, shown, name)
         together = ensemble.average(predictions[name])
-        submission.write(workdir / "predictions" / f"{name}.csv", split.names, together, task)
+        path = workdir / "predictions" / f"{name}.csv"
+        submission.write(path, split.names, together, task, config.evaluate.probabilities)
     return results_lib.test_scores(
         task, predictions, splits, model.kept["repeat"], config.evaluate.bootstrap, config.seed
     )

@@ -8,7 +8,7 @@ import numpy as np
 from mer_jax import config as config_lib
 from mer_jax import files, metrics
 from mer_jax.data.arrays import Split
-from mer_jax.evaluation import bootstrap, ensemble
+from mer_jax.evaluation import bootstrap, counts, ensemble
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.task import Task
 from mer_jax.training.grid import Outcome
@@ -31,6 +31,7 @@ def form(task: Task) -> dict[str, Any]:
         "test": {str: of_metrics(score)},
         "ensemble": {str: of_metrics((nothing, number))},
         "interval": (files.ABSENT, {str: of_metrics((nothing, [number]))}),
+        "clips": (files.ABSENT, {str: {"all": int}}),
         "best": dict,
         "runs": [
             {
@@ -99,9 +100,10 @@ def test_scores(
 ) -> dict[str, Any]:
     """`test` (each repeat's fold ensemble) and `ensemble` (all repeats together) by split.
 
-    With `resamples` also `interval`, the bootstrap's 95 % for `ensemble`.
+    `clips` says over how many clips they are. With `resamples` also `interval`, the bootstrap's
+    95 % for `ensemble`.
     """
-    test, together, intervals = {}, {}, {}
+    test, together, intervals, clips = {}, {}, {}, {}
     for name, split in splits.items():
         scores = [
             ensemble.score(
@@ -112,9 +114,29 @@ def test_scores(
         test[name] = {m: over_repeats([s[m] for s in scores]) for m in metrics.names(task)}
         of_all = ensemble.average(predictions[name])
         together[name] = ensemble.score(task, of_all, split.labels)
+        clips[name] = counts.of_labels(task, split.labels)
         if resamples:
             intervals[name] = bootstrap.intervals(task, of_all, split.labels, resamples, seed)
-    return {"test": test, "ensemble": together, "interval": intervals}
+    return {"test": test, "ensemble": together, "interval": intervals, "clips": clips}
+
+
+def with_scores(results: dict[str, Any], scored: dict[str, Any]) -> dict[str, Any]:
+    """Results with the test scores anew; of a split without any label the earlier ones stay."""
+    unlabelled = [name for name, scores in scored["ensemble"].items() if not any_score(scores)]
+    parts = {
+        part: {
+            name: results.get(part, {}).get(name, block) if name in unlabelled else block
+            for name, block in blocks.items()
+        }
+        for part, blocks in scored.items()
+    }
+    parts["clips"] = {**results.get("clips", {}), **parts["clips"]}
+    return {**results, **parts}
+
+
+def any_score(scores: Mapping[str, Any]) -> bool:
+    """Whether any metric of a split has a score."""
+    return any(value is not None for value in scores.values())
 
 
 def assemble(

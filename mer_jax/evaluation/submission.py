@@ -2,29 +2,41 @@
 
 import math
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 import numpy as np
 
 from mer_jax import files
-from mer_jax.data.labels import CSV_COLUMNS, read_csv
+from mer_jax.data import label_csv
 from mer_jax.errors import InputError, first_few
-from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.evaluation.ensemble import Predictions, probabilities
 from mer_jax.task import Task
 
 
-def write(path: pathlib.Path, names: Sequence[str], predictions: Predictions, task: Task) -> None:
+def write(
+    path: pathlib.Path,
+    names: Sequence[str],
+    predictions: Predictions,
+    task: Task,
+    with_probabilities: bool = False,
+) -> None:
     """Writes `name,discrete,valence`; a column that the task lacks stays empty.
 
-    `predictions` are of one ensemble: logits [N, C], valence [N]. A valence is written with the
-    digits that give back the same float32.
+    `predictions` are of one ensemble: logits [N, C], valence [N]. Numbers are written with the
+    digits that give back the same float32. With `with_probabilities` a column of each class
+    follows, under its name: the softmax of the logits.
     """
     discrete = valence = [""] * len(names)
     if predictions.emotion is not None:
         discrete = [task.classes[i] for i in predictions.emotion.argmax(-1)]
     if predictions.valence is not None:
         valence = [str(value) for value in predictions.valence]
-    files.write_csv(path, CSV_COLUMNS, zip(names, discrete, valence, strict=True))
+    columns: list[Iterable[str]] = [names, discrete, valence]
+    header = label_csv.COLUMNS
+    if with_probabilities and predictions.emotion is not None:
+        header += task.classes
+        columns += [map(str, of_class) for of_class in probabilities(predictions).T]
+    files.write_csv(path, header, zip(*columns, strict=True))
 
 
 def read(path: pathlib.Path, names: Sequence[str], task: Task) -> Predictions:
@@ -35,7 +47,7 @@ def read(path: pathlib.Path, names: Sequence[str], task: Task) -> Predictions:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; --mode=evaluate writes a workdir's predictions")
-    cells = read_csv(path)
+    cells = label_csv.read(path)
     different = sorted(set(names) ^ set(cells))
     if different:
         raise InputError(

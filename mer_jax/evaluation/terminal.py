@@ -1,8 +1,9 @@
 """The result table on the terminal, in the form of the paper's Table 3."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from mer_jax.evaluation import counts
 from mer_jax.metrics import METRICS
 
 CROSS_VALIDATION = "cross-validation"
@@ -44,6 +45,8 @@ def notes(results: dict[str, Any], synthetic: bool) -> list[str]:
     said = []
     if any(any(bounds.values()) for bounds in results.get("interval", {}).values()):
         said.append("95 %: interval of the ensemble of all repeats, by a bootstrap over the clips.")
+    if "clips" in results:
+        said.append(clips(results["clips"]))
     failed = sum(run["status"] != "ok" for run in results["runs"])
     if failed:
         said.append(f"{failed} of {len(results['runs'])} runs failed and are left out.")
@@ -81,7 +84,42 @@ def comparison(found: dict[str, Any], wanted: Sequence[str] = ()) -> str:
         f"This run minus {found['against']}; {found['resamples']} resamples of the same clips; "
         "not better: in that share of them."
     )
+    if "clips" in found:
+        text.append(clips(found["clips"]))
     return "\n".join(text)
+
+
+def ensemble(found: dict[str, Any], wanted: Sequence[str], synthetic: bool) -> str:
+    """The table of several workdirs together: each split's scores, their intervals, its members'.
+
+    `wanted` are the metrics to show.
+    """
+    splits = found["splits"]
+    chosen = [name for name in wanted if any(name in of["ensemble"] for of in splits.values())]
+    lines = [["", *(METRICS[metric].title for metric in chosen)]]
+    for split, of in splits.items():
+        heading = f"{split}, out of fold" if of["out_of_fold"] else split
+        lines.append([heading, *(value_cell(metric, of["ensemble"][metric]) for metric in chosen)])
+        bounds = of.get("interval", {})
+        if any(bounds.values()):
+            lines.append(["  95 %", *(interval_cell(metric, bounds[metric]) for metric in chosen)])
+        for member, scores in zip(found["members"], of["members"], strict=True):
+            lines.append(
+                [f"  {member}", *(value_cell(metric, scores[metric]) for metric in chosen)]
+            )
+    said = [
+        f"The mean of {len(found['members'])} members' probabilities and valences; below it each "
+        "member by itself.",
+        clips({split: of["clips"] for split, of in splits.items()}),
+    ]
+    return "\n".join([*aligned(lines), *said, *([SYNTHETIC_NOTICE] if synthetic else [])])
+
+
+def clips(of_splits: Mapping[str, Mapping[str, int]]) -> str:
+    """The sentence that says over how many clips the scores of each split are."""
+    headings = {"cross_validation": CROSS_VALIDATION}
+    parts = (f"{headings.get(name, name)} {counts.words(of)}" for name, of in of_splits.items())
+    return f"Clips that are scored: {', '.join(parts)}."
 
 
 def aligned(lines: list[list[str]]) -> list[str]:
@@ -110,6 +148,11 @@ def interval_cell(metric: str, bounds: list[float] | None) -> str:
     if bounds is None:
         return "-"
     return "[" + ", ".join(METRICS[metric].text(bound) for bound in bounds) + "]"
+
+
+def value_cell(metric: str, value: float | None) -> str:
+    """One value in the units of the metric's column."""
+    return score_cell(metric, None if value is None else {"mean": value, "std": None})
 
 
 def score_cell(metric: str, score: dict[str, Any] | None) -> str:

@@ -3,12 +3,32 @@
 A mode imports no other one: what two of them do stands in the room that it is about.
 """
 
-from mer_jax.modes import build, compare, evaluate, predict, report, select, table, train
+from mer_jax.modes import (
+    annotate,
+    ask,
+    build,
+    compare,
+    ensemble,
+    evaluate,
+    group_words,
+    predict,
+    report,
+    score_deepfake,
+    score_open,
+    score_preference,
+    score_responses,
+    select,
+    table,
+    train,
+)
 from mer_jax.modes.record import Mode
 
 # In the order of --help.
 MODES: dict[str, Mode] = {
     module.MODE.name: module.MODE
-    for module in (build, train, evaluate, compare, predict, select, table, report)
-}
+    for module in (
+        build, train, evaluate, compare, predict, select, ensemble, table, report, annotate, ask,
+        score_open, group_words, score_responses, score_preference, score_deepfake,
+    )
+}  # fmt: skip
 DEFAULT = train.MODE

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from mer_jax.errors import InputError
 from mer_jax.modes import flags
-from mer_jax.modes.record import Arguments, Flag, Mode
+from mer_jax.modes.record import Arguments, Mode
 from mer_jax.progress import SILENT, Display
 
 if TYPE_CHECKING:
@@ -25,13 +25,13 @@ def compare(
 ) -> None:
     """The paired bootstrap of two runs' written predictions: a table, and compare.json."""
     from mer_jax import files, metrics
-    from mer_jax.evaluation import bootstrap, kept, submission, terminal
+    from mer_jax.evaluation import bootstrap, counts, kept, submission, terminal
 
     resamples = config.evaluate.bootstrap
     if not resamples:
         raise InputError("--mode=compare needs config.evaluate.bootstrap above 0")
     corpus, splits = kept.labelled_splits(config, workdir, labels, shown)
-    found = {}
+    found, clips = {}, {}
     for name, split in splits.items():
         if split.labels.emotion_mask.any() or split.labels.valence_mask.any():
             pair = [
@@ -43,11 +43,12 @@ def compare(
             found[name] = bootstrap.compare(
                 corpus.task, *pair, split.labels, resamples, config.seed
             )
+            clips[name] = counts.of_labels(corpus.task, split.labels)
     if not found:
         raise InputError(
             "no test clip has a label, so nothing can be compared; give labels with --labels=FILE"
         )
-    content = {"against": str(against), "resamples": resamples, "splits": found}
+    content = {"against": str(against), "resamples": resamples, "splits": found, "clips": clips}
     files.write_json(workdir / COMPARISON_FILE, content)
     print(terminal.comparison(content, metrics.shown(corpus.task, config.evaluate.metrics)))
     print(f"Comparison: {workdir / COMPARISON_FILE}")
@@ -69,7 +70,7 @@ MODE = Mode(
     run=_run,
     example="--mode=compare --workdir=runs/multi --against=runs/other",
     flags=(
-        Flag("against", "The workdir of the other run.", pathlib.Path, value_name="DIR"),
+        flags.AGAINST,
         flags.LABELS,
     ),
     needs_config=True,

@@ -21,22 +21,19 @@ def evaluate(
 ) -> None:
     """Predicts and scores the test splits anew, with the labels of a file where one is given.
 
-    Rewrites the predictions, the parts `test`, `ensemble` and `interval` of results.json, and the
-    report.
+    Rewrites the predictions, the report, and the parts `test`, `ensemble`, `interval` and `clips`
+    of results.json.
     """
     from mer_jax import files
     from mer_jax.evaluation import kept
+    from mer_jax.evaluation import results as results_lib
     from mer_jax.reporting import written
     from mer_jax.workdir import RESULTS_FILE, restore
 
     results, model = restore(config, workdir)
     _, splits = kept.labelled_splits(config, workdir, labels, shown)
     scored = kept.predict_and_score(model, splits, config, workdir, shown)
-    for part, blocks in scored.items():  # what an earlier file's labels gave stays
-        for name, scores in blocks.items():
-            if all(value is None for value in scores.values()):
-                blocks[name] = results.get(part, {}).get(name, scores)
-    results = {**results, **scored}
+    results = results_lib.with_scores(results, scored)
     reported = config.report or written.is_written(workdir)
     written.discard(workdir)
     files.write_json(workdir / RESULTS_FILE, results)

@@ -1,5 +1,6 @@
 """Flags that several modes take, and those that the command line itself takes."""
 
+import dataclasses
 import pathlib
 
 from mer_jax.modes.record import Flag
@@ -14,5 +15,39 @@ WORKDIR = Flag("workdir", "The folder of a run's files.", pathlib.Path, value_na
 QUIET = Flag("quiet", "No progress and no log lines; warnings, errors and results stay.", bool,
              default=False)  # fmt: skip
 
-LABELS = Flag("labels", "Labels of test clips, a CSV or an npz.", pathlib.Path)
-OUT = Flag("out", "The file to write; without it one in DIR.", pathlib.Path, writes=True)
+LABELS = Flag("labels", "Labels of clips, a CSV or, of test clips, an npz.", pathlib.Path)
+OUT = Flag("out", "What to write: a file, or of the score modes a folder.", pathlib.Path,
+           value_name="PATH")  # fmt: skip
+AGAINST = Flag("against", "What to compare with: the DIR of another run, or another file.",
+               pathlib.Path, value_name="PATH")  # fmt: skip
+OUT_FILE = dataclasses.replace(OUT, writes=True)  # of the modes that write one file
+
+# Of the modes that score files.
+PREDICTIONS = Flag("predictions", "What a system says of each clip, a file or a folder.",
+                   pathlib.Path, value_name="PATH")  # fmt: skip
+RESPONSES = Flag("responses", "Stored answers: a CSV, or the JSONL of --mode=ask.", pathlib.Path)
+RESAMPLES = Flag("resamples", "Drawings of the bootstrap; 0: no intervals.", int, default=1000,
+                 least=0)  # fmt: skip
+SEED = Flag("seed", "Of the bootstrap's drawings, and sent to a server.", int, default=0, least=0)
+MISSING = Flag("missing", "What a clip without an answer counts as.", choices=("empty", "wrong"))
+SYNONYMS = Flag("synonyms", "Groups of words with one meaning: a zip, a folder or JSON.",
+                pathlib.Path, value_name="PATH")  # fmt: skip
+WHEEL = Flag("wheel", "The emotion wheels: the organisers' folder, an npz or wheel.json.",
+             pathlib.Path, value_name="PATH")  # fmt: skip
+LISTS = Flag("lists", "How a printed list is read.", choices=("mer2024", "mer2025", "literal"))
+CANDIDATES = Flag("candidates", "What answers are chosen from.", value_name="A,B,C")
+
+# Of the modes that ask a server.
+SERVER = Flag("server", "Its address, up to /v1.", value_name="URL")
+MODEL = Flag("model", "The model's name, as the server lists it.", value_name="NAME")
+ALLOW_REMOTE = Flag("allow_remote", "Lets samples leave this network.", bool, default=False)
+API_KEY_ENV = Flag("api_key_env", "The environment variable with the key; none: OPENAI_API_KEY.",
+                   value_name="NAME")  # fmt: skip
+TEMPERATURE = Flag("temperature", "Of the answers.", float, default=0.0, least=0.0)
+MAX_TOKENS = Flag("max_tokens", "Longest answer.", int, default=2048, least=1)
+PARALLEL = Flag("parallel", "Requests at a time.", int, default=4, least=1, most=256)
+TIMEOUT = Flag("timeout", "Seconds to wait for an answer.", float, default=120.0, least=0.1)
+ATTEMPTS = Flag("attempts", "How often a request is sent at most.", int, default=5, least=1)
+RETRY = Flag("retry", "Asks anew what failed before.", bool, default=False)
+ASKING = (SERVER, MODEL, ALLOW_REMOTE, API_KEY_ENV, TEMPERATURE, SEED, MAX_TOKENS, PARALLEL,
+          TIMEOUT, ATTEMPTS, RETRY)  # fmt: skip

@@ -19,17 +19,23 @@ def predict(
 ) -> None:
     """Writes the prediction of every clip in config.data.root's features, labelled or not."""
     from mer_jax.data import corpus as corpus_lib
+    from mer_jax.data import folder
     from mer_jax.evaluation import ensemble, submission
     from mer_jax.workdir import predict_runs, restore
 
     _, model = restore(config, workdir)
     if not config.data.root:
         raise InputError("--mode=predict needs --config.data.root, the folder that holds features/")
-    names, features = corpus_lib.from_folder(
-        pathlib.Path(config.data.root), corpus_lib.modalities(config), shown.count
+    names, features = folder.read(
+        pathlib.Path(config.data.root),
+        corpus_lib.modalities(config),
+        shown.count,
+        bad=config.data.bad,
+        missing=config.data.missing,
+        listing=out.with_name(f"{out.stem}.left_out.txt"),
     )
     together = ensemble.average(predict_runs(model, features, shown, config.data.root))
-    submission.write(out, names, together, model.static.task)
+    submission.write(out, names, together, model.static.task, config.evaluate.probabilities)
     print(f"{len(names)} predictions: {out}")
 
 
@@ -43,7 +49,7 @@ MODE = Mode(
     help="Predicts every clip of a folder of features, labelled or not.",
     run=_run,
     example="--mode=predict --workdir=runs/multi --config.data.root=other --out=other.csv",
-    flags=(flags.OUT,),
+    flags=(flags.OUT_FILE,),
     needs_config=True,
     needs_workdir=True,
 )

@@ -21,7 +21,7 @@ def select(
     from mer_jax import config as config_lib
     from mer_jax import files
     from mer_jax.data import corpus as corpus_lib
-    from mer_jax.evaluation import selection
+    from mer_jax.evaluation import ensemble, out_of_fold, selection
     from mer_jax.task import TRAIN, UNLABELLED
     from mer_jax.training.division import divide
     from mer_jax.workdir import CONFIG_FILE, predict_runs, restore
@@ -36,8 +36,8 @@ def select(
         )
     samples, folds = divide(saved, corpus)
     pool_split = corpus.splits[UNLABELLED]
-    labelled, known = selection.out_of_fold(
-        selection.probabilities(predict_runs(model, samples.features, shown, TRAIN)),
+    labelled, known = out_of_fold.average(
+        ensemble.probabilities(predict_runs(model, samples.features, shown, TRAIN)),
         model.kept["repeat"],
         model.kept["fold"],
         folds,
@@ -47,9 +47,7 @@ def select(
         labelled,
         samples.labels.emotion,
         known & samples.labels.emotion_mask,
-        selection.probabilities(predict_runs(model, pool_split.features, shown, UNLABELLED)).mean(
-            0
-        ),
+        ensemble.probabilities(predict_runs(model, pool_split.features, shown, UNLABELLED)).mean(0),
         config.select.eta,
     )
     names = pool_split.names[found.row].tolist()
@@ -74,7 +72,7 @@ MODE = Mode(
     help="Writes the unlabelled clips of which a trained model is sure.",
     run=_run,
     example="--mode=select --workdir=runs/multi --config.select.eta=0.8",
-    flags=(flags.OUT,),
+    flags=(flags.OUT_FILE,),
     needs_config=True,
     needs_workdir=True,
 )

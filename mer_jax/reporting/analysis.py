@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax.data.arrays import Labels
-from mer_jax.evaluation import ensemble, selection
+from mer_jax.evaluation import ensemble
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.task import Task
 
@@ -31,7 +31,7 @@ class Predicted(NamedTuple):
     @property
     def probability(self) -> np.ndarray:
         """Softmax of the mean logits: float32 [N, C]."""
-        return selection.probabilities(self.predictions)
+        return ensemble.probabilities(self.predictions)
 
     def with_emotion(self) -> "Predicted":
         """The clips whose emotion is known."""

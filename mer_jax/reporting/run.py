@@ -13,8 +13,9 @@ from mer_jax import files, metrics
 from mer_jax import workdir as workdir_lib
 from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
+from mer_jax.data import label_arrays
 from mer_jax.data.arrays import Corpus, Labels, Split
-from mer_jax.evaluation import ensemble, history, selection
+from mer_jax.evaluation import ensemble, history, out_of_fold
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting.analysis import Predicted
@@ -94,14 +95,16 @@ class Run:
         return (self.workdir / history.FILE).is_file()
 
     @functools.cached_property
-    def predictions(self) -> dict[str, dict[str, np.ndarray]]:
+    def predictions(self) -> dict[str, "Columns"]:
         """By split the columns of its N clips, those that the task lacks left out.
 
-        `name` str, `discrete` str, `probabilities` float32 [N, C] in the order of
-        `task.classes`, `valence` float32; and what is known: `true_discrete` str, empty where it
-        is not, `true_valence` float32, NaN where it is not. `train` (with `config.folds` of 0:
-        `val`) is predicted out of fold, each clip by the runs that validated on it; the test
-        splits by the ensemble of all.
+        `name` str, `discrete` str, the probability of each class float32 under its name, `valence`
+        float32; and what is known: `true_discrete` str, empty where it is not, `true_valence`
+        float32, NaN where it is not. `probabilities` are those of all classes together: float32
+        [N, C] in the order of `task.classes`. `pandas.DataFrame` takes the columns.
+
+        `train` (with `config.folds` of 0: `val`) is predicted out of fold, each clip by the runs
+        that validated on it; the test splits by the ensemble of all.
         """
         return {name: self._columns(self.predicted(name)) for name in self.splits}
 
@@ -131,6 +134,10 @@ class Run:
             for name, split in self._test_splits.items()
         }
         return [name for name in self.splits if known[name]]
+
+    def labels(self, split: str) -> Labels:
+        """What is known of a split's clips, with the labels that came later."""
+        return self._test_splits.get(split, self.corpus.splits[split]).labels
 
     def predicted(self, split: str) -> Predicted:
         """The predictions of one of `splits`, computed once."""
@@ -170,8 +177,8 @@ class Run:
         splits = workdir_lib.test_splits(self.config, self.corpus)
         if self._labels is None:
             return splits
-        zero_valence = self.config.data.zero_valence
-        return corpus_lib.given_labels(self.corpus, self._labels, splits, zero_valence)
+        rules = label_arrays.rules_of(self.config)
+        return label_arrays.given_labels(self.corpus, self._labels, splits, rules)
 
     def _ensemble(self, split: Split, name: str) -> Predicted:
         predictions = workdir_lib.predict_runs(self._model, split.features, self._shown, name)
@@ -191,7 +198,7 @@ class Run:
                 "nothing is predicted out of fold", self.workdir, TRAIN,
             )  # fmt: skip
             return None
-        predictions, known = selection.out_of_fold(of_runs, repeat, fold, folds)
+        predictions, known = out_of_fold.average(of_runs, repeat, fold, folds)
         names = self.corpus.splits[TRAIN].names
         if not self.config.folds:
             names = np.concatenate([names, self.corpus.splits[VALIDATION].names])
@@ -212,7 +219,7 @@ class Run:
             self._model.kept["repeat"].tolist(), self._model.kept["fold"].tolist(), strict=True
         )
         for run, key in enumerate(keys):
-            rows = selection.validation_rows(folds[key])
+            rows = out_of_fold.validation_rows(folds[key])
             if self.task.classes:
                 known = rows[labels.emotion_mask[rows]]
                 score = of_runs.emotion[run, known].argmax(-1) == labels.emotion[known]
@@ -222,15 +229,32 @@ class Run:
             distances.append(abs(score.mean() - self._runs[key]["validation"][metric]))
         return float(np.mean(distances)) <= _SAME_ACCURACY
 
-    def _columns(self, predicted: Predicted) -> dict[str, np.ndarray]:
-        columns = {"name": predicted.names}
+    def _columns(self, predicted: Predicted) -> "Columns":
+        columns = Columns(self.task.classes)
+        columns["name"] = predicted.names
         if self.task.classes:
             classes, labels = np.array(self.task.classes), predicted.labels
             columns["discrete"] = classes[predicted.predictions.emotion.argmax(-1)]
-            columns["probabilities"] = predicted.probability
+            columns |= zip(self.task.classes, predicted.probability.T, strict=True)
             columns["true_discrete"] = np.where(labels.emotion_mask, classes[labels.emotion], "")
         if self.task.valence_range:
             labels = predicted.labels
             columns["valence"] = predicted.predictions.valence
             columns["true_valence"] = np.where(labels.valence_mask, labels.valence, np.nan)
         return columns
+
+
+class Columns(dict[str, np.ndarray]):
+    """Columns of N clips by name, 1-D each; `probabilities` puts those of the classes together."""
+
+    def __init__(self, classes: tuple[str, ...]):
+        super().__init__()
+        self._classes = classes
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or (name == "probabilities" and bool(self._classes))
+
+    def __missing__(self, name: str) -> np.ndarray:
+        if name in self:
+            return np.stack([self[of_class] for of_class in self._classes], 1)
+        raise KeyError(name)

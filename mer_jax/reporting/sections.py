@@ -10,12 +10,13 @@ from mer_jax import files, published
 from mer_jax.config import rows as rows_lib
 from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
+from mer_jax.errors import counted
 from mer_jax.evaluation import events, terminal
 from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
-from mer_jax.reporting import analysis, document, figures
+from mer_jax.reporting import analysis, document, drawing, figures
 from mer_jax.reporting.document import Beside, Document, Image, Section, Table, Text
-from mer_jax.reporting.figures import Picture
+from mer_jax.reporting.drawing import Picture
 from mer_jax.reporting.run import Run
 from mer_jax.task import TRAIN
 from mer_jax.workdir import REPORT_FILES
@@ -30,7 +31,7 @@ def write(run: Run) -> None:
     drawn = figures.draw(run)
     pictures = {}
     for name, picture in drawn.items():
-        pictures[name] = figures.png(picture.figure)
+        pictures[name] = drawing.png(picture.figure)
         files.write_bytes(run.workdir / FIGURES / f"{name}.png", pictures[name])
     if run.config.train.tensorboard:
         events.write_figures(run.workdir, pictures)
@@ -93,13 +94,12 @@ def _configuration(run: Run, _: Mapping[str, Picture]) -> Section:
         share = config.data.labelled_fraction
         kept = f"{share:g} of train" if share < 1 else f"{share:g} clips of each class"
         rows.append(("Hidden labels", f"only {kept} keeps its label, drawn anew in each repeat"))
-    plural = "trial" if trials == 1 else "trials"
     rows += [
-        ("Validation", f"{rounds}; {config.repeats} repeats; seed {config.seed}"),
+        ("Validation", f"{rounds}; {counted(config.repeats, 'repeat')}; seed {config.seed}"),
         (
             "Choice",
-            f"{len(run.results['runs'])} runs of {trials} {plural}; each run's epoch and the trial "
-            f"by validation {METRICS[run.task.selection].title}",
+            f"{counted(len(run.results['runs']), 'run')} of {counted(trials, 'trial')}; each run's "
+            f"epoch and the trial by validation {METRICS[run.task.selection].title}",
         ),
     ]
     return Section("Configuration", [Table(("Part", "What was trained"), rows, words=True)])
@@ -109,7 +109,8 @@ def _clips(run: Run) -> str:
     """How many clips each split has, and how many of them have a label."""
     parts = []
     for name, split in run.corpus.splits.items():
-        known = int((split.labels.emotion_mask | split.labels.valence_mask).sum())
+        labels = run.labels(name)
+        known = int((labels.emotion_mask | labels.valence_mask).sum())
         labelled = "" if known == len(split.names) else f" ({known:,} labelled)"
         parts.append(f"{name} {len(split.names):,}{labelled}")
     return "clips: " + ", ".join(parts)
@@ -143,7 +144,7 @@ def _result(run: Run, _: Mapping[str, Picture]) -> Section:
             rows.append([" published", *(_published_cell(m, theirs[name]) for m in columns)])
         split = run.out_of_fold if name == terminal.CROSS_VALIDATION else name
         if split in constant:
-            cells = (terminal.score_cell(m, _one(constant[split].get(m))) for m in columns)
+            cells = (terminal.value_cell(m, constant[split].get(m)) for m in columns)
             rows.append([" constant prediction", *cells])
     header = ("", *(METRICS[m].title for m in columns))
     return Section(
@@ -185,10 +186,6 @@ def _published_cell(metric: str, scores: Mapping[str, tuple[float, float | None]
     return terminal.score_cell(metric, {"mean": mean, "std": std})
 
 
-def _one(score: float | None) -> dict[str, Any] | None:
-    return None if score is None else {"mean": score, "std": None}
-
-
 def _emotion_splits(run: Run) -> list[str]:
     return [split for split in run.labelled_splits if run.predicted(split).has_emotion]
 
@@ -203,7 +200,7 @@ def _by_class(run: Run, _: Mapping[str, Picture]) -> Section | None:
         total = str(scores.support.sum())
         rows.append(["weighted mean", *(f"{100 * x:.2f}" for x in weighted), total])
         header = ("emotion", "Precision", "Recall", "F1", "Clips")
-        tables.append(Table(header, rows, figures.title_of(run, split)))
+        tables.append(Table(header, rows, drawing.title_of(run, split)))
     if not tables:
         return None
     return Section("Scores by emotion", [Text(_of_whom(run) + " In %."), Beside(tables)])
@@ -294,7 +291,7 @@ def _mistakes(run: Run, _: Mapping[str, Picture]) -> Section | None:
         ]
         if rows:
             header = ("clip", "true", "predicted", "confidence")
-            tables.append(Table(header, rows, figures.title_of(run, split)))
+            tables.append(Table(header, rows, drawing.title_of(run, split)))
     if not tables:
         return None
     words = f"The wrong predictions of largest probability, at most {MISTAKES} of each split."

@@ -75,7 +75,7 @@ def _entries_below(workdir: pathlib.Path) -> list[Entry]:
         key
         for mine in settings
         for key, value in mine.items()
-        if any(theirs and theirs[key] != value for theirs in settings)
+        if any(theirs.get(key, value) != value for theirs in settings)
     }
     return [
         entry._replace(settings=", ".join(f"{k} {v}" for k, v in mine.items() if k in varied))
@@ -89,8 +89,12 @@ def _settings(saved: ConfigDict) -> dict[str, Any]:
     sets = [
         published.name_of(name, aliases) or name for name in corpus_lib.modalities(saved).values()
     ]
-    decide = config_lib.identity(saved)
-    kept = {key: value for key, value in decide.items() if not key.startswith(_NO_SETTINGS)}
+    known = config_lib.declared()
+    kept = {
+        key: value
+        for key, value in config_lib.flatten(saved).items()
+        if known[key].identifies is True and not key.startswith(_NO_SETTINGS)
+    }
     return {"features": " + ".join(sets), **kept}
 
 

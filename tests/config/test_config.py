@@ -1,12 +1,17 @@
 """Configurations: the grid's trials, the checks, and what they say of mistakes."""
 
 import json
+from typing import ClassVar
 
 import pytest
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_dict
 
 from mer_jax import config as config_lib
+from mer_jax.config import checking, keys
 from mer_jax.errors import InputError
+from mer_jax.models.fusion import FUSIONS
+from mer_jax.settings import POSITIVE, SHARE, Setting
+from mer_jax.training import program
 from tests.support.configs import changed
 
 
@@ -82,13 +87,128 @@ def test_a_tuple_of_one_is_a_grid_of_one():
         ({"train__chunk": "many"}, 'is not "auto", "measure" or a number above 0'),
         ({"folds": 1}, "config.folds: 1 must be 2 or more"),
         ({"seed": 1 << 32}, "config.seed: 4294967296 must be from 0 to 2**32 - 1"),
-        ({"data__zero_valence": "keep"}, "one of: positive, drop"),
+        ({"data__zero_valence": "keep"}, "one of: positive, negative, drop"),
     ],
 )
 def test_wrong_values_are_told(change, sentence):
     with pytest.raises(InputError, match=r"config\.") as error:
         config_lib.check(changed(**change))
     assert sentence in str(error.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("train.lr", "train.learning_rate"),
+        ("LR", "train.learning_rate"),
+        ("bs", "train.batch_size"),
+        ("train.wd", "train.weight_decay"),
+        ("train.num_epochs", "train.epochs"),
+        ("train.dropout_rate", "train.dropout"),
+        ("model.hidden_dim", "model.hidden"),
+        ("n_folds", "folds"),
+        ("seeds", "seed"),
+        ("model.dropout", "train.dropout"),  # in another part
+        ("data.coprus", "data.corpus"),  # misspelt
+        ("data.dataset", "data.corpus"),
+    ],
+)
+def test_what_the_field_calls_a_key_names_ours(written, meant):
+    sentence = f"unknown key config.{written}; did you mean config.{meant}?"
+    assert config_lib.unknown_key(written) == sentence
+
+
+def test_a_key_like_no_other_lists_all():
+    assert config_lib.unknown_key("zzz").startswith("unknown key config.zzz; known: seed, folds, ")
+
+
+def test_every_alias_is_of_a_key():
+    assert checking._ALSO_CALLED.keys() <= config_lib.declared().keys()
+    every = [name for names in checking._ALSO_CALLED.values() for name in names]
+    assert len(set(every)) == len(every)
+
+
+@pytest.mark.parametrize(
+    ("part", "absent"), [("data", "data"), ("data.synthetic", "data.synthetic"), ("seed", "seed")]
+)
+def test_a_config_without_a_part_is_told(part, absent):
+    config = changed()
+    *around, last = part.split(".")
+    inside = config[around[0]] if around else config
+    with inside.unlocked():
+        del inside[last]
+    with pytest.raises(InputError, match=rf"^config\.{absent} is missing; start from the get_con"):
+        config_lib.check(config)
+
+
+def test_a_part_that_is_none_and_a_placeholder_are_told():
+    config = ConfigDict({**changed().to_dict(), "data": 3})
+    with pytest.raises(InputError, match=r"config\.data is 3 instead of a ConfigDict of: data\.co"):
+        config_lib.check(config)
+    config = changed()
+    with config.ignore_type():
+        config.data.root = config_dict.required_placeholder(str)
+    with pytest.raises(InputError, match=r"^config\.data\.root has no value; give it one in"):
+        config_lib.check_keys(config)
+
+
+def test_a_key_of_one_place_alone_is_told(monkeypatch):
+    known = keys.declared()
+    del known["train.epochs"]
+    monkeypatch.setattr(checking, "declared", lambda: known)
+    with pytest.raises(InputError, match=r"train\.epochs is not declared in mer_jax/config/keys"):
+        config_lib.check(changed())
+
+
+def test_which_keys_identify_a_training():
+    ours = config_lib.identity(config_lib.check(changed()))
+    all_keys = config_lib.declared().keys()
+    free = {key for key in all_keys - ours.keys() if not key.startswith(("data.", "evaluate."))}
+    assert free == {
+        "features.all", "report", "select.eta", "table.aliases", "table.metrics",
+        "train.checkpoint_seconds", "train.segment", "train.tensorboard",
+    }  # fmt: skip
+    assert {"data.tfds_dir", "data.device_bytes", "evaluate.bootstrap"} <= all_keys - ours.keys()
+    assert {"data.root", "data.corpus", "train.epochs", "model.hidden", "seed"} <= ours.keys()
+    # With a pool the memory decides whether its clips stay, and which of them an epoch sees.
+    semi = config_lib.identity(config_lib.check(changed(semi__method="fixmatch")))
+    assert semi.keys() - ours.keys() == {"data.device_bytes"}
+
+
+def test_settings_of_semi_never_reach_a_fusion(monkeypatch):
+    """A fusion with a setting called as one of semi's: both are keys, and each has its own."""
+
+    class Weighted(FUSIONS["concat"]):
+        SETTINGS: ClassVar = (
+            *FUSIONS["concat"].SETTINGS,
+            Setting("momentum", 0.5, SHARE, "of its own average", traced=True),
+        )
+
+    monkeypatch.setitem(FUSIONS, "weighted", Weighted)
+    config = changed(model__fusion="weighted", model__hidden=8, train__learning_rate=1e-3)
+    config.semi.momentum = (0.9, 0.99)
+    (trial,) = config_lib.trials(config_lib.check(config))
+    assert trial["model.momentum"] == 0.5
+    assert not any(key.startswith("semi.") for key in trial)
+    assert program.hparams_of(trial).model == {"dropout": 0.3, "momentum": 0.5}
+    config.model.momentum = (0.1, 0.2)
+    trials = config_lib.trials(config_lib.check(config))
+    assert config_lib.varied(trials) == ["model.momentum"]
+    config.model.momentum = 1.5
+    with pytest.raises(InputError, match=r"config\.model\.momentum: 1\.5 must be in \[0, 1\]"):
+        config_lib.check(config)
+
+
+def test_a_setting_called_as_a_key_is_refused(monkeypatch):
+    class Clashing(FUSIONS["concat"]):
+        SETTINGS: ClassVar = (
+            *FUSIONS["concat"].SETTINGS,
+            Setting("epochs", 3.0, POSITIVE, "of its own", traced=True, part="train"),
+        )
+
+    monkeypatch.setitem(FUSIONS, "clashing", Clashing)
+    with pytest.raises(InputError, match=r"^train\.epochs is declared twice: .* choose another"):
+        config_lib.declared()
 
 
 def test_a_misspelt_key_names_the_nearest():

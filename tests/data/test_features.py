@@ -1,8 +1,7 @@
-"""Feature folders are listed exactly and read as float32 rows; what is no feature is refused."""
+"""Feature folders are listed exactly, and every change in them is seen."""
 
 import os
 
-import numpy as np
 import pytest
 
 from mer_jax.data import features
@@ -10,21 +9,9 @@ from mer_jax.errors import InputError
 from tests.support import user_folder
 
 
-def read(tmp_path, content):
-    path = tmp_path / "clip.npy"
-    path.write_bytes(user_folder.npy(content))
-    return features.read_array(path)
-
-
 def scan(tmp_path, clips, feature_set="x-UTT"):
     user_folder.write_features(tmp_path, feature_set, clips)
     return features.scan(tmp_path, feature_set)
-
-
-def header(text):
-    """An `.npy` file with this header, and 24 bytes of zeros after it."""
-    encoded = text.encode()
-    return b"\x93NUMPY\x01\x00" + len(encoded).to_bytes(2, "little") + encoded + bytes(24)
 
 
 # Listing a folder
@@ -53,13 +40,6 @@ def test_other_files_and_hidden_ones_are_no_clips(tmp_path):
     assert found.clips == {"a": (f"{folder}/a.npy",), "b": (f"{folder}/b/0.npy",)}
 
 
-def test_frames_are_sorted_by_file_name(tmp_path):
-    frames = {"0002": [2.0], "0010": [10.0], "0001": [1.0], "a": [11.0], "0003": [3.0]}
-    found = scan(tmp_path, {"clip": frames})
-    rows = features.read_clip(found.clips["clip"])
-    np.testing.assert_array_equal(rows, [[1], [2], [3], [10], [11]])
-
-
 def test_sets_that_are_there_are_named(tmp_path):
     user_folder.write_features(tmp_path, "b_UTT", {"a": [1.0]})
     user_folder.write_features(tmp_path, "a_FRA", {"a": [1.0]})
@@ -80,23 +60,30 @@ def test_missing_folders(tmp_path):
 
 def test_a_set_or_a_clip_without_features(tmp_path):
     folder = user_folder.write_features(tmp_path, "x", {})
-    with pytest.raises(InputError, match=r"features/x: holds no features"):
+    with pytest.raises(InputError, match=r"features/x: holds no features \(\.npy\)$"):
+        features.scan(tmp_path, "x")
+    for other in ("a.pt", "b.pt", "notes.txt"):
+        (folder / other).touch()
+    with pytest.raises(InputError, match=r"holds no features \(\.npy\); it holds 2 \.pt files$"):
         features.scan(tmp_path, "x")
     (folder / "clip").mkdir()
-    with pytest.raises(InputError, match=r"features/x/clip: a clip's folder without frames"):
-        features.scan(tmp_path, "x")
+    found = features.scan(tmp_path, "x")
+    assert found.clips == {}
+    assert found.refused == {"clip": f"{folder}/clip: a clip's folder without frames (.npy)"}
 
 
 def test_a_clip_as_a_file_and_as_a_folder_is_a_duplicate(tmp_path):
     user_folder.write_features(tmp_path, "x", {"a": [1.0]})
     user_folder.write_features(tmp_path, "x", {"a": {"0": [1.0]}})
-    with pytest.raises(InputError, match=r"x: duplicate name 'a', as a\.npy and as a folder"):
-        features.scan(tmp_path, "x")
+    found = features.scan(tmp_path, "x")
+    assert (found.clips, list(found.refused)) == ({}, ["a"])
+    assert found.refused["a"].endswith("x: duplicate name 'a', as a.npy and as a folder")
 
 
 def test_a_separator_in_a_features_name(tmp_path):
-    with pytest.raises(InputError, match=r"x-UTT: the name .* holds a separator"):
-        scan(tmp_path, {"a\\b": [1.0]})
+    found = scan(tmp_path, {"a\\b": [1.0], "c": [1.0]})
+    assert list(found.clips) == ["c"]
+    assert "holds a separator" in found.refused["a\\b"]
 
 
 @pytest.mark.parametrize("name", ["..", "../features/x", "x/y", "a\tb"])
@@ -109,9 +96,11 @@ def test_a_sets_name_stays_in_the_folder(tmp_path, name):
 
 def test_a_link_that_leads_nowhere(tmp_path):
     folder = user_folder.write_features(tmp_path, "x", {"a": [1.0]})
-    (folder / "b.npy").symlink_to(tmp_path / "unmounted" / "b.npy")
-    with pytest.raises(InputError, match=r"x/b\.npy: cannot be read: No such file"):
-        features.signature(tmp_path, "x")
+    without = features.signature(tmp_path, "x")
+    (folder / "b.npy").symlink_to(tmp_path / "b.npy")
+    dangling = features.signature(tmp_path, "x")
+    (tmp_path / "b.npy").write_bytes(b"")
+    assert len({without, dangling, features.signature(tmp_path, "x")}) == 3
 
 
 def _level_times(folder):
@@ -149,201 +138,53 @@ def test_the_signature_follows_every_file(tmp_path, change):
     assert features.signature(tmp_path, "x-UTT") != before
 
 
-# The level of a set
+# What lies among the clips and is none
+
+
+def test_what_systems_leave_is_no_set_and_no_clip(tmp_path):
+    user_folder.write_features(tmp_path, "x", {"a": [1.0], "b": {"0": [1.0]}})
+    before = features.signature(tmp_path, "x")
+    left = ("__MACOSX", "@eaDir", "$RECYCLE.BIN", "lost+found", "__pycache__", ".ipynb_checkpoints")
+    for name in left:
+        user_folder.write_features(tmp_path, f"x/{name}", {"a": [2.0]})
+        user_folder.write_features(tmp_path, f"x/b/{name}", {"a": [2.0]})
+        user_folder.write_features(tmp_path, name, {"a": [2.0]})
+    for name in ("._a.npy", ".DS_Store", "Thumbs.db", "desktop.ini", "a.npy.part", "b/._0.npy"):
+        (tmp_path / "features" / "x" / name).write_bytes(b"")
+    assert features.list_sets(tmp_path) == ["x"]
+    found = features.scan(tmp_path, "x")
+    assert (sorted(found.clips), found.refused) == (["a", "b"], {})
+    assert len(found.clips["b"]) == 1
+    assert features.signature(tmp_path, "x") == before
 
 
 @pytest.mark.parametrize(
-    ("name", "level"),
-    [
-        ("manet_UTT", "utterance"),
-        ("chinese-hubert-large-UTT", "utterance"),
-        ("manet_FRA", "frame"),
-        ("chinese-hubert-large-FRA", "frame"),
-    ],
+    "name", ["train", "Test", "val", "dev", "test3", "unlabelled", "train_corpus", "x"]
 )
-@pytest.mark.parametrize("rows", [1, 3])
-def test_the_ending_decides_the_level(tmp_path, name, level, rows):
-    assert features.level(scan(tmp_path, {"a": np.ones((rows, 2))}, name)) == level
+@pytest.mark.parametrize("content", [{"a": [1.0]}, {}, {"a": {"0": [1.0]}}])
+def test_a_folder_of_clips_is_no_clip(tmp_path, name, content):
+    user_folder.write_features(tmp_path, "x", {"b": [1.0], name: content})
+    with pytest.raises(
+        InputError, match=rf"features/x/{name}: by its name a folder of clips, .*x$"
+    ):
+        features.scan(tmp_path, "x")
 
 
-@pytest.mark.parametrize(
-    ("clips", "level"),
-    [
-        ({"a": np.ones(2), "b": np.ones((1, 2))}, "utterance"),
-        ({"a": np.ones(2), "b": {"0": np.ones(2)}}, "utterance"),
-        ({"a": np.ones(2), "b": np.ones((2, 2))}, "frame"),
-        ({"a": np.ones(2), "b": {"0": np.ones(2), "1": np.ones(2)}}, "frame"),
-    ],
-)
-@pytest.mark.parametrize("name", ["hubert", "hubertUTT", "FRA-hubert", "x-UTT-2", "x-utt"])
-def test_without_an_ending_the_content_decides(tmp_path, clips, level, name):
-    assert features.level(scan(tmp_path, clips, name)) == level
+def test_a_split_may_be_the_name_of_a_file(tmp_path):
+    assert list(scan(tmp_path, {"test": [1.0]}).clips) == ["test"]
 
 
-# Reading an array
-
-
-@pytest.mark.parametrize("dtype", ["f2", "<f4", ">f4", "<f8", ">f8", "i2", "<i8", "u1"])
-def test_every_width_becomes_float32(tmp_path, dtype):
-    rows = read(tmp_path, np.array([[0, 1, 2], [3, 100, 7]], dtype))
-    assert rows.dtype == np.float32
-    np.testing.assert_array_equal(rows, [[0, 1, 2], [3, 100, 7]])
-
-
-def test_float64_is_rounded_to_the_nearest_float32(tmp_path):
-    third, tiny = 1 / 3, 1e-300
-    rows = read(tmp_path, np.array([third, tiny, 16777217.0]))
-    assert rows.tolist() == [[0.3333333432674408, 0.0, 16777216.0]]
-
-
-@pytest.mark.parametrize(
-    ("array", "rows"),
-    [
-        ([1.0, 2.0], [[1, 2]]),
-        ([[1.0, 2.0]], [[1, 2]]),
-        ([[1.0, 2.0], [3.0, 4.0], [5.0, 6.0]], [[1, 2], [3, 4], [5, 6]]),
-        (np.asfortranarray([[1.0, 2.0], [3.0, 4.0]]), [[1, 2], [3, 4]]),
-    ],
-)
-def test_shapes_become_rows(tmp_path, array, rows):
-    np.testing.assert_array_equal(read(tmp_path, array), rows)
-
-
-def test_a_later_version_of_the_format(tmp_path):
-    path = tmp_path / "clip.npy"
-    with path.open("wb") as file:
-        np.lib.format.write_array(file, np.array([1.0, 2.0]), version=(2, 0))
-    np.testing.assert_array_equal(features.read_array(path), [[1, 2]])
-
-
-def test_the_mean_is_taken_in_float64():
-    # Summed in float32, 2^24 + 1 + 1 + 2 loses both ones.
-    rows = np.array([[2**24, 1], [1, 2], [1, 3], [2, 6]], np.float32)
-    mean = features.mean_over_frames(rows)
-    assert mean.dtype == np.float32
-    assert mean.tolist() == [4194305.0, 3.0]
-
-
-def test_the_mean_of_one_row_is_that_row():
-    row = np.array([[0.1, -3e38, 1e-45]], np.float32)
-    assert features.mean_over_frames(row).tobytes() == row.tobytes()
-
-
-def test_frames_may_have_several_rows(tmp_path):
-    found = scan(tmp_path, {"clip": {"0": [1.0, 2.0], "1": [[3.0, 4.0], [8.0, 0.0]]}})
-    rows = features.read_clip(found.clips["clip"])
-    np.testing.assert_array_equal(rows, [[1, 2], [3, 4], [8, 0]])
-    assert features.mean_over_frames(rows).tolist() == [4, 2]
-
-
-# What is no feature
-
-
-NO_FEATURES = {
-    "empty": (b"", "an empty file"),
-    "text": (b"0.1 0.2 0.3\n", "not a readable .npy file"),
-    "magic alone": (b"\x93NUMPY", "not a readable .npy file"),
-    "an archive": (b"PK\x03\x04" + bytes(100), "not a readable .npy file"),
-    "unclosed header": (header("{'descr': '<f4', 'shape': (6,"), "not a readable .npy file"),
-    "unclosed string": (header("{'descr': '''<f4"), "not a readable .npy file"),
-    "empty dtype": (
-        header("{'descr': (), 'fortran_order': False, 'shape': (6,)}"),
-        "not a readable .npy file",
-    ),
-    "long header": (header("{" + " " * 20000 + "}"), "not a readable .npy file"),
-    "promises more": (
-        header("{'descr': '<f4', 'fortran_order': False, 'shape': (7,)}"),
-        "its header promises 28 bytes, the file holds 24",
-    ),
-    "promises far more": (
-        header("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999, 99999999)}"),
-        "its header promises 79999998400000008 bytes, the file holds 24",
-    ),
-    "promises less": (
-        header("{'descr': '<f4', 'fortran_order': False, 'shape': (5,)}"),
-        "its header promises 20 bytes, the file holds 24",
-    ),
-    "a boolean length": (
-        header("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 6)}"),
-        "shape (True, 6)",
-    ),
-    "negative lengths": (
-        header("{'descr': '<f4', 'fortran_order': False, 'shape': (-2, -3)}"),
-        "shape (-2, -3)",
-    ),
-    "scalar": (np.float32(1), "shape (); a feature is (D,), (1, D) or (T, D)"),
-    "three axes": (np.ones((1, 2, 3)), "shape (1, 2, 3); a feature is (D,), (1, D) or (T, D)"),
-    "no columns": (np.ones((3, 0)), "shape (3, 0)"),
-    "no rows": (np.ones((0, 3)), "shape (0, 3)"),
-    "words": (np.array(["a", "b"]), "holds <U1, not numbers"),
-    "truth": (np.array([True, False]), "holds bool, not numbers"),
-    "complex": (np.array([1j]), "holds complex128, not numbers"),
-    "fields": (np.zeros(2, [("x", "f4")]), "holds [('x', '<f4')], not numbers"),
-    "one NaN": ([1.0, np.nan, 2.0], "1 of 3 values are NaN or infinite"),
-    "infinite": ([[np.inf, 1.0], [-np.inf, np.nan]], "3 of 4 values are NaN or infinite"),
-    "too large for float32": ([1e39, 1.0], "1 of 2 values are NaN or infinite in float32"),
-    "signalling NaN": (
-        np.array([0x7FF0000000000001, 0], np.uint64).view(np.float64),
-        "1 of 2 values are NaN or infinite",
-    ),
-}
-
-
-@pytest.mark.parametrize(("content", "sentence"), NO_FEATURES.values(), ids=NO_FEATURES)
-def test_what_is_no_feature_is_refused(tmp_path, content, sentence):
-    with pytest.raises(InputError) as refusal:
-        read(tmp_path, content)
-    assert str(refusal.value).startswith(f"{tmp_path}/clip.npy: {sentence}")
-    assert "\n" not in str(refusal.value)
-
-
-class _Marks:
-    def __init__(self, marker):
-        self.marker = marker
-
-    def __reduce__(self):
-        return os.mkdir, (str(self.marker),)
-
-
-def test_an_array_of_objects_is_refused_and_not_run(tmp_path):
-    marker = tmp_path / "marker"
-    path = tmp_path / "clip.npy"
-    np.save(path, np.array([_Marks(marker)], object))
-    np.load(path, allow_pickle=True)
-    assert marker.exists(), "the file would not have harmed anyone"
-    marker.rmdir()
-    with pytest.raises(InputError, match=r"clip\.npy: holds object, not numbers"):
-        features.read_array(path)
-    assert not marker.exists()
-
-
-@pytest.mark.parametrize("array", [np.arange(5.0), np.ones((3, 2), np.float16)])
-def test_a_truncated_array_is_refused_wherever_it_ends(tmp_path, array):
-    whole = user_folder.npy(array)
-    for length in range(len(whole)):
-        with pytest.raises(InputError, match=r"clip\.npy"):
-            read(tmp_path, whole[:length])
-
-
-@pytest.mark.parametrize("byte", [0x00, 0x20, 0x27, 0x28, 0x2C, 0x31, 0x0A, 0xFF])
-def test_a_damaged_header_raises_nothing_else(tmp_path, byte):
-    whole = user_folder.npy(np.arange(1.0, 6.0))
-    refused = 0
-    for position in range(len(whole) - 5 * 8):
-        damaged = bytearray(whole)
-        damaged[position] = byte
-        try:
-            assert read(tmp_path, bytes(damaged)).dtype == np.float32
-        except InputError as refusal:
-            refused += 1
-            assert "\n" not in str(refusal)
-    assert refused > 20
-
-
-def test_frames_of_two_sizes(tmp_path):
-    found = scan(tmp_path, {"clip": {"0": [1.0, 2.0], "1": [3.0, 4.0], "2": [5.0]}})
-    with pytest.raises(InputError, match=r"clip/2\.npy: features of size 1, but 1\.npy has size 2"):
-        features.read_clip(found.clips["clip"])
+def test_copies_of_frames_are_left_out_and_said_so(tmp_path, caplog):
+    frames = {"1": [1.0], "1 (1)": [2.0], "2": [3.0], "2 - Copy": [4.0], "3 (1)": [5.0]}
+    found = scan(tmp_path, {"clip": frames, "clip (1)": {"1": [6.0]}})
+    assert [os.path.basename(path) for path in found.clips["clip"]] == [
+        "1.npy", "2.npy", "3 (1).npy"
+    ]  # fmt: skip
+    assert "clip (1)" in found.clips  # a clip of that name may be in the label file
+    assert (
+        "x-UTT: 2 frames are called copies of others and left out: clip/1 (1).npy, clip/2 - Copy"
+        in caplog.text
+    )
 
 
 def test_names_without_a_feature_are_counted():

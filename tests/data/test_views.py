@@ -16,7 +16,7 @@ DEVIATION = {"audio": jnp.array([1.0, 2.0, 0.0]), "text": jnp.array([0.5, 1.0])}
 def view(text, features=None):
     """The features seen through a view, as NumPy."""
     seen = views.apply(
-        views.parse(text, "here"), jax.random.key(0), features or FEATURES, DEVIATION
+        views.parse(text, "here"), jax.random.key(0), features or FEATURES, {}, DEVIATION
     )
     return {modality: np.asarray(x) for modality, x in seen.items()}
 
@@ -84,11 +84,112 @@ def test_a_wrong_view_is_told(text, message):
         views.parse(text, "here")
 
 
+# Frames: letters B clips, T frames, D size
+
+FRAMES = 20
+LENGTHS = np.random.default_rng(0).integers(1, FRAMES + 1, ROWS)
+MASK = np.arange(FRAMES) < LENGTHS[:, None]
+
+
+def framed(frames=FRAMES, front=False):
+    """Clips of LENGTHS frames, each frame its number from 1, padded behind or in front."""
+    mask = np.zeros((ROWS, frames), bool)
+    mask[:, :FRAMES] = MASK
+    if front:
+        mask = mask[:, ::-1]
+    number = np.where(mask, np.cumsum(mask, 1), 0)
+    clips = {"audio": number[..., None] * np.ones(3), "text": number[..., None] * np.ones(2)}
+    return {m: jnp.asarray(x, jnp.float32) for m, x in clips.items()}, {
+        "audio": jnp.asarray(mask),
+        "text": jnp.asarray(mask),
+    }
+
+
+def frame_view(text, **how):
+    """The view of `framed` clips, as NumPy, and their mask."""
+    features, mask = framed(**how)
+    seen = views.apply(views.parse(text, "here"), jax.random.key(0), features, mask, DEVIATION)
+    return {m: np.asarray(x) for m, x in seen.items()}, np.asarray(mask["audio"])
+
+
+@pytest.mark.parametrize(
+    "text", ["noise 1", "feature_dropout 0.5", "modality_dropout 0.5", "mixup 0.5",
+             "time_masking 0.5", "mixup 0.5, noise 1, time_masking 0.5"],
+)  # fmt: skip
+@pytest.mark.parametrize("front", [False, True])
+def test_padding_stays_zero(text, front):
+    seen, mask = frame_view(text, front=front)
+    for x in seen.values():
+        assert not x[~mask].any()
+        assert np.isfinite(x).all()
+        assert x[mask].any()
+
+
+def test_a_dropped_modality_is_gone_in_all_frames():
+    seen, _ = frame_view("modality_dropout 0.4")
+    gone = {m: (x == 0).all((1, 2)) for m, x in seen.items()}
+    assert not (gone["audio"] & gone["text"]).any()
+    for modality, x in seen.items():
+        assert abs(gone[modality].mean() - 0.2) < 0.03
+        kept = np.asarray(framed()[0][modality])[~gone[modality]]
+        np.testing.assert_array_equal(x[~gone[modality]], kept)
+
+
+def test_the_same_modalities_are_dropped_at_either_level():
+    seen, _ = frame_view("modality_dropout 0.4")
+    for modality, x in view("modality_dropout 0.4").items():
+        gone = (seen[modality] == 0).all((1, 2))
+        np.testing.assert_array_equal(gone, (x == 0).all(1))
+
+
+def test_mixup_of_frames_ends_where_either_clip_ends():
+    seen, mask = frame_view("mixup 0.5")
+    audio = seen["audio"][..., 0]
+    number = np.where(mask, np.arange(1, FRAMES + 1), 0)
+    # Frames of one number are alike in all clips: nothing moves, whatever the partner's length,
+    # unless padding were mixed in.
+    np.testing.assert_allclose(audio, number, rtol=1e-6)
+    features, frame_mask = framed()
+    tagged = {m: x + jnp.arange(1.0, ROWS + 1)[:, None, None] for m, x in features.items()}
+    seen = views.apply(views.parse("mixup 0.5", ""), jax.random.key(0), tagged, frame_mask, {})
+    moved = np.asarray(seen["audio"] - tagged["audio"])[..., 0]
+    moved = np.where(mask, moved, 0)
+    partner_has = moved != 0
+    lengths = partner_has.sum(1)
+    np.testing.assert_array_equal(partner_has, np.arange(FRAMES) < lengths[:, None])
+    assert (lengths <= LENGTHS).all()
+    assert (lengths < LENGTHS).any()
+    assert (lengths == LENGTHS).any()
+    np.testing.assert_allclose(moved, moved[:, :1] * partner_has, atol=1e-3)  # one share a clip
+
+
+@pytest.mark.parametrize("text", ["modality_dropout 0.5", "mixup 0.5", "time_masking 0.5"])
+def test_longer_padding_changes_no_view(text):
+    short, _ = frame_view(text)
+    long, _ = frame_view(text, frames=FRAMES + 7)
+    for modality, x in short.items():
+        np.testing.assert_array_equal(long[modality][:, :FRAMES], x)
+        assert not long[modality][:, FRAMES:].any()
+
+
+@pytest.mark.parametrize("front", [False, True])
+def test_time_masking_takes_a_share_of_each_clips_own_frames(front):
+    seen, mask = frame_view("time_masking 0.5", front=front)
+    gone = mask & (seen["audio"] == 0).all(-1)
+    assert (gone.sum(1) <= np.floor(0.5 * LENGTHS)).all()
+    for length in (2, 10, 19):
+        masked = gone[length == LENGTHS].sum(1)
+        assert masked.max() == length // 2
+        assert masked.min() == 0
+
+
 def test_time_masking_zeroes_a_span_of_frames_and_nothing_of_a_vector():
     frames, strength = 20, 0.5
     x = jnp.ones((2000, frames, 3)) * jnp.arange(1, frames + 1)[None, :, None]
     features = {"audio": x, "text": jnp.ones((2000, 4))}
-    found = views.time_masking(jax.random.key(0), features, {}, strength)
+    mask = {"audio": jnp.ones((2000, frames), bool)}
+    seen = views.Seen(features, mask, {})
+    found = views.time_masking(jax.random.key(0), seen, strength)
     np.testing.assert_array_equal(found["text"], features["text"])
     audio = np.asarray(found["audio"])
     gone = (audio == 0).all(-1)

@@ -95,6 +95,42 @@ def test_the_fusion_model(example):
     )
 
 
+def test_the_frame_level_fusion(example):
+    example("A frame-level fusion")
+    modalities, lengths = ("audio", "text"), {"audio": [4, 2, 1], "text": [1, 3, 3]}
+    model = multitask.build("frame_attention", {"hidden": 4}, modalities, corpora.MER2023.task)
+    settings = {"dropout": jnp.float32(0)}
+    rng = np.random.default_rng(0)
+    clips = {m: [rng.normal(size=(n, 5)) for n in lengths[m]] for m in modalities}
+
+    def padded(frames, filler):
+        features = {m: np.full((3, frames, 5), filler, np.float32) for m in modalities}
+        mask = {m: np.arange(frames) < np.array(lengths[m])[:, None] for m in modalities}
+        for m in modalities:
+            for row, clip in enumerate(clips[m]):
+                features[m][row, : len(clip)] = clip
+        return Batch(jax.tree.map(jnp.asarray, features), jax.tree.map(jnp.asarray, mask),
+                     jnp.ones(3))  # fmt: skip
+
+    variables = model.init(jax.random.key(0), padded(4, 0), settings)
+    output = model.apply(variables, padded(4, 0), settings)
+    further = model.apply(variables, padded(7, 100), settings)
+    np.testing.assert_allclose(further.emotion, output.emotion, atol=1e-6)
+    weights = jax.tree.map(np.float64, variables["params"])
+
+    def by_hand(row):
+        pooled = []
+        for m in modalities:
+            of, score = weights["fusion"][m], weights["fusion"][f"{m}_score"]
+            h = np.maximum(clips[m][row] @ of["kernel"] + of["bias"], 0)
+            alpha = np.exp(h @ score["kernel"] + score["bias"])
+            pooled.append((alpha / alpha.sum() * h).sum(0))
+        head = weights["emotion"]
+        return np.mean(pooled, 0) @ head["kernel"] + head["bias"]
+
+    np.testing.assert_allclose(output.emotion, [by_hand(row) for row in range(3)], atol=1e-5)
+
+
 def test_the_method(example):
     example("A semi-supervised method")
     method = semi.METHODS["entropy"]

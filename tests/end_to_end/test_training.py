@@ -292,6 +292,8 @@ def test_labels_that_come_later_are_scored(trained, root, tmp_path):
     train.train(config, workdir)
     assert_same_weights(trained, workdir)
     assert results_of(workdir)["test"]["mer_multi"]["dis"] is None
+    of_none = {"all": 12, "emotion": 0, "valence": 0}
+    assert results_of(workdir)["clips"]["mer_multi"] == of_none
     labels = true_labels(root)["mer_multi"]
     with (tmp_path / "labels.csv").open("w") as file:
         file.write("name,discrete,valence\n")
@@ -305,6 +307,12 @@ def test_labels_that_come_later_are_scored(trained, root, tmp_path):
         )
     assert results_of(workdir)["test"]["mer_noise"]["dis"] is None
     given = results_of(workdir)
+    assert given["clips"] == {
+        "cross_validation": {"all": 60, "emotion": 60, "valence": 60},
+        "mer_multi": {"all": 12, "emotion": 7, "valence": 7},
+        "mer_noise": {"all": 11, "emotion": 0, "valence": 0},
+        "mer_semi": {"all": 10, "emotion": 0, "valence": 0},
+    }
     evaluate.evaluate(config, workdir, None)
     assert results_of(workdir) == given, "scores by a file's labels stay"
     evaluate.evaluate(config, workdir, root / "label-6way.npz")
@@ -396,7 +404,9 @@ def test_scores_have_intervals_and_runs_are_compared(
                     .replace("DISCRETE", "discrete"))  # fmt: skip
     capsys.readouterr()
     compare.compare(config, workdir, other, None)
-    found = json.loads((workdir / "compare.json").read_text())["splits"]
+    found = json.loads((workdir / "compare.json").read_text())
+    assert found["clips"]["mer_semi"] == {"all": 10, "emotion": 10, "valence": 0}
+    found = found["splits"]
     labels = true_labels(root)["mer_multi"]
     ours = scores_of(rows_of(workdir / "predictions" / "mer_multi.csv"), labels)
     theirs = scores_of(rows_of(path), labels)
@@ -407,7 +417,9 @@ def test_scores_have_intervals_and_runs_are_compared(
         "difference": 0, "interval": [0, 0], "not_better": 1
     }  # fmt: skip
     assert found["mer_semi"]["dim"] is None
-    assert "not better" in capsys.readouterr().out
+    out = capsys.readouterr().out
+    assert "not better" in out
+    assert "mer_noise 11, mer_semi 10 (emotion) and 0 (valence) of 10." in out
 
     path.write_text(path.read_text().rpartition("\n")[0].rpartition("\n")[0] + "\n")
     with pytest.raises(InputError, match="only equal clips can be compared"):

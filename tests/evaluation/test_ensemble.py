@@ -84,3 +84,9 @@ def test_a_corpus_without_valence_predicts_none():
     assert found.emotion.shape == (1, 37, 7)
     score = ensemble.score(MELD.task, ensemble.average(found), samples.labels)
     assert set(score) == {"dis", "acc"}
+
+
+def test_probabilities_are_softmax():
+    logits = np.array([[[0.0, np.log(3)], [1000.0, 0.0]]])
+    found = ensemble.probabilities(Predictions(logits, None))
+    np.testing.assert_allclose(found, [[[0.25, 0.75], [1, 0]]], atol=1e-7)

@@ -103,6 +103,7 @@ def test_test_scores_are_of_each_repeats_ensemble_and_of_all():
         "test": {"test": {"dis": None, "acc": None}},
         "ensemble": {"test": {"dis": None, "acc": None}},
         "interval": {},
+        "clips": {"test": {"all": 3, "emotion": 0}},
     }
 
 
@@ -128,6 +129,11 @@ def test_the_table_has_the_papers_form():
     assert lines[3] == ["mer_multi", "77.57±0.40", "0.88±0.01", "0.56±0.00", "78.00±1.00"]
     assert lines[4] == ["mer_semi", "86.40", "-", "-", "-"]
     assert "model.hidden 256" in text
+    assert "Clips that are scored" not in text, "earlier versions did not count them"
+    results["clips"] = {"cross_validation": {"all": 3373, "emotion": 3373, "valence": 3373},
+                        "mer_multi": {"all": 8, "emotion": 3, "valence": 3}}  # fmt: skip
+    counted = "Clips that are scored: cross-validation 3,373, mer_multi 3 of 8."
+    assert counted in terminal.table(results, synthetic=True).splitlines()
     results["interval"] = {"mer_multi": {**dict.fromkeys(("acc", "dim", "com")),
                                          "dis": [0.75, 0.801]}}  # fmt: skip
     with_intervals = terminal.table(results, synthetic=True).splitlines()

@@ -10,7 +10,7 @@ import pytest
 
 from mer_jax import config as config_lib
 from mer_jax.corpora import MER2023
-from mer_jax.data import dataset
+from mer_jax.data import dataset, stored
 from mer_jax.modes import train
 from mer_jax.training.checkpoint import Checkpoints
 from tests.support import limits, user_folder
@@ -163,7 +163,7 @@ def test_a_dataset_that_does_not_fit_leaves_nothing(tmp_path, place, command_lin
         assert list(disk.seen.iterdir()) == []
         disk.leave(1 << 24, 1 << 24)
         again = dataset.ensure(MER2023, place / "user", disk.seen, user_folder.AUDIO)
-        assert dataset.is_as_built(again)
+        assert stored.is_as_built(again)
     assert not (tmp_path / "run").exists()
 
 

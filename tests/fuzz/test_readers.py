@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mer_jax.corpora import CMUMOSI, MELD, MER2023
-from mer_jax.data import features, labels
+from mer_jax.data import label_csv, label_files
 from mer_jax.errors import InputError
 from tests.support import user_folder
 
@@ -33,6 +33,12 @@ def value_or_sentence(read, *arguments):
         assert "\n" not in str(error)
         assert str(arguments[0]) in str(error)
         return None
+
+
+def splits_or_sentence(read, *arguments):
+    """The labels by split that a reader of label files finds; None where it refuses."""
+    found = value_or_sentence(read, *arguments)
+    return None if found is None else found.splits
 
 
 def check_labels(splits, info):
@@ -86,7 +92,7 @@ def test_label_files_of_any_entries(place, data, info):
     protocol = data.draw(st.integers(0, 5))
     pickled = {key: pickle.dumps(np.array(clips, object), protocol)
                for key, clips in corpora.items()}  # fmt: skip
-    found = value_or_sentence(labels.read_corpus, user_folder.write_pickles(place, pickled), info)
+    found = splits_or_sentence(label_files.read, [user_folder.write_pickles(place, pickled)], info)
     if found is not None:
         assert {split: list(clips) for split, clips in found.items()} == {
             info.corpora[key]: list(clips) for key, clips in corpora.items()
@@ -116,7 +122,7 @@ PIECES = st.lists(
 @hypothesis.given(pieces=PIECES)
 def test_pickles_of_any_program(place, pieces):
     path = user_folder.write_pickles(place, {"train_corpus": b"".join(pieces) + b"."})
-    found = value_or_sentence(labels.read_corpus, path, MER2023)
+    found = splits_or_sentence(label_files.read, [path], MER2023)
     if found is not None:
         check_labels(found, MER2023)
 
@@ -126,7 +132,7 @@ def test_edited_pickles(place, edits):
     clips = user_folder.labelled(["a", "b"]) | {"c": {"emo": np.str_("sad"), "val": np.float32(1)}}
     pickled = edited(pickle.dumps(np.array(clips, object), 4), edits)
     path = user_folder.write_pickles(place, {"train_corpus": pickled})
-    found = value_or_sentence(labels.read_corpus, path, MER2023)
+    found = splits_or_sentence(label_files.read, [path], MER2023)
     if found is not None:
         check_labels(found, MER2023)
 
@@ -134,9 +140,9 @@ def test_edited_pickles(place, edits):
 @hypothesis.given(edits=EDITS)
 def test_edited_label_files(place, edits):
     path = user_folder.write_labels(place, {"train_corpus": user_folder.labelled(["a", "b"])})
-    intact = labels.read_corpus(path, MER2023)
+    intact = label_files.read([path], MER2023).splits
     path.write_bytes(edited(path.read_bytes(), edits))
-    found = value_or_sentence(labels.read_corpus, path, MER2023)
+    found = splits_or_sentence(label_files.read, [path], MER2023)
     assert found in (None, intact)  # the content is under a checksum
 
 
@@ -154,7 +160,7 @@ def test_feature_files(place, array, edits):
     values = np.frombuffer(content[:size], dtype).reshape(shape)
     path = place / "clip.npy"
     path.write_bytes(edited(user_folder.npy(values), edits))
-    rows = value_or_sentence(features.read_array, path)
+    rows = value_or_sentence(npy.read_array, path)
     if rows is not None:
         assert rows.dtype == np.float32
         assert rows.ndim == 2
@@ -175,8 +181,8 @@ def test_submissions(place, header, rows, edits, info):
     csv.writer(buffer).writerows([header, *rows])
     path = place / "later.csv"
     path.write_bytes(edited(buffer.getvalue().encode("utf-8", "surrogatepass"), edits))
-    cells = value_or_sentence(labels.read_csv, path)
-    found = value_or_sentence(labels.read_given, path, info)
+    cells = value_or_sentence(label_csv.read, path)
+    found = splits_or_sentence(label_files.read_given, path, info)
     if found is not None:
         assert found[""].keys() == cells.keys()
         check_labels(found, info)

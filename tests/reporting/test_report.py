@@ -146,7 +146,7 @@ def test_a_failure_to_draw_ends_nothing_and_is_told(
     workdir = copy_of(reported, tmp_path, without=["report.html", "report.md"])
     monkeypatch.setattr(figures, "draw", lambda run: 1 / 0)
     train.train(config, workdir)
-    assert "there is no report of them: ZeroDivisionError" in caplog.text
+    assert "the report could not be drawn: ZeroDivisionError" in caplog.text
     assert "cross-validation" in capsys.readouterr().out
     assert (workdir / "results.json").read_bytes() == (reported / "results.json").read_bytes()
     with pytest.raises(ZeroDivisionError):
@@ -233,6 +233,22 @@ def test_a_corpus_without_emotions_has_curves_and_valence(reported):
         for name in ("dis", "acc", "com"):
             del scores[name]
     assert titles(run) == ["Result", "Configuration", "Learning curves", "Valence"]
+
+
+def test_a_few_labels_are_enough_and_one_class_alone(reported):
+    """An emotion of one clip and a valence of another; then one class, one clip of both."""
+    run = changed_run(reported, known=["train"])
+    of_train = run.predicted("train")
+    labels, first = of_train.labels, np.arange(60) == 0
+    apart = labels._replace(emotion_mask=first, valence_mask=np.arange(60) == 1)
+    run._predicted["train"] = of_train._replace(labels=apart)
+    assert {"confusion_train", "valence_train", "reliability_train"} <= set(figures.draw(run))
+    assert "distribution_train" not in figures.draw(run)
+    assert "Scores by emotion" in titles(run)
+    one = labels._replace(emotion_mask=first, valence_mask=first)
+    run._predicted["train"] = of_train._replace(labels=one)
+    assert "distribution_train" in figures.draw(run)
+    assert "Scores by emotion" in titles(run)
 
 
 def test_the_pool_is_drawn_where_there_is_one(reported):

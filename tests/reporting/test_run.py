@@ -12,6 +12,7 @@ import pytest
 import mer_jax
 from mer_jax.corpora import MER2023
 from mer_jax.errors import InputError
+from mer_jax.reporting import sections
 
 CLASSES = np.array(MER2023.task.classes)
 
@@ -103,6 +104,38 @@ def test_figures_are_matplotlibs(run):
         for guess in CLASSES
     ]
     assert counts == expected
+
+
+def test_a_notebook_shows_a_figure_without_any_magic(run):
+    png = run.figures["curve_com"]._repr_png_()
+    assert png.startswith(b"\x89PNG\r\n")
+    assert png == (run.workdir / "figures" / "curve_com.png").read_bytes()
+
+
+def test_columns_are_of_one_dimension_and_length_as_pandas_wants_them(run):
+    for split, columns in run.predictions.items():
+        clips = len(run.predicted(split).names)
+        assert {np.shape(column) for column in dict(columns).values()} == {(clips,)}
+        assert {*CLASSES, "name", "discrete", "valence", "true_discrete"} <= set(columns)
+        stacked = np.stack([columns[name] for name in CLASSES], 1)
+        np.testing.assert_array_equal(columns["probabilities"], stacked)
+        assert "probabilities" in columns
+        with pytest.raises(KeyError):
+            columns["logits"]
+
+
+def test_the_report_counts_labels_that_came_later(run, reported, tmp_path):
+    columns = run.predictions["mer_multi"]
+    rows = [f"{columns['name'][i]},{columns['true_discrete'][i]},1" for i in range(3)]
+    (tmp_path / "labels.csv").write_text("\n".join(["name,discrete,valence", *rows]) + "\n")
+    later = mer_jax.load_run(reported, labels=tmp_path / "labels.csv")
+    split = run.corpus.splits["mer_multi"]
+    nobody = np.zeros(12, bool)
+    hidden = split._replace(labels=split.labels._replace(emotion_mask=nobody, valence_mask=nobody))
+    later.corpus = run.corpus._replace(splits={**run.corpus.splits, "mer_multi": hidden})
+    later.labelled_splits = ["train"]  # what is drawn is not the point
+    (section,) = [s for s in sections.describe(later, {}).sections if s.title == "Configuration"]
+    assert "train 60, mer_multi 12 (3 labelled), mer_noise 11," in section.parts[0].rows[0][1]
 
 
 def changed_corpus(run, rows):

@@ -1,5 +1,6 @@
 """Labels as the field writes them are read; what is wrong is refused."""
 
+import logging
 import math
 import pickle
 
@@ -7,7 +8,7 @@ import numpy as np
 import pytest
 
 from mer_jax.corpora import CMUMOSI, MELD, MER2023
-from mer_jax.data import labels
+from mer_jax.data import label_files
 from mer_jax.data.labels import Label
 from mer_jax.errors import InputError
 from tests.support import user_folder
@@ -23,7 +24,7 @@ def same(found, expected):
 
 
 def read(tmp_path, corpora, info=MER2023):
-    return labels.read_corpus(user_folder.write_labels(tmp_path, corpora), info)
+    return label_files.read([user_folder.write_labels(tmp_path, corpora)], info).splits
 
 
 # What the labels mean
@@ -204,19 +205,19 @@ def test_pickles_of_numpy_1_and_2(tmp_path, module, protocol):
         "array": (4, 1.5),
         "big_endian": (0, 1.5),
     }
-    assert same(labels.read_corpus(path, MER2023)["train"], expected)
+    assert same(label_files.read([path], MER2023).splits["train"], expected)
 
 
 # Which file is read
 
 
 def test_the_label_file_of_mer2023_goes_first(tmp_path):
-    with pytest.raises(InputError, match=r"no label file; expected label-6way\.npz or label\.npz"):
-        labels.find_label_file(tmp_path)
+    with pytest.raises(InputError, match=r"no label file; expected label-6way\.npz, label\.npz,"):
+        label_files.find(tmp_path, MER2023)
     other = user_folder.write_labels(tmp_path, {}, name="label.npz")
-    assert labels.find_label_file(tmp_path) == other
+    assert label_files.find(tmp_path, MER2023) == [other]
     first = user_folder.write_labels(tmp_path, {})
-    assert labels.find_label_file(tmp_path) == first
+    assert label_files.find(tmp_path, MER2023) == [first]
 
 
 # Labels that say something impossible
@@ -299,7 +300,7 @@ def test_an_entry_that_is_no_label(tmp_path, entry):
 def given(tmp_path, text, info=MER2023):
     path = tmp_path / "later.csv"
     path.write_bytes(text if isinstance(text, bytes) else text.encode())
-    return labels.read_given(path, info)
+    return label_files.read_given(path, info).splits
 
 
 def test_a_csv_in_the_form_of_a_submission(tmp_path):
@@ -337,7 +338,7 @@ def test_a_csv_of_neutral_clips_is_no_placeholder(tmp_path):
 def test_an_npz_given_later_reads_by_split(tmp_path):
     clips = {"a": {"emo": "sad", "val": 1.0}}
     path = user_folder.write_labels(tmp_path, {"test1_corpus": clips}, name="later.npz")
-    found = labels.read_given(path, MER2023)
+    found = label_files.read_given(path, MER2023).splits
     assert found.keys() == {"mer_multi"}
     assert found["mer_multi"] == {"a": Label(3, 1.0)}
 
@@ -347,7 +348,6 @@ def test_an_npz_given_later_reads_by_split(tmp_path):
     [
         ("", "first line must be name,discrete,valence"),
         ("clip,discrete,valence\na,sad,1\n", "first line must be name,discrete,valence"),
-        ("name,emotion\na,sad\n", "first line must be name,discrete,valence"),
         ("name,discrete\na,sad\nb,sad,1\n", "line 3 has 3 cells, the header 2"),
         ("name,discrete\na,sad\nb,sad\na,happy\n", "line 4: duplicate name 'a'"),
         ("name,discrete\na,glad\n", "a: emotion 'glad' is outside the classes"),
@@ -364,4 +364,62 @@ def test_a_csv_that_is_wrong(tmp_path, text, sentence):
 
 def test_labels_that_are_not_there(tmp_path):
     with pytest.raises(InputError, match=r"absent\.csv: no such label file"):
-        labels.read_given(tmp_path / "absent.csv", MER2023)
+        label_files.read_given(tmp_path / "absent.csv", MER2023)
+
+
+# CSV as the folder's label file
+
+
+def read_folder(root, info=MER2023):
+    return label_files.read(label_files.find(root, info), info).splits
+
+
+def test_a_label_csv_of_all_splits(tmp_path):
+    (tmp_path / "label.csv").write_text(
+        "name,discrete,valence,split\na,sad,1.5,train\nb,,2,mer_multi\nc,happy,,test3_corpus\n"
+    )
+    assert same(read_folder(tmp_path)["train"], {"a": (3, 1.5)})
+    assert same(read_folder(tmp_path)["mer_multi"], {"b": (MISSING, 2.0)})
+    assert same(read_folder(tmp_path)["mer_semi"], {"c": (2, math.nan)})
+    (tmp_path / "label.csv").write_text("name,discrete,split\na,sad,tain\n")
+    with pytest.raises(InputError, match=r"line 2: unknown split 'tain'; mer2023 has: train, mer_"):
+        read_folder(tmp_path)
+
+
+def test_a_label_csv_without_splits_is_of_train(tmp_path):
+    (tmp_path / "label.csv").write_text("name,discrete\na,sad\nb,0\n")
+    assert same(read_folder(tmp_path)["train"], {"a": (3, math.nan), "b": (0, math.nan)})
+
+
+def test_label_csvs_of_single_splits(tmp_path):
+    (tmp_path / "train-label.csv").write_text("name,discrete,valence\na,sad,1.5\n")
+    (tmp_path / "mer_multi-label.csv").write_text("name,valence\nb,0.5\n")
+    (tmp_path / "test2-label.csv").write_text("name,discrete,valence\nc,neutral,-10\n")
+    found = read_folder(tmp_path)
+    assert list(found) == ["train", "mer_multi", "mer_noise"]
+    assert same(found["mer_noise"], {"c": (MISSING, math.nan)})
+    (tmp_path / "mer_multi-label.csv").write_text("name,valence\na,0.5\n")
+    with pytest.raises(InputError, match=r"1 duplicate names stand in train and in mer_multi: a$"):
+        read_folder(tmp_path)
+
+
+def test_of_several_label_files_the_log_names_those_left_unread(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="mer_jax")
+    user_folder.write_labels(tmp_path, {"train_corpus": {}}, "track1_label_6way.npz")
+    assert [path.name for path in label_files.find(tmp_path, MER2023)] == ["track1_label_6way.npz"]
+    assert caplog.messages == []
+    (tmp_path / "train-label.csv").write_text("name,discrete,valence\na,sad,1.5\n")
+    assert [path.name for path in label_files.find(tmp_path, MER2023)] == ["track1_label_6way.npz"]
+    assert caplog.messages == [
+        f"{tmp_path}: labels are read from track1_label_6way.npz, not from train-label.csv"
+    ]
+
+
+def test_another_corpuss_fillers_are_no_classes(tmp_path):
+    """CMU-MOSI's file says 0 for every clip, which is a class of MELD."""
+    clips = {f"v_{i}": {"emo": 0, "val": -2.5 + 0.25 * i} for i in range(20)}
+    assert len(read(tmp_path, {"train_corpus": clips}, CMUMOSI)["train"]) == 20
+    with pytest.raises(InputError, match=r"all 20 clips of train have the emotion 'anger'; is"):
+        read(tmp_path, {"train_corpus": clips}, MELD)
+    clips["v_3"]["emo"] = 4
+    assert len(read(tmp_path, {"train_corpus": clips}, MELD)["train"]) == 20

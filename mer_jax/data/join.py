@@ -1,0 +1,132 @@
+"""Joining features and labels by name: which clips a split has, and where their features lie."""
+
+from collections.abc import Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from mer_jax.corpora import CorpusInfo
+from mer_jax.data import label_arrays, left_out, strays
+from mer_jax.data import labels as labels_lib
+from mer_jax.data.arrays import Split
+from mer_jax.data.labels import Label, LabelRules
+from mer_jax.data.left_out import LeftOut
+from mer_jax.data.npy import UTTERANCE
+from mer_jax.data.rows import Frames, Rows, at_level
+from mer_jax.data.stored import Columns
+from mer_jax.task import UNLABELLED
+
+
+class Built(NamedTuple):
+    """A feature set as it is built."""
+
+    name: str
+    columns: dict[str, Columns]  # by split of the build
+    faults: dict[str, str]  # by clip: why it is not among them
+
+    @property
+    def names(self) -> set[str]:
+        """Every clip that it has."""
+        return {name for split in self.columns.values() for name in split.names.tolist()}
+
+
+def with_pool(
+    labels: Mapping[str, dict[str, Label]], sets: Sequence[Built], info: CorpusInfo
+) -> tuple[dict[str, dict[str, Label]], list[LeftOut]]:
+    """Labels by split with the unlabelled clips among them, and what was no clip.
+
+    Unlabelled is every name with features that no other split than the pool's own holds, and that
+    has no emotion label; what is called a copy of another clip is none.
+    """
+    if not info.pool_split:
+        return dict(labels), []
+    elsewhere = {
+        name
+        for split, of_split in labels.items()
+        for name, label in of_split.items()
+        if split != info.pool_split or label.emotion != labels_lib.MISSING_EMOTION
+    }
+    listed = {name for of_split in labels.values() for name in of_split}
+    present = set().union(*(built.names | built.faults.keys() for built in sets))
+    copies = set(strays.copies(sorted(present | listed))) - listed
+    names = sorted(present - elsewhere - copies)
+    copied = [
+        LeftOut(UNLABELLED, built.name, left_out.COPY, left_out.DROP, tuple(found))
+        for built in sets
+        if (found := sorted(copies & built.names))
+    ]
+    return {**labels, UNLABELLED: dict.fromkeys(names, Label())}, copied
+
+
+def lacking(labels: Mapping[str, dict[str, Label]], sets: Sequence[Built]) -> list[LeftOut]:
+    """The clips of each split that a set lacks: because their files are bad, or without a file."""
+    found = []
+    for built in sets:
+        names = built.names
+        for split, of_split in labels.items():
+            absent = [name for name in of_split if name not in names]
+            for reason, group in (
+                (left_out.BAD, [name for name in absent if name in built.faults]),
+                (left_out.MISSING, [name for name in absent if name not in built.faults]),
+            ):
+                if group:
+                    found.append(LeftOut(split, built.name, reason, left_out.DROP, tuple(group)))
+    return found
+
+
+def join(
+    labels: Mapping[str, Label],
+    sets: Mapping[str, Built],
+    info: CorpusInfo,
+    rules: LabelRules,
+    level: str,
+) -> Split:
+    """A split: its clips sorted by name, their labels, and their features by modality.
+
+    A clip that a set lacks is filled with zeros there.
+    """
+    names = sorted(labels)
+    features = {modality: _rows(built.columns, names) for modality, built in sets.items()}
+    return Split(
+        names=np.array(names),
+        features=at_level(features, level) if level == UTTERANCE else features,
+        labels=label_arrays.masked(
+            np.array([labels[name].emotion for name in names], np.int32),
+            np.array([labels[name].valence for name in names], np.float32),
+            info,
+            rules,
+        ),
+    )
+
+
+def _rows(columns: Mapping[str, Columns], names: list[str]) -> Rows:
+    """The features of `names`, mapped where the dataset has them as one split."""
+    for split in columns.values():
+        if len(split.names) == len(names) and split.names.tolist() == names:
+            return _of_split(split)
+    place = {name: i for i, name in enumerate(names)}
+    found = []  # rows of a split, and where they go
+    for split in columns.values():
+        rows = [(i, place[name]) for i, name in enumerate(split.names.tolist()) if name in place]
+        if rows:
+            found.append((_of_split(split), *np.array(rows).T))
+    size = next(iter(columns.values())).feature.shape[1]
+    if all(isinstance(x, np.ndarray) for x, _, _ in found):
+        vectors = np.zeros((len(names), size), np.float32)
+        for x, theirs, ours in found:
+            vectors[ours] = x[theirs]
+        return vectors
+    if len(found) == 1 and len(found[0][1]) == len(names):
+        x, theirs, ours = found[0]
+        return x[theirs[np.argsort(ours)]]
+    clips = [np.zeros((1, size), np.float32)] * len(names)
+    for x, theirs, ours in found:
+        for row, place_of_clip in zip(theirs, ours, strict=True):
+            clips[place_of_clip] = x.clip(row) if isinstance(x, Frames) else x[row : row + 1]
+    return Frames.of_clips(clips)
+
+
+def _of_split(split: Columns) -> Rows:
+    if (split.lengths == 1).all():
+        return split.feature
+    return Frames.of_lengths(split.feature, split.lengths)

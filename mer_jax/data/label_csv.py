@@ -1,0 +1,154 @@
+"""Reading label CSVs: their encoding, their columns, and the cells of each clip."""
+
+import csv
+import difflib
+import io
+import logging
+import pathlib
+import re
+from typing import NamedTuple
+
+from mer_jax.errors import InputError
+
+LOG = logging.getLogger("mer_jax")
+COLUMNS = ("name", "discrete", "valence")
+SPLIT = "split"
+# What each of our columns may be called, in any case and with spaces around.
+_HEADINGS = {
+    "name": "name",
+    "discrete": "discrete",
+    "emotion": "discrete",
+    "emo": "discrete",
+    "valence": "valence",
+    "val": "valence",
+    "split": SPLIT,
+}
+# Headings that may mean either of the two: refused where one of them is missing.
+_AMBIGUOUS = ("label", "labels", "class", "value", "sentiment", "annotation", "annotations")
+_NEAR = 0.8  # difflib's ratio from which a heading looks like one of ours
+# The beginnings of files in encodings of two and four bytes a character.
+_MARKS = {
+    b"\xff\xfe\x00\x00": "UTF-32",
+    b"\x00\x00\xfe\xff": "UTF-32",
+    b"\xff\xfe": "UTF-16",
+    b"\xfe\xff": "UTF-16",
+}
+
+
+class Row(NamedTuple):
+    """The cells of one clip; that of a column which the file lacks is empty."""
+
+    name: str
+    discrete: str
+    valence: str
+    split: str | None  # None: the file has no such column
+    line: int
+
+
+def read(path: pathlib.Path) -> dict[str, tuple[str, str]]:
+    """A submission's cells, `(discrete, valence)` by name; an absent column reads as empty."""
+    return {row.name: (row.discrete, row.valence) for row in read_rows(path)}
+
+
+def read_rows(path: pathlib.Path) -> list[Row]:
+    """The rows of a label CSV in UTF-8, each name once.
+
+    Raises InputError for another encoding, for a heading that looks like one of ours and is none,
+    for two columns of one meaning, and for a row that does not fit the headings.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(_text(path)), strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path}: not a CSV file: {error}") from None
+    header = lines[0] if lines else []
+    columns = _columns(header, path)
+    rows: list[Row] = []
+    seen = set()
+    for line, cells in enumerate(lines[1:], start=2):
+        if not cells:
+            continue
+        if len(cells) != len(header):
+            raise InputError(
+                f"{path}: line {line} has {len(cells)} cells, the header {len(header)}"
+            )
+        of = {ours: cells[place] for ours, place in columns.items()}
+        if of["name"] in seen:
+            raise InputError(f"{path}: line {line}: duplicate name {of['name']!r}")
+        seen.add(of["name"])
+        discrete, valence = (of.get(column, "").strip() for column in COLUMNS[1:])
+        rows.append(Row(of["name"], discrete, valence, of.get(SPLIT), line))
+    return rows
+
+
+def _columns(header: list[str], path: pathlib.Path) -> dict[str, int]:
+    """The place of each of our columns."""
+    separator = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
+    if separator is not None:
+        raise InputError(f"{path}: its columns are separated by {separator!r}, not by ','")
+    plain = [heading.strip().lower() for heading in header]
+    places: dict[str, int] = {}
+    for place, heading in enumerate(plain):
+        ours = _HEADINGS.get(heading)
+        if ours in places:
+            raise InputError(
+                f"{path}: the columns {header[places[ours]]!r} and {header[place]!r} both give "
+                f"{ours}; leave one of them out"
+            )
+        if ours is not None:
+            places[ours] = place
+    left = [place for place, heading in enumerate(plain) if heading not in _HEADINGS]
+    for place in left:
+        like = [ours for ours in _looks_like(plain[place]) if ours not in places]
+        if like:
+            raise InputError(
+                f"{path}: the column {header[place]!r} looks like {' or '.join(like)}; call it so, "
+                "or leave it out"
+            )
+    if "name" not in places or not {"discrete", "valence"} & set(places):
+        raise InputError(f"{path}: the first line must be {','.join(COLUMNS)}, not {header}")
+    if left:
+        LOG.info("%s: columns left unread: %s", path, ", ".join(header[place] for place in left))
+    return places
+
+
+def _looks_like(heading: str) -> list[str]:
+    """Which of our columns an unknown heading may mean."""
+    if heading in _AMBIGUOUS:
+        return ["discrete", "valence"]
+    near = difflib.get_close_matches(heading, _HEADINGS, n=1, cutoff=_NEAR)
+    words = [word for word in re.split(r"[^a-z]+", heading) if word in _HEADINGS]
+    return list(dict.fromkeys(_HEADINGS[found] for found in near + words))
+
+
+def _text(path: pathlib.Path) -> str:
+    data = path.read_bytes()
+    for mark, encoding in _MARKS.items():
+        if data.startswith(mark):
+            raise InputError(_wrong_encoding(path, encoding))
+    if b"\0" in data:
+        if max(data[::2].count(0), data[1::2].count(0)) > len(data) // 4:
+            raise InputError(_wrong_encoding(path, "UTF-16"))
+        line = data[: data.index(b"\0")].count(b"\n") + 1
+        raise InputError(f"{path}: not a CSV file: line {line} holds a NUL byte")
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise InputError(_wrong_encoding(path, _guess(data))) from None
+
+
+def _wrong_encoding(path: pathlib.Path, encoding: str) -> str:
+    return f"{path}: not a CSV file in UTF-8: it looks like {encoding}; save it as UTF-8"
+
+
+def _guess(data: bytes) -> str:
+    """The likely encoding of text that is no UTF-8: Chinese writes its characters as pairs."""
+    runs = re.findall(rb"[\x80-\xff]+", data)
+    paired = sum(len(run) for run in runs if len(run) % 2 == 0)
+    if paired > 0.8 * sum(map(len, runs)):
+        try:
+            data.decode("gb18030")
+        except UnicodeDecodeError:
+            pass
+        else:
+            return "GBK"
+    return "Windows-1252 or Latin-1"

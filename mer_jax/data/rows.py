@@ -1,0 +1,136 @@
+"""What a modality's features are on the host: one vector a clip, or frames; both indexed by rows.
+
+Vectors are an array [N, D]. `Frames` holds clips of unlike lengths without padding. Both have
+`len`, `shape` (whose last entry is the size D), `nbytes`, and give rows for rows: `x[index]`.
+"""
+
+from collections.abc import Sequence
+from typing import Protocol
+
+import numpy as np
+
+from mer_jax.data.npy import FRAME, UTTERANCE
+
+
+class Rows(Protocol):
+    """N clips' features of one modality."""
+
+    shape: tuple[int, ...]  # (N, D) of vectors, (N, T, D) of frames, T being the longest clip's
+    nbytes: int  # of what is held, padding left out
+
+    def __len__(self) -> int:
+        """N."""
+
+    def __getitem__(self, index) -> "Rows":
+        """The clips of an array of rows, or of a slice."""
+
+
+class Frames:
+    """Clips of unlike lengths: a clip's frames are rows of `values`, from its start on.
+
+    Indexing takes clips and copies nothing: `values` may be a memory map that is larger than the
+    memory, of which only rows that are asked for are read.
+    """
+
+    def __init__(self, values: np.ndarray, start: np.ndarray, length: np.ndarray):
+        self.values = values  # float32 [R, D]
+        self.start = start  # int64 [N]
+        self.length = length  # int64 [N]: frames of each clip, 1 or more
+        self._vectors: np.ndarray | None = None
+
+    @classmethod
+    def of_lengths(cls, values: np.ndarray, length: np.ndarray) -> "Frames":
+        """Clips whose frames follow each other in `values`."""
+        length = np.asarray(length, np.int64)
+        return cls(values, np.cumsum(length) - length, length)
+
+    @classmethod
+    def of_clips(cls, clips: Sequence[np.ndarray]) -> "Frames":
+        """Clips given one by one, each [T, D]."""
+        return cls.of_lengths(np.concatenate(clips), [len(clip) for clip in clips])
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.start)
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """(N, T, D), T being the frames of the longest clip."""
+        return len(self), int(self.length.max(initial=1)), self.values.shape[1]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of these clips' frames."""
+        return int(self.length.sum()) * self.values.shape[1] * self.values.itemsize
+
+    def __getitem__(self, index) -> "Frames":
+        """The clips of an array of rows, or of a slice."""
+        return Frames(self.values, self.start[index], self.length[index])
+
+    def clip(self, row: int) -> np.ndarray:
+        """One clip's frames: float32 [T, D]."""
+        return self.values[self.start[row] : self.start[row] + self.length[row]]
+
+    def packed(self) -> "Frames":
+        """The same clips with `values` that hold their frames and nothing else."""
+        if len(self.values) == self.length.sum() and (np.diff(self.start) >= 0).all():
+            return self
+        return Frames.of_clips([self.clip(row) for row in range(len(self))])
+
+    def padded(self, frames: int) -> tuple[np.ndarray, np.ndarray]:
+        """float32 [N, `frames`, D] with zeros after each clip's end, and the mask [N, `frames`]."""
+        mask_NxT = np.arange(frames)[None, :] < self.length[:, None]
+        padded_NxTxD = np.zeros((len(self), frames, self.values.shape[1]), np.float32)
+        for row in range(len(self)):
+            padded_NxTxD[row, : self.length[row]] = self.clip(row)
+        return padded_NxTxD, mask_NxT
+
+    @property
+    def vectors(self) -> np.ndarray:
+        """float32 [N, D]: each clip's frames averaged; computed once."""
+        if self._vectors is None:
+            rows = (mean_over_frames(self.clip(row)) for row in range(len(self)))
+            self._vectors = np.stack(list(rows))
+        return self._vectors
+
+
+def mean_over_frames(rows_TxD: np.ndarray) -> np.ndarray:
+    """The utterance vector of a clip's rows: their mean, float32 [D]."""
+    if len(rows_TxD) == 1:
+        return rows_TxD[0]
+    return rows_TxD.mean(axis=0, dtype=np.float64).astype(np.float32)
+
+
+def at_level(features: dict[str, Rows], level: str) -> dict[str, Rows]:
+    """The features as a model of that level takes them.
+
+    At UTTERANCE frames are averaged; at FRAME a vector is a clip of one frame.
+    """
+    if level == UTTERANCE:
+        return {m: x.vectors if isinstance(x, Frames) else x for m, x in features.items()}
+    assert level == FRAME, level
+    return {
+        m: x if isinstance(x, Frames) else Frames.of_lengths(x, np.ones(len(x), np.int64))
+        for m, x in features.items()
+    }
+
+
+def sizes(features: dict[str, Rows]) -> dict[str, int]:
+    """D of each modality."""
+    return {modality: x.shape[-1] for modality, x in features.items()}
+
+
+def count(features: dict[str, Rows]) -> int:
+    """N."""
+    return len(next(iter(features.values())))
+
+
+def joined(parts: Sequence[Rows]) -> Rows:
+    """The clips of several parts, one after another, as arrays of their own."""
+    if isinstance(parts[0], Frames):
+        packed = [part.packed() for part in parts]
+        return Frames.of_lengths(
+            np.concatenate([part.values for part in packed]),
+            np.concatenate([part.length for part in packed]),
+        )
+    return np.concatenate(parts)

@@ -1,0 +1,124 @@
+"""--mode=ensemble on two small trainings."""
+
+import json
+import shutil
+
+import numpy as np
+import pytest
+
+import mer_jax
+from mer_jax import command_line
+from mer_jax.data import synthetic
+from mer_jax.errors import InputError
+from mer_jax.modes import ensemble, train
+from tests.support.trainings import COUNTS, config_of, rows_of
+
+SMALL = {"train__epochs": 2, "repeats": 1, "folds": 2, "model__hidden": 8}
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return tmp_path_factory.mktemp("ensemble")
+
+
+@pytest.fixture(scope="module")
+def config(folder):
+    synthetic.ensure(folder / "corpus", seed=1, pool=4, counts=COUNTS)
+    return config_of(folder / "corpus", folder / "tfds", train__learning_rate=1e-2, **SMALL)
+
+
+@pytest.fixture(scope="module")
+def trained(folder, config):
+    """Workdirs of audio alone and of audio and text."""
+    workdirs = [folder / "audio, alone", folder / "two"]
+    for workdir, changes in zip(workdirs, ({"text": "", "video": ""}, {"video": ""}), strict=True):
+        of_one = config.copy_and_resolve_references()
+        of_one.features.update(changes)
+        train.train(of_one, workdir)
+    return workdirs
+
+
+def test_the_mean_of_two_trainings_is_written_and_scored(trained, config, tmp_path, capsys):
+    workdir = tmp_path / "both"
+    capsys.readouterr()
+    ensemble.ensemble(config, workdir, trained, None)
+    runs = [mer_jax.load_run(each) for each in trained]
+    found = json.loads((workdir / "ensemble.json").read_text())
+    assert found["members"] == [str(each) for each in trained]
+    assert list(found["splits"]) == ["train", "mer_multi", "mer_noise", "mer_semi"]
+    for split, of in found["splits"].items():
+        columns = [run.predictions[split] for run in runs]
+        probability = np.mean([each["probabilities"] for each in columns], 0)
+        classes = np.array(runs[0].task.classes)
+        rows = rows_of(workdir / "predictions" / f"{split}.csv")
+        assert list(rows) == columns[0]["name"].tolist()
+        discrete = np.array([row["discrete"] for row in rows.values()])
+        np.testing.assert_array_equal(discrete, classes[probability.argmax(1)])
+        valence = np.mean([each["valence"] for each in columns], 0)
+        written = [float(row["valence"]) for row in rows.values()]
+        np.testing.assert_allclose(written, valence, atol=1e-6)
+        true = columns[0]["true_discrete"]
+        assert of["ensemble"]["acc"] == pytest.approx(np.mean(discrete == true))
+        for scores, each in zip(of["members"], columns, strict=True):
+            assert scores["acc"] == pytest.approx(np.mean(each["discrete"] == true))
+        low, high = of["interval"]["acc"]
+        assert low <= of["ensemble"]["acc"] <= high
+        assert of["out_of_fold"] == (split == "train")
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[2].startswith("train, out of fold  ")
+    assert lines[4].startswith(f"  {trained[0]}  ")
+    assert any("train 60, mer_multi 12," in line for line in lines)
+    assert lines[-1].startswith(f"Scores: {workdir / 'ensemble.json'}; predictions:")
+
+
+def test_labels_can_come_later(trained, config, tmp_path):
+    names = [f"{row}" for row in rows_of(trained[0] / "predictions" / "mer_semi.csv")]
+    labels = tmp_path / "labels.csv"
+    labels.write_text(f"name,discrete,valence\n{names[0]},sad,1.5\n")
+    without = config.copy_and_resolve_references()
+    without.evaluate.bootstrap = 0
+    ensemble.ensemble(without, tmp_path / "both", trained, labels)
+    of = json.loads((tmp_path / "both" / "ensemble.json").read_text())["splits"]["mer_semi"]
+    assert of["clips"] == {"all": 10, "emotion": 10, "valence": 1}
+    row = rows_of(tmp_path / "both" / "predictions" / "mer_semi.csv")[names[0]]
+    assert of["ensemble"]["mae"] == pytest.approx(abs(float(row["valence"]) - 1.5), abs=1e-6)
+    assert of["ensemble"]["corr"] is None, "one clip has no correlation"
+
+
+def test_clips_that_differ_are_refused_and_nothing_is_written(trained, config, tmp_path, folder):
+    other = tmp_path / "corpus"
+    shutil.copytree(folder / "corpus", other)
+    with np.load(other / "label-6way.npz", allow_pickle=True) as archive:
+        members = {key: archive[key].item() for key in archive.files}
+    del members["test1_corpus"][min(members["test1_corpus"])]
+    np.savez(other / "label-6way.npz", **members)
+    third = config_of(other, tmp_path / "tfds", train__learning_rate=1e-2, **SMALL)
+    third.features.update({"text": "", "video": ""})
+    train.train(third, tmp_path / "third")
+    with pytest.raises(InputError, match=r"^mer_multi: 1 names are in .*two or .*third but not"):
+        ensemble.ensemble(config, tmp_path / "both", [trained[1], tmp_path / "third"], None)
+    assert not (tmp_path / "both").exists()
+    with pytest.raises(InputError, match="two holds a training; use another --workdir"):
+        ensemble.ensemble(config, trained[1], trained, None)
+
+
+@pytest.mark.parametrize(
+    ("given", "sentence"),
+    [
+        (["--members=a"], "--members needs two workdirs or more, such as runs/a,runs/b"),
+        (["--members=a,b", "--members=./a"], "--members lists a twice"),
+        ([], "--mode=ensemble needs --members=DIR,DIR,..."),
+    ],
+)
+def test_a_wrong_list_of_members_is_told(given, sentence, tmp_path):
+    with pytest.raises(InputError) as told:
+        mode, arguments = command_line.parse(
+            ["main", "--mode=ensemble", f"--workdir={tmp_path / 'x'}", *given]
+        )
+        mode.run(arguments)
+    assert str(told.value) == sentence
+
+
+def test_a_folder_whose_name_holds_a_comma_is_one_member(trained):
+    found = ensemble._folders([f"{trained[0]}", f"{trained[1]},elsewhere"])
+    assert [path.name for path in found] == ["audio, alone", "two", "elsewhere"]
