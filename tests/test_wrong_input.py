@@ -161,7 +161,7 @@ WRONG = {
     "duplicate names": (
         labels(train_corpus=ONE, test1_corpus=ONE),
         {},
-        "{root}/label-6way.npz: 1 duplicate names stand in train and in mer_multi: train_00",
+        "{root}/label-6way.npz: 1 duplicate names are in train and in mer_multi: train_00",
     ),
     "separator in a name": (
         labels(train_corpus=user_folder.labelled(["../train_00"])),

@@ -129,7 +129,7 @@ def _build(config: ConfigDict, count: Count, verify: bool = False) -> _Built:
     for name in feature_sets:
         try:
             directories[name] = dataset.ensure(
-                info, root, tfds_dir, name, count, verify, config.data.bad
+                info, root, tfds_dir, name, count=count, verify=verify, bad=config.data.bad
             )
         except left_out.BadFilesError as faults:  # the other sets' are told in the same go
             faulty.append(faults)

@@ -4,7 +4,7 @@ from typing import Any, ClassVar, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from mer_jax.semi.method import Chosen, Method, Weak, confidence, mask, moving_average
 
@@ -29,9 +29,9 @@ class FreeMatch(Method):
     TRACED: ClassVar = ("momentum", "fairness_weight")
 
     @staticmethod
-    def init(classes: int, pool: int) -> Any:
+    def init(classes: int, own: Bool[Array, "P"]) -> Any:
         """Uniform averages."""
-        del pool
+        del own
         uniform_C = jnp.full(classes, 1 / classes, jnp.float32)
         return Running(jnp.float32(1 / classes), uniform_C, uniform_C)
 

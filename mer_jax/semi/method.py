@@ -9,7 +9,7 @@ from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from mer_jax.data.views import Steps
 
@@ -51,7 +51,7 @@ class Validated(NamedTuple):
 class EpochStart(NamedTuple):
     """What a method may ask for at the beginning of an epoch; what it does not call costs nothing.
 
-    Both predict by the weights that validate.
+    Both predict by the weights that give a step's weak view its probabilities, not their average.
     """
 
     validated: Callable[[], Validated]
@@ -68,9 +68,9 @@ class Method:
     TRACED: ClassVar[tuple[str, ...]] = ()
 
     @staticmethod
-    def init(classes: int, pool: int) -> Any:
-        """Makes the state before the first step; `pool` is the number of clips P."""
-        del classes, pool
+    def init(classes: int, own: Bool[Array, "P"]) -> Any:
+        """Makes the state before the first step; `own` are the clips that the run may draw."""
+        del classes, own
         return ()
 
     @staticmethod

@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Bool, Float, Int
 
 from mer_jax.semi.method import Chosen, EpochStart, Method, Weak, confidence
 
@@ -20,9 +20,9 @@ class PseudoLabel(Method):
     TRACED: ClassVar = ("eta",)
 
     @staticmethod
-    def init(classes: int, pool: int) -> Any:
+    def init(classes: int, own: Bool[Array, "P"]) -> Any:
         """Thresholds that nothing passes."""
-        del pool
+        del own
         return jnp.full(classes, jnp.inf, jnp.float32)
 
     @staticmethod

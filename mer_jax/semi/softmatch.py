@@ -3,7 +3,7 @@
 from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
-from jaxtyping import Array, Float
+from jaxtyping import Array, Bool, Float
 
 from mer_jax.semi.method import Chosen, Method, Weak, moving_average
 
@@ -28,9 +28,9 @@ class SoftMatch(Method):
     TRACED: ClassVar = ("momentum",)
 
     @staticmethod
-    def init(classes: int, pool: int) -> Any:
+    def init(classes: int, own: Bool[Array, "P"]) -> Any:
         """Mean 1/C, variance 1, uniform probabilities."""
-        del pool
+        del own
         uniform_C = jnp.full(classes, 1 / classes, jnp.float32)
         return Running(jnp.float32(1 / classes), jnp.float32(1), uniform_C)
 

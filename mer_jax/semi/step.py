@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from mer_jax.data import views
 from mer_jax.models.multitask import Output
@@ -24,6 +24,7 @@ class Clips(NamedTuple):
     number: Int[Array, "U"]  # of the clip in the whole pool
     emotion: Int[Array, "U"]
     emotion_mask: Array  # bool [U]
+    frame_mask: dict[str, Array] | None = None  # a Batch's, of the clips of a step; None: vectors
 
 
 class SemiState(NamedTuple):
@@ -34,9 +35,9 @@ class SemiState(NamedTuple):
     method: Any
 
 
-def init(semi: Semi, classes: int, pool: int, params: Any) -> SemiState:
-    """The state before the first step; `pool` is the number of clips in the whole pool."""
-    return SemiState(params, jnp.int32(0), METHODS[semi.method].init(classes, pool))
+def init(semi: Semi, classes: int, own: Bool[Array, "P"], params: Any) -> SemiState:
+    """The state before the first step; `own` are the clips of the whole pool that the run draws."""
+    return SemiState(params, jnp.int32(0), METHODS[semi.method].init(classes, own))
 
 
 def each_epoch(
@@ -64,9 +65,12 @@ def loss(
     `deviation` is what noise is relative to, by modality [D].
     """
     weak_key, strong_key, dropout_key = jax.random.split(key, 3)
-    weak = predict(views.apply(semi.weak, weak_key, clips.features, deviation), None)
-    weak = jax.lax.stop_gradient(weak)
-    strong = predict(views.apply(semi.strong, strong_key, clips.features, deviation), dropout_key)
+
+    def view(steps: views.Steps, key: Key[Array, ""]) -> dict[str, Array]:
+        return views.apply(steps, key, clips.features, clips.frame_mask or {}, deviation)
+
+    weak = jax.lax.stop_gradient(predict(view(semi.weak, weak_key), None))
+    strong = predict(view(semi.strong, strong_key), dropout_key)
     method, all_settings = METHODS[semi.method], _all(semi, settings)
     seen = Weak(jax.nn.softmax(weak.emotion), clips.number)
     chosen = method.choose(state.method, seen, all_settings)

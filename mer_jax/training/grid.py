@@ -76,11 +76,11 @@ def train(
     for number, chunk in share(chunks):
         if checkpoints.has_chunk(number):
             observe(_found(number, chunk, checkpoints.restore_chunk(number)))
-    feed = Feed(plan)
+    work = _Work(plan, Feed(plan), checkpoints, ending, observe)
     for number, chunk in share(chunks):
         if not checkpoints.has_chunk(number):
             title = f"chunk {number + 1}/{len(chunks)} ({len(chunk.runs)} runs)"
-            state = _train_chunk(plan, feed, chunk, number, title, checkpoints, ending, observe)
+            state = _train_chunk(work, number, chunk, title)
             scalers = [plan.folds[run.repeat, run.fold].scaler for run in chunk.padded]
             checkpoints.save_chunk(number, _finished(state, scalers))
         if ending():
@@ -101,9 +101,10 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
     program = _program(chunk.static, plan.whole_batches, by_run, feed.pool_size)
     runs = chunk.padded
     hparams = _stack([_arrays(hparams_of(plan.trials[run.trial])) for run in runs])
-    folds = _stack([feed.fold(plan.folds[run.repeat, run.fold]) for run in runs])
+    own = [plan.folds[run.repeat, run.fold] for run in runs]
+    whole, folds = (_stack(rows) for rows in (own, [feed.fold(fold) for fold in own]))
     keys = jnp.stack([run_key(plan.config.seed, run.repeat, run.fold) for run in runs])
-    hparams, folds, keys = jax.device_put((hparams, folds, keys), by_run)
+    hparams, whole, folds, keys = jax.device_put((hparams, whole, folds, keys), by_run)
 
     def advance(state: RunState, start: int, stop: int) -> RunState:
         for first, last in feed.spans(start, stop):
@@ -115,10 +116,21 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
             )
         return jax.block_until_ready(state)
 
-    return advance, program.init(hparams, feed.resident, keys)
+    return advance, program.init(hparams, whole, feed.resident, keys)
 
 
-def _train_chunk(plan, feed, chunk, number, title, checkpoints, ending, observe) -> RunState:
+class _Work(NamedTuple):
+    """What every chunk of a training is trained with."""
+
+    plan: Plan
+    feed: Feed
+    checkpoints: Checkpoints
+    ending: Callable[[], bool]
+    observe: Observer
+
+
+def _train_chunk(work: _Work, number: int, chunk: Chunk, title: str) -> RunState:
+    plan, feed, checkpoints, ending, observe = work
     advance, state = start(plan, feed, chunk)
     epochs, epoch = plan.config.train.epochs, 0
     own = np.arange(len(chunk.runs))  # copies are not saved: other devices need another number

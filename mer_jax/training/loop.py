@@ -30,7 +30,9 @@ from mer_jax.training.state import LOSS, Best, Fold, Given, Learner, RunState, S
 class Train(NamedTuple):
     """The compiled functions of one Static, over a leading run axis R."""
 
-    init: Any  # (hparams, samples, keys [R]) -> RunState
+    # (hparams, folds, samples, keys [R]) -> RunState; a fold's rows of the pool are those of the
+    # whole one here, of an epoch's shard below
+    init: Any
     advance: Any  # (hparams, folds, samples, state, start, stop) -> RunState after those epochs
 
 
@@ -64,10 +66,10 @@ def make_train(
     outputs too: a state that came back laid out otherwise would be compiled for once more.
     `pool_size` is the number of unlabelled clips, those that stream included.
     """
-    init = functools.partial(init_run, static, pool_size)
+    init = functools.partial(init_run, static=static, pool_size=pool_size)
     advance = functools.partial(advance_run, static=static, whole_batches=whole_batches)
     return Train(
-        init=jax.jit(jax.vmap(init, in_axes=(0, None, 0)), out_shardings=sharding),
+        init=jax.jit(jax.vmap(init, in_axes=(0, 0, None, 0)), out_shardings=sharding),
         advance=jax.jit(
             jax.vmap(advance, in_axes=(0, 0, None, 0, None, None)),
             donate_argnums=(3,),
@@ -77,11 +79,17 @@ def make_train(
 
 
 def init_run(
-    static: Static, pool_size: int, hparams: HParams, samples: Samples, key: Key[Array, ""]
+    hparams: HParams,
+    fold: Fold,
+    samples: Samples,
+    key: Key[Array, ""],
+    *,
+    static: Static,
+    pool_size: int,
 ) -> RunState:
     """Makes a run before its first epoch; of no weak type, which would compile `advance` twice."""
     key, init_key = jax.random.split(key)
-    one_row = batch_lib.of_features({m: x[:1] for m, x in samples.features.items()})
+    one_row = batch_lib.of_one_row(samples.features)
     model_state = build_model(static).init(init_key, one_row, hparams.model)
     params = model_state.pop("params")
     names = (LOSS, *metrics.every_epoch(static.task))
@@ -89,7 +97,8 @@ def init_run(
     semi = None
     if static.semi is not None:
         classes = len(static.task.classes)
-        semi = semi_step.init(static.semi, classes, pool_size, params)
+        own = jnp.zeros(pool_size, bool).at[fold.pool_index].set(True)
+        semi = semi_step.init(static.semi, classes, own, params)
         history |= log.empty(static.epochs, classes)
     return RunState(
         params=params,
@@ -190,7 +199,7 @@ def _steps(given: Given, key: Key[Array, ""]) -> Step:
 
 def _begun(given: Given, learner: Learner, pool_SxU: Int[Array, "S U"]) -> Learner:
     """The learner as an epoch begins: the method may look at what the weights predict."""
-    weights = learner.evaluated, learner.model_state
+    weights = learner.params, learner.model_state
 
     def validated() -> Validated:
         output, labels = forward.of_validation(given, *weights)
@@ -198,7 +207,8 @@ def _begun(given: Given, learner: Learner, pool_SxU: Int[Array, "S U"]) -> Learn
         return Validated(jax.nn.softmax(output.emotion), labels.emotion, known)
 
     def predicted(rows_U: Int[Array, "U"]) -> Float[Array, "U C"]:
-        batch = batch_lib.of_features(batch_lib.of_pool(given, rows_U).features)
+        clips = batch_lib.of_pool(given, rows_U)
+        batch = batch_lib.of_features(clips.features, frame_mask=clips.frame_mask)
         return jax.nn.softmax(forward.evaluate(given, *weights, batch).emotion)
 
     def pool() -> Float[Array, "E C"]:
@@ -214,7 +224,9 @@ def _step(given: Given, whole_batches: bool, learner: Learner, step: Step) -> tu
     batch, labels = batch_lib.of_rows(given, step.index, step.weight)
     if static.views:
         view_key = jax.random.fold_in(step.key, 1)
-        features = views.apply(static.views, view_key, batch.features, given.fold.deviation)
+        features = views.apply(
+            static.views, view_key, batch.features, batch.frame_mask, given.fold.deviation
+        )
         batch = batch._replace(features=features)
     clips = None if static.semi is None else batch_lib.of_pool(given, step.pool_rows)
     of_params = functools.partial(_loss, given, learner, (batch, labels, clips), step.key)
@@ -255,7 +267,7 @@ def _loss(
         return loss, _AfterLoss(model_state)
 
     def predict(features: dict[str, Array], dropout_key: Key[Array, ""] | None) -> Output:
-        batch = batch_lib.of_features(features)
+        batch = batch_lib.of_features(features, frame_mask=clips.frame_mask)
         if dropout_key is None:
             return forward.evaluate(given, params, learner.model_state, batch)
         return forward.train(given, params, learner.model_state, batch, dropout_key)[0]

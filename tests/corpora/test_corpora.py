@@ -25,7 +25,9 @@ def test_a_config_chooses_the_metric_of_its_corpus():
     config.train.selection = ""
     assert corpora.info_of(config) == corpora.CMUMOSI
     config = changed(data__corpus="meld", train__selection="sign_f1")
-    with pytest.raises(InputError, match="'sign_f1' is no metric of this task; one of: dis, acc"):
+    with pytest.raises(
+        InputError, match="'sign_f1' is not a metric of this task; one of: dis, acc"
+    ):
         corpora.info_of(config)
 
 

@@ -45,6 +45,13 @@ def test_modality_dropout_takes_one_modality_of_a_share_of_the_clips():
         np.testing.assert_array_equal(x[~gone[modality]], FEATURES[modality][~gone[modality]])
 
 
+def test_modality_dropout_never_takes_two():
+    three = {**FEATURES, "video": 3 * jnp.ones((ROWS, 2))}
+    gone = np.array([(x == 0).all(1) for x in view("modality_dropout 1", three).values()])
+    np.testing.assert_array_equal(gone.sum(0), 1)
+    np.testing.assert_allclose(gone.mean(1), 1 / 3, atol=0.03)
+
+
 def test_a_single_modality_is_never_dropped():
     one = {"audio": FEATURES["audio"]}
     np.testing.assert_array_equal(view("modality_dropout 1", one)["audio"], one["audio"])

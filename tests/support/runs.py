@@ -74,7 +74,7 @@ class Group:
         self.samples = jax.device_put(samples)
         self.train = compiled(self.static, False)
         keys = jnp.stack([run_key(0, repeat, fold) for repeat, fold, _ in runs])
-        self.state = self.train.init(self.hparams, self.samples, keys)
+        self.state = self.train.init(self.hparams, self.folds, self.samples, keys)
 
     def advance(self, start, stop):
         """Trains epochs start..stop-1 and gives the state."""

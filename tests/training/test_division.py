@@ -64,3 +64,17 @@ def test_no_unlabelled_clip_is_told():
     with pytest.raises(InputError, match=r"semi\.method='fixmatch' needs unlabelled clips"):
         division.find_pool(config, samples_of(20), None)
     assert division.find_pool(config_of(), samples_of(20), None) is None
+
+
+def test_noise_is_relative_to_the_folds_training_rows_alone():
+    samples = samples_of()
+    samples.features["audio"][:5] *= 50  # whoever validates on these has much less deviation
+    folds = folds_of(samples, train__views="noise 0.1")
+    for fold in folds.values():
+        rows = fold.train_index[fold.train_weight > 0]
+        for modality, x in samples.features.items():
+            expected = x[rows].astype(np.float64).std(0)
+            np.testing.assert_allclose(fold.deviation[modality], expected, rtol=1e-5)
+    scaled = folds_of(samples, train__views="noise 0.1", data__standardise=True)[0, 0]
+    np.testing.assert_array_equal(scaled.deviation["audio"], np.ones(6))
+    assert folds_of(samples)[0, 0].deviation == {}  # nobody needs it

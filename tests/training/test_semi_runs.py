@@ -7,12 +7,21 @@ import pytest
 
 from mer_jax import config as config_lib
 from mer_jax.corpora import MER2023
-from mer_jax.semi import METHODS, log
+from mer_jax.semi import METHODS, flexmatch, log
 from mer_jax.training import division, forward, grid, loop, plan, program
 from mer_jax.training.feed import Feed
 from mer_jax.training.state import Given
 from tests.support.plans import NAMES, SMALL, planned, trained
 from tests.support.runs import assert_same_bits, config_of, samples_of
+
+MODALITIES = ("audio", "video")
+
+
+def given_of(grid_plan):
+    """What the plan's first run is given."""
+    static = program.static_of(grid_plan.config, grid_plan.trials[0], MODALITIES, MER2023.task)
+    hparams = program.hparams_of(grid_plan.trials[0])
+    return Given(static, hparams, *jax.device_put((grid_plan.folds[0, 0], grid_plan.samples)))
 
 
 def test_hidden_labels_never_reach_the_weights():
@@ -46,6 +55,49 @@ def test_the_average_of_the_weights_predicts():
     assert not all(
         np.array_equal(a, b) for a, b in zip(best, jax.tree.leaves(state.params), strict=True)
     )
+
+
+def test_the_average_of_the_weights_validates():
+    grid_plan = planned(semi__method="fixmatch")
+    state = trained(grid_plan, epochs=1)
+    of_first = lambda tree: jax.tree.map(lambda x: x[0], tree)  # noqa: E731
+    given = given_of(grid_plan)
+    averaged = forward.validate(given, of_first(state.semi.ema), {})
+    raw = forward.validate(given, of_first(state.params), {})
+    np.testing.assert_allclose(state.history["com"][0, 0], averaged["com"], rtol=1e-4)
+    assert abs(averaged["com"] - raw["com"]) > 1e-3
+
+
+def test_flexmatch_counts_the_runs_own_pool_alone():
+    """Two runs side by side, each with half of the clips as its pool; every clip is confident.
+
+    Once a run has drawn its whole pool nobody is unused, and the best learnt class's threshold is
+    tau itself.
+    """
+    tau = 0.1
+    grid_plan = planned(semi__method="flexmatch", semi__threshold=tau, folds=2)
+    static = program.static_of(grid_plan.config, grid_plan.trials[0], MODALITIES, MER2023.task)
+    chunk = plan.Chunk(static, tuple(plan.Run(0, repeat, 0) for repeat in (0, 1)), 2)
+    advance, state = grid.start(grid_plan, Feed(grid_plan), chunk)
+    begun = np.array(state.semi.method)
+    state = advance(state, 0, 2)
+    pools = [set(grid_plan.folds[repeat, 0].pool_index.tolist()) for repeat in (0, 1)]
+    assert pools[0] != pools[1]
+    for run, pool in enumerate(pools):
+        assert set(np.flatnonzero(begun[run] == flexmatch.UNUSED)) == pool
+        assert set(np.flatnonzero(begun[run] == flexmatch.NOT_OWN)) == set(range(60)) - pool
+        assert set(np.flatnonzero(np.asarray(state.semi.method)[run] >= 0)) == pool
+    best = np.asarray(state.history[log.THRESHOLD])[:, 1].max(-1)
+    np.testing.assert_allclose(best, tau, rtol=1e-6)
+
+
+def test_every_step_and_epoch_has_keys_and_clips_of_its_own():
+    given = given_of(planned(semi__method="fixmatch"))
+    one, other = (loop._steps(given, jax.random.key(seed)) for seed in (0, 1))
+    for field in ("index", "pool_rows"):
+        assert not np.array_equal(getattr(one, field), getattr(other, field))
+    keys = np.concatenate([jax.random.key_data(steps.key) for steps in (one, other)])
+    assert len(np.unique(keys, axis=0)) == len(keys) > 4
 
 
 def test_without_weight_the_pool_changes_nothing():

@@ -1,0 +1,38 @@
+"""The registry of keys: what each is, and which of them identify a training."""
+
+from typing import ClassVar
+
+import pytest
+
+from mer_jax import config as config_lib
+from mer_jax.errors import InputError
+from mer_jax.models.fusion import FUSIONS
+from mer_jax.settings import POSITIVE, Setting
+from tests.support.configs import changed
+
+
+def test_which_keys_identify_a_training():
+    ours = config_lib.identity(config_lib.check(changed()))
+    all_keys = config_lib.declared().keys()
+    free = {key for key in all_keys - ours.keys() if not key.startswith(("data.", "evaluate."))}
+    assert free == {
+        "features.all", "report", "select.eta", "table.aliases", "table.metrics",
+        "train.checkpoint_seconds", "train.segment", "train.tensorboard",
+    }  # fmt: skip
+    assert {"data.tfds_dir", "data.device_bytes", "evaluate.bootstrap"} <= all_keys - ours.keys()
+    assert {"data.root", "data.corpus", "train.epochs", "model.hidden", "seed"} <= ours.keys()
+    # With a pool the memory decides whether its clips stay, and which of them an epoch sees.
+    semi = config_lib.identity(config_lib.check(changed(semi__method="fixmatch")))
+    assert semi.keys() - ours.keys() == {"data.device_bytes"}
+
+
+def test_a_setting_called_as_a_key_is_refused(monkeypatch):
+    class Clashing(FUSIONS["concat"]):
+        SETTINGS: ClassVar = (
+            *FUSIONS["concat"].SETTINGS,
+            Setting("epochs", 3.0, POSITIVE, "of its own", traced=True, part="train"),
+        )
+
+    monkeypatch.setitem(FUSIONS, "clashing", Clashing)
+    with pytest.raises(InputError, match=r"^train\.epochs is declared twice: .* choose another"):
+        config_lib.declared()
