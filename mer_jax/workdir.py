@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from mer_jax import files, metrics
-from mer_jax.corpora import info_of
+from mer_jax.corpora import info_of, tasks
 from mer_jax.errors import InputError
 
 if TYPE_CHECKING:
@@ -30,6 +30,7 @@ class Finished(NamedTuple):
     sizes: dict[str, int]  # of the features, by modality
     results: dict[str, Any]
     trial: dict[str, Any]  # the best one
+    task: Task  # what was trained
 
 
 class _Inside:
@@ -109,6 +110,11 @@ class Workdir:
 
         return config_lib.check(config_lib.read_saved(self.config_file))
 
+    def task_of(self, config: ConfigDict) -> Task:
+        """What is trained here to be predicted; `config` is the one that stands here."""
+        record = files.read_json(self.config_file, {}) if self.has_config else {}
+        return tasks.recorded(info_of(config), config, record, str(self.config_file))
+
     def record(self) -> dict[str, Any]:
         """The content of config.json; InputError where it has another form."""
         return read_record(self.config_file)
@@ -134,10 +140,11 @@ class Workdir:
                 raise InputError(f"{self}: no {path.name}; train in this workdir first")
         config = self.config()
         sizes = self.record()["sizes"]
-        results = self.results(info_of(config).task)
+        task = self.task_of(config)
+        results = self.results(task)
         for trial in config_lib.trials(config):
             if all(trial.get(key) == value for key, value in results["best"].items()):
-                return Finished(config, sizes, results, trial)
+                return Finished(config, sizes, results, trial, task)
         raise InputError(
             f"{self.results_file}: best is {results['best']}, which {self.config_file.name} did "
             "not try, so they are of different trainings; use another --workdir"

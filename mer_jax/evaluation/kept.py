@@ -7,7 +7,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from mer_jax import metrics
-from mer_jax.corpora import SYNTHETIC, info_of
+from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import label_arrays
 from mer_jax.data.arrays import Corpus, Split
@@ -24,7 +24,9 @@ def labelled_splits(
     config: ConfigDict, workdir: os.PathLike[str], labels: pathlib.Path | None, shown: Display
 ) -> tuple[Corpus, dict[str, Split]]:
     """The corpus and its test splits, with the labels of a file where one is given."""
-    corpus = corpus_lib.load(config, shown.count, level_of(config))
+    corpus = corpus_lib.load(
+        config, shown.count, level_of(config), Workdir(workdir).task_of(config)
+    )
     splits = test_splits(config, corpus)
     if not splits:
         raise InputError(
@@ -64,7 +66,7 @@ def predict_and_score(
 
 def show(results: dict[str, Any], config: ConfigDict, workdir: Workdir) -> None:
     """Prints the result table and where the files lie."""
-    shown = metrics.shown(info_of(config).task, config.evaluate.metrics)
+    shown = metrics.shown(Workdir(workdir).task_of(config), config.evaluate.metrics)
     print(terminal.table(results, config.data.corpus == SYNTHETIC, shown))
     predictions = f"; predictions: {workdir.predictions}" if results["test"] else ""
     print(f"Scores: {workdir.results_file}{predictions}")

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
-from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.arrays import Corpus, Split
@@ -36,8 +35,7 @@ def restore(config: ConfigDict, workdir: os.PathLike[str]) -> tuple[dict[str, An
     Of `config` only what predicting takes is used: no override changes the model.
     """
     place = Workdir(workdir)
-    saved, sizes, results, trial = place.finished()
-    task = info_of(saved).task
+    saved, sizes, results, trial, task = place.finished()
     static = program.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
     kept = Checkpoints(place).restore_kept()
     if not program.fits(static, sizes, kept):

@@ -28,7 +28,7 @@ def select(
 
     _, model = restore(config, workdir)
     saved = Workdir(workdir).config()
-    corpus = corpus_lib.load(saved, shown.count, model.static.level)
+    corpus = corpus_lib.load(saved, shown.count, model.static.level, model.static.task)
     task = corpus.task
     if UNLABELLED not in corpus.splits or not task.classes or not saved.folds:
         raise InputError(

@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from mer_jax.workdir import Workdir
 
+FIGURES = Workdir(".").figures.name  # the folder of the pictures, beside report.md
 # What Markdown would read as more than text; within a word an underscore is one.
 _SPECIAL = re.compile(r"[\\`*<|~]|(?<!\w)_|_(?!\w)|\](?=[(\[:])|&(?=[#\w]+;)")
 _STYLE = """
@@ -98,8 +99,7 @@ def _markdown(part: Text | Table | Image | Beside) -> str:
         case Text(text):
             return _plain(text)
         case Image(name, alt):
-            beside = Workdir(".").figure_file(name)  # from the page, which lies in the workdir
-            return f"![{_plain(alt)}]({beside.as_posix()})"
+            return f"![{_plain(alt)}]({FIGURES}/{name}.png)"
         case Beside(parts):
             return "\n\n".join(map(_markdown, parts))
         case Table(header, rows, title, words):

@@ -11,7 +11,6 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax import metrics
-from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import label_arrays
 from mer_jax.data.arrays import Corpus, Labels, Split
@@ -79,7 +78,7 @@ class Run:
         self.results: dict[str, Any] = finished.results
         self.trial = finished.trial
         self.sizes = finished.sizes
-        self.task: Task = info_of(finished.config).task
+        self.task: Task = finished.task
         self.metrics = metrics.shown(self.task, source.evaluate.metrics)
         self._source = source
         self._labels = labels
@@ -153,7 +152,7 @@ class Run:
     @functools.cached_property
     def corpus(self) -> Corpus:
         """The corpus that was trained on; its datasets are built where they are absent."""
-        return corpus_lib.load(self._source, self._shown.count, level_of(self._source))
+        return corpus_lib.load(self._source, self._shown.count, level_of(self._source), self.task)
 
     @functools.cached_property
     def best_epochs(self) -> dict[tuple[int, int], int]:

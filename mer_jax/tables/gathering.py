@@ -12,7 +12,7 @@ from mer_jax import config as config_lib
 from mer_jax import files, published
 from mer_jax.config import rows
 from mer_jax.config.rows import Row
-from mer_jax.corpora import SYNTHETIC, info_of
+from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation import results as results_lib
@@ -129,7 +129,7 @@ def _with_results(entry: Entry, workdir: Workdir) -> tuple[Entry, ConfigDict | N
                 synthetic=saved.data.corpus == SYNTHETIC,
             )
         if saved is not None and workdir.has_results:
-            results = workdir.results(info_of(saved).task)
+            results = workdir.results(workdir.task_of(saved))
     except InputError as error:
         return entry._replace(note=f"{_DAMAGED}{error}"), saved
     if results is None:
