@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mer_jax import scoring as public
-from mer_jax.scoring import constant, open_vocabulary, wheel
+from mer_jax.scoring import confusion, constant, open_vocabulary, wheel
 from mer_jax.scoring.open_vocabulary import overlap
 from mer_jax.scoring.wheel import Wheels
 from tests.support import scoring
@@ -167,3 +167,16 @@ def test_hit_rates_by_hand():
     # down in {} of {up, down}: 0, 0.
     found = wheel.hit_rates(labels, predictions, WHEELS).scores()
     assert found == {"hit_rate": 0.5, "hit_share": 0.25}
+
+
+def test_a_predicted_sector_that_no_label_has_lowers_no_hit_share():
+    found = wheel.hit_rates([["happy"], ["glad"]], [["happy", "sad"], ["sad"]], WHEELS)
+    # wheel1: 1 hit of joy among {joy}; none. wheel2: the same with up.
+    assert found.scores() == {"hit_rate": 0.5, "hit_share": 0.5}
+
+
+def test_a_class_without_clips_in_a_resample_counts_in_no_mean():
+    pairs = confusion.pairs_of(["a", "b", "a"], ["a", "a", "b"])
+    found = pairs.statistic(np.array([[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]))
+    assert found["uar"].tolist() == [0.5, 0.5]
+    assert found["macro_f1"] == pytest.approx([2 / 3, 1 / 3])
