@@ -8,6 +8,7 @@ import pytest
 from mer_jax import config as config_lib
 from mer_jax.corpora import MER2023
 from mer_jax.semi import METHODS, flexmatch, log
+from mer_jax.training import batch as batch_lib
 from mer_jax.training import division, forward, grid, loop, plan, program
 from mer_jax.training.feed import Feed
 from mer_jax.training.state import Given
@@ -66,6 +67,27 @@ def test_the_average_of_the_weights_validates():
     raw = forward.validate(given, of_first(state.params), {})
     np.testing.assert_allclose(state.history["com"][0, 0], averaged["com"], rtol=1e-4)
     assert abs(averaged["com"] - raw["com"]) > 1e-3
+
+
+def test_pseudo_labels_thresholds_are_of_the_weights_and_rows_that_they_are_said_to_be():
+    """Quantiles over the validation rows as the raw weights see them when an epoch begins."""
+    grid_plan = planned(semi__method="pseudo_label", semi__eta=0.4)
+    given = given_of(grid_plan)
+    before, after = (trained(grid_plan, epochs=epochs) for epochs in (3, 4))
+    found = np.asarray(after.history[log.THRESHOLD])[0, 3]
+    fold = grid_plan.folds[0, 0]
+    rows = fold.validation_index[fold.validation_weight > 0]
+    features = {m: jnp.asarray(x[rows]) for m, x in grid_plan.samples.features.items()}
+    params = jax.tree.map(lambda x: x[0], before.params)
+    output = forward.evaluate(given, params, {}, batch_lib.of_features(features))
+    p = np.asarray(jax.nn.softmax(output.emotion))
+    labels = grid_plan.samples.labels
+    correct = labels.emotion_mask[rows] & (p.argmax(1) == labels.emotion[rows])
+    assert correct.sum() > 1
+    for c in range(6):
+        largest = p.max(1)[correct & (p.argmax(1) == c)]
+        expected = np.quantile(largest, 0.4) if largest.size else np.inf
+        np.testing.assert_allclose(found[c], expected, rtol=1e-4)
 
 
 def test_flexmatch_counts_the_runs_own_pool_alone():
