@@ -14,6 +14,7 @@ from mer_jax import config as config_lib
 from mer_jax import files, lock, paths, termination
 from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
+from mer_jax.data import rows as rows_lib
 from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError, counted
 from mer_jax.evaluation import counts, events, history, kept, out_of_fold
@@ -133,7 +134,7 @@ def _prepare(
     for trial in trials:  # refuses what does not fit together before anything is built
         program.static_of(config, trial, modalities, info.task)
     check_same_config(config, workdir)
-    corpus = corpus_lib.load(config, shown.count)
+    corpus = corpus_lib.load(config, shown.count, program.level_of(config))
     grid_plan = Plan(config, trials, *divide(config, corpus))
     groups = plan_lib.group(config, trials, modalities, corpus.task)
     if devices.is_first():  # one lock for all processes of a training: they share the workdir
@@ -193,6 +194,7 @@ def _finish(
     clips = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
     test = {**test, "clips": clips}
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
+    results["left_out"] = results_lib.left_out(corpus)
     written.discard(workdir)
     files.write_json(workdir / RESULTS_FILE, results)
     checkpoints.drop_progress()
@@ -207,7 +209,7 @@ def _record(
 ) -> dict[str, Any]:
     """The content of config.json: with what stands there, or made for a workdir that has none."""
     path = workdir / CONFIG_FILE
-    sizes = {m: x.shape[1] for m, x in corpus.splits[TRAIN].features.items()}
+    sizes = rows_lib.sizes(corpus.splits[TRAIN].features)
     if path.is_file():
         record = files.read_json(path, RECORD)
         ours, theirs = corpus.fingerprint, record["dataset"]
@@ -239,7 +241,8 @@ def _record(
 
 
 def _widths(grid_plan: Plan, groups: plan_lib.Groups, sizes: dict[str, int]) -> list[int]:
-    widths = plan_lib.widths(grid_plan.config, groups, sizes)
+    frames = rows_lib.longest(grid_plan.samples.features)
+    widths = plan_lib.widths(grid_plan.config, groups, sizes, frames)
     if grid_plan.config.train.chunk == "measure":
         return measure.widths(grid_plan, groups, widths)
     return widths

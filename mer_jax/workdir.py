@@ -3,14 +3,15 @@
 import pathlib
 from typing import Any, NamedTuple
 
-import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files
 from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
+from mer_jax.data import rows as rows_lib
 from mer_jax.data.arrays import Corpus, Split
+from mer_jax.data.rows import Rows
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation import results as results_lib
@@ -83,16 +84,16 @@ def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], 
 
 
 def predict_runs(
-    model: Model, features: dict[str, np.ndarray], shown: Display, what: str
+    model: Model, features: dict[str, Rows], shown: Display, what: str
 ) -> ensemble.Predictions:
-    """What each kept run predicts for features [N, D]; InputError where their sizes differ.
+    """What each kept run predicts for N clips; InputError where the features' sizes differ.
 
     `shown` says how far it is with `what`, which names the clips.
     """
-    sizes = {modality: x.shape[1] for modality, x in features.items()}
+    sizes = rows_lib.sizes(features)
     if sizes != model.sizes:
         raise InputError(f"features of sizes {sizes}; the weights were trained on {model.sizes}")
-    clips = len(next(iter(features.values())))
+    clips = rows_lib.count(features)
     with shown.count(f"predicting {what}", clips) as tell:
         return ensemble.predict(
             model.static, model.hparams, model.kept, features, model.batch_size, tell

@@ -9,7 +9,7 @@ from mer_jax.data import left_out, strays
 from mer_jax.data.corpus import say_averaged
 from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.data.reader import Reader
-from mer_jax.data.rows import Frames, Rows, mean_over_frames
+from mer_jax.data.rows import Frames, Rows, at_level, mean_over_frames
 from mer_jax.observer import Count, uncounted
 
 
@@ -67,7 +67,7 @@ def read(
         of_set = Frames.of_clips([clips[set_name].get(name, zero) for name in names])
         is_vectors = (of_set.length == 1).all()
         features[modality] = of_set.values if is_vectors else of_set
-    return names, features
+    return names, at_level(features, level)
 
 
 def _clips(reader: Reader, count: Count, level: str) -> dict[str, np.ndarray]:

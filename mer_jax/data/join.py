@@ -11,7 +11,6 @@ from mer_jax.data import labels as labels_lib
 from mer_jax.data.arrays import Split
 from mer_jax.data.labels import Label, LabelRules
 from mer_jax.data.left_out import LeftOut
-from mer_jax.data.npy import UTTERANCE
 from mer_jax.data.rows import Frames, Rows, at_level
 from mer_jax.data.stored import Columns
 from mer_jax.task import UNLABELLED
@@ -89,7 +88,7 @@ def join(
     features = {modality: _rows(built.columns, names) for modality, built in sets.items()}
     return Split(
         names=np.array(names),
-        features=at_level(features, level) if level == UTTERANCE else features,
+        features=at_level(features, level),
         labels=label_arrays.masked(
             np.array([labels[name].emotion for name in names], np.int32),
             np.array([labels[name].valence for name in names], np.float32),

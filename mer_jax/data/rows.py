@@ -5,13 +5,14 @@ Vectors are an array [N, D]. `Frames` holds clips of unlike lengths without padd
 """
 
 from collections.abc import Sequence
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 import numpy as np
 
 from mer_jax.data.npy import FRAME, UTTERANCE
 
 
+@runtime_checkable
 class Rows(Protocol):
     """N clips' features of one modality."""
 
@@ -115,9 +116,19 @@ def at_level(features: dict[str, Rows], level: str) -> dict[str, Rows]:
     }
 
 
+def values_of(x: Rows) -> np.ndarray:
+    """What statistics are taken of: the vectors [N, D], or the frames of all clips [R, D]."""
+    return x.packed().values if isinstance(x, Frames) else x
+
+
 def sizes(features: dict[str, Rows]) -> dict[str, int]:
     """D of each modality."""
     return {modality: x.shape[-1] for modality, x in features.items()}
+
+
+def longest(features: dict[str, Rows]) -> int:
+    """T of the longest clip in any modality; 1 for vectors."""
+    return max(x.shape[1] if isinstance(x, Frames) else 1 for x in features.values())
 
 
 def count(features: dict[str, Rows]) -> int:

@@ -9,6 +9,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import metrics
+from mer_jax.data import rows as rows_lib
+from mer_jax.data.rows import Frames, Rows
 from mer_jax.models.layers import ATTENTION, SOWN
 from mer_jax.observer import Steps, nobody
 from mer_jax.task import Task
@@ -28,25 +30,30 @@ def predict(
     static: Static,
     hparams: HParams,
     kept: dict[str, Any],
-    features: dict[str, np.ndarray],
+    features: dict[str, Rows],
     batch_size: int,
     tell: Steps = nobody,
 ) -> Predictions:
     """What each of the R kept runs predicts for N clips: logits [R, N, C], valence [R, N].
 
-    `features` are float32 [N, D] by modality; they go through the device `batch_size` at a time,
-    and `tell` hears of each such batch.
+    `features` are vectors or frames, as the model's level has it. They go through the device
+    `batch_size` vectors or frames at a time, and `tell` hears of each such batch.
     """
     apply = functools.partial(_program(static), hparams.model)
     weights = jax.device_put((kept["params"], kept.get("model_state", {}), kept.get("scaler", {})))
-    count = len(next(iter(features.values())))
-    size = min(batch_size, count)
+    count = rows_lib.count(features)
+    frames = {m: x.shape[1] for m, x in features.items() if isinstance(x, Frames)}
+    size = max(1, min(batch_size // max(frames.values(), default=1), count))
     parts = []
     for start in range(0, count, size):
-        rows = {m: np.asarray(x[start : start + size]) for m, x in features.items()}
+        rows, masks = {}, {}
+        for m, x in features.items():
+            rows[m] = x[start : start + size]
+            if m in frames:
+                rows[m], masks[m] = rows[m].padded(frames[m])
         held = min(size, count - start)
-        rows = {m: np.pad(x, ((0, size - held), (0, 0))) for m, x in rows.items()}
-        part = apply(*weights, rows)
+        rows, masks = _filled((rows, masks), size - held)
+        part = apply(*weights, rows, masks)
         parts.append(jax.tree.map(lambda y, held=held: np.asarray(y)[:, :held], part))
         tell(held)
     return jax.tree.map(lambda *ys: np.concatenate(ys, axis=1), *parts)
@@ -55,11 +62,18 @@ def predict(
 @functools.cache
 def _program(static: Static):
     apply = functools.partial(_apply, static)
-    return jax.jit(jax.vmap(apply, in_axes=(None, 0, 0, 0, None)))
+    return jax.jit(jax.vmap(apply, in_axes=(None, 0, 0, 0, None, None)))
 
 
-def _apply(static, settings, params, model_state, scaler, rows) -> Predictions:
-    batch = batch_lib.of_features(batch_lib.scaled(rows, scaler))
+def _filled(arrays: Any, more: int) -> Any:
+    """The arrays with `more` rows of zeros after theirs."""
+    return jax.tree.map(
+        lambda x: np.pad(np.asarray(x), ((0, more), *((0, 0) for _ in x.shape[1:]))), arrays
+    )
+
+
+def _apply(static, settings, params, model_state, scaler, rows, masks) -> Predictions:
+    batch = batch_lib.of_features(batch_lib.scaled(rows, scaler, masks), frame_mask=masks)
     variables = {"params": params, **model_state}
     output, sown = build_model(static).apply(variables, batch, settings, mutable=[SOWN])
     attention = sown.get(SOWN, {}).get("fusion", {}).get(ATTENTION, (None,))[0]

@@ -14,6 +14,7 @@ from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble, submission, terminal
 from mer_jax.evaluation import results as results_lib
 from mer_jax.progress import Display
+from mer_jax.training.program import level_of
 from mer_jax.workdir import RESULTS_FILE, Model, predict_runs, test_splits
 
 
@@ -21,7 +22,7 @@ def labelled_splits(
     config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None, shown: Display
 ) -> tuple[Corpus, dict[str, Split]]:
     """The corpus and its test splits, with the labels of a file where one is given."""
-    corpus = corpus_lib.load(config, shown.count)
+    corpus = corpus_lib.load(config, shown.count, level_of(config))
     splits = test_splits(config, corpus)
     if not splits:
         raise InputError(

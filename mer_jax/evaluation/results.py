@@ -7,7 +7,7 @@ import numpy as np
 
 from mer_jax import config as config_lib
 from mer_jax import files, metrics
-from mer_jax.data.arrays import Split
+from mer_jax.data.arrays import Corpus, Split
 from mer_jax.evaluation import bootstrap, counts, ensemble
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.task import Task
@@ -43,7 +43,25 @@ def form(task: Task) -> dict[str, Any]:
                 "validation": {str: (nothing, number)},
             }
         ],
+        "left_out": (
+            files.ABSENT,
+            [{"split": str, "features": str, "reason": str, "handled": str, "clips": int}],
+        ),
     }
+
+
+def left_out(corpus: Corpus) -> list[dict[str, Any]]:
+    """What results.json says of clips that a feature set gave nothing for; empty: of none."""
+    return [
+        {
+            "split": each.split,
+            "features": each.feature_set,
+            "reason": each.reason,
+            "handled": each.handled,
+            "clips": len(each.names),
+        }
+        for each in corpus.left_out
+    ]
 
 
 def over_repeats(values: Sequence[float | None]) -> dict[str, Any] | None:

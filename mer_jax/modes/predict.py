@@ -30,6 +30,7 @@ def predict(
         pathlib.Path(config.data.root),
         corpus_lib.modalities(config),
         shown.count,
+        level=model.static.level,
         bad=config.data.bad,
         missing=config.data.missing,
         listing=out.with_name(f"{out.stem}.left_out.txt"),

@@ -21,6 +21,7 @@ from mer_jax.progress import SILENT, Display
 from mer_jax.reporting.analysis import Predicted
 from mer_jax.task import TRAIN, VALIDATION, Task
 from mer_jax.training.division import divide
+from mer_jax.training.program import level_of
 from mer_jax.workdir import CONFIG_FILE, RECORD, Model
 
 if TYPE_CHECKING:
@@ -151,7 +152,7 @@ class Run:
     @functools.cached_property
     def corpus(self) -> Corpus:
         """The corpus that was trained on; its datasets are built where they are absent."""
-        return corpus_lib.load(self._source, self._shown.count)
+        return corpus_lib.load(self._source, self._shown.count, level_of(self._source))
 
     @functools.cached_property
     def best_epochs(self) -> dict[tuple[int, int], int]:

@@ -10,6 +10,7 @@ from mer_jax import files, published
 from mer_jax.config import rows as rows_lib
 from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
+from mer_jax.data import left_out
 from mer_jax.errors import counted
 from mer_jax.evaluation import events, terminal
 from mer_jax.metrics import METRICS
@@ -94,6 +95,8 @@ def _configuration(run: Run, _: Mapping[str, Picture]) -> Section:
         share = config.data.labelled_fraction
         kept = f"{share:g} of train" if share < 1 else f"{share:g} clips of each class"
         rows.append(("Hidden labels", f"only {kept} keeps its label, drawn anew in each repeat"))
+    if absent := run.results.get("left_out"):
+        rows.append(("Left out", "; ".join(map(_left_out, absent))))
     rows += [
         ("Validation", f"{rounds}; {counted(config.repeats, 'repeat')}; seed {config.seed}"),
         (
@@ -103,6 +106,19 @@ def _configuration(run: Run, _: Mapping[str, Picture]) -> Section:
         ),
     ]
     return Section("Configuration", [Table(("Part", "What was trained"), rows, words=True)])
+
+
+def _left_out(entry: Mapping[str, Any]) -> str:
+    """One entry of results.json's `left_out` in words."""
+    reason = {
+        left_out.BAD: "with a bad file in",
+        left_out.MISSING: "without features in",
+        left_out.COPY: "called copies of others in",
+    }.get(entry["reason"], entry["reason"])
+    zeros = ", filled with zeros" if entry["handled"] == left_out.ZERO else ""
+    return (
+        f"{counted(entry['clips'], 'clip')} of {entry['split']} {reason} {entry['features']}{zeros}"
+    )
 
 
 def _clips(run: Run) -> str:

@@ -1,21 +1,46 @@
 """The one place that makes a Batch: rows of samples or of the pool, scaled as a fold says."""
 
+from typing import Any
+
 import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from mer_jax.data.arrays import Labels
 from mer_jax.models.layers import Batch
 from mer_jax.semi.step import Clips
+from mer_jax.training.frames import DeviceFrames, HostFrames
 from mer_jax.training.state import Given
 
 Scaler = dict[str, tuple[Array, Array]]  # by modality: mean and deviation [D]
+Masks = dict[str, Array]  # by frame-level modality: bool [B, T]
 
 
-def of_features(features: dict[str, Array], weight: Float[Array, "B"] | None = None) -> Batch:
-    """The batch of some features by modality [B, D]; without a weight every row counts."""
+def of_features(
+    features: dict[str, Array],
+    weight: Float[Array, "B"] | None = None,
+    frame_mask: Masks | None = None,
+) -> Batch:
+    """The batch of some features by modality, [B, D] or [B, T, D] with a mask.
+
+    Without a weight every row counts.
+    """
     if weight is None:
         weight = jnp.ones(len(next(iter(features.values()))))
-    return Batch(features, {}, weight)
+    return Batch(features, frame_mask or {}, weight)
+
+
+def of_one_row(features: dict[str, Any]) -> Batch:
+    """A batch of one row of `features`, to initialise a model with; frames as zeros."""
+    rows, masks = {}, {}
+    for modality, x in features.items():
+        if isinstance(x, DeviceFrames | HostFrames):
+            rows[modality], masks[modality] = (
+                jnp.zeros((1, *x.shape[1:])),
+                jnp.ones((1, x.shape[1]), bool),
+            )
+        else:
+            rows[modality] = x[:1]
+    return of_features(rows, frame_mask=masks)
 
 
 def of_rows(
@@ -23,28 +48,49 @@ def of_rows(
 ) -> tuple[Batch, Labels]:
     """The batch of some rows of the samples, and their labels."""
     samples = given.samples
-    features = {modality: x[index] for modality, x in samples.features.items()}
     labels = Labels(*(column[index] for column in samples.labels))
-    return of_features(scaled(features, given.fold.scaler), weight), labels
+    features, masks = _taken(samples.features, index)
+    return of_features(scaled(features, given.fold.scaler, masks), weight, masks), labels
 
 
 def of_pool(given: Given, rows: Int[Array, "U"]) -> Clips:
     """Some rows of the pool, scaled as the labelled ones are."""
     pool = given.samples.pool
-    features = {m: x[rows].astype(jnp.float32) for m, x in pool.features.items()}
+    features, masks = _taken(pool.features, rows)
+    features = {m: x.astype(jnp.float32) for m, x in features.items()}
     return Clips(
-        scaled(features, given.fold.scaler),
+        scaled(features, given.fold.scaler, masks),
         pool.number[rows],
         pool.emotion[rows],
         pool.emotion_mask[rows],
+        masks,
     )
 
 
-def scaled(features: dict[str, Array], scaler: Scaler) -> dict[str, Array]:
-    """`(x - mean) / deviation` by column; a modality without a scaler as it is."""
-    return {m: _scaled(x, scaler[m]) if m in scaler else x for m, x in features.items()}
+def _taken(features: dict[str, Any], index: Int[Array, "B"]) -> tuple[dict[str, Array], Masks]:
+    """Some rows of each modality, and the masks of those that are frames."""
+    rows, masks = {}, {}
+    for modality, x in features.items():
+        if isinstance(x, DeviceFrames | HostFrames):
+            rows[modality], masks[modality] = x.padded(index)
+        else:
+            rows[modality] = x[index]
+    return rows, masks
 
 
-def _scaled(x: Float[Array, "B D"], scaler: tuple[Array, Array]) -> Float[Array, "B D"]:
+def scaled(
+    features: dict[str, Array], scaler: Scaler, frame_mask: Masks | None = None
+) -> dict[str, Array]:
+    """`(x - mean) / deviation` by column; a modality without a scaler as it is, padding zero."""
+    masks = frame_mask or {}
+    return {
+        m: _scaled(x, scaler[m], masks.get(m)) if m in scaler else x for m, x in features.items()
+    }
+
+
+def _scaled(
+    x: Float[Array, "B *T D"], scaler: tuple[Array, Array], mask: Array | None
+) -> Float[Array, "B *T D"]:
     mean, deviation = (jnp.broadcast_to(part, x.shape) for part in scaler)
-    return (x - mean) / deviation
+    x = (x - mean) / deviation
+    return x if mask is None else jnp.where(mask[..., None], x, 0)

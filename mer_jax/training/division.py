@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax.data import folds as folds_lib
+from mer_jax.data import rows as rows_lib
 from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.errors import InputError
 from mer_jax.semi.step import Clips
@@ -60,7 +61,7 @@ def training_samples(train: Split, validation: Split | None) -> Samples:
     splits = [train, validation]
     return Samples(
         features={
-            m: np.concatenate([split.features[m] for split in splits]) for m in train.features
+            m: rows_lib.joined([split.features[m] for split in splits]) for m in train.features
         },
         labels=Labels(*map(np.concatenate, zip(*(split.labels for split in splits), strict=True))),
     )
@@ -156,11 +157,15 @@ def _padded(index: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _scaler(samples: Samples, rows: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Mean and deviation by column of the training rows; a constant column keeps its scale."""
+    """Mean and deviation by column of the training rows, or of all their frames.
+
+    A constant column keeps its scale.
+    """
     scaler = {}
     for modality, x in samples.features.items():
-        mean = x[rows].mean(0, dtype=np.float64)
-        deviation = x[rows].std(0, dtype=np.float64)
+        values = rows_lib.values_of(x[rows])
+        mean = values.mean(0, dtype=np.float64)
+        deviation = values.std(0, dtype=np.float64)
         deviation[deviation == 0] = 1
         scaler[modality] = mean.astype(np.float32), deviation.astype(np.float32)
     return scaler
@@ -171,8 +176,8 @@ def _deviation(
 ) -> dict[str, np.ndarray]:
     """What the noise of a view is relative to: the columns' deviation, 1 after standardising."""
     return {
-        modality: np.ones(x.shape[1], np.float32)
+        modality: np.ones(x.shape[-1], np.float32)
         if modality in scaler
-        else x[rows].std(0, dtype=np.float64).astype(np.float32)
+        else rows_lib.values_of(x[rows]).std(0, dtype=np.float64).astype(np.float32)
         for modality, x in samples.features.items()
     }

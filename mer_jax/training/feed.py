@@ -3,14 +3,17 @@
 import itertools
 import logging
 import math
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import config as config_lib
+from mer_jax.data.rows import Frames, Rows
 from mer_jax.semi.step import Clips
 from mer_jax.training import devices
+from mer_jax.training.frames import HostFrames, on_device
 from mer_jax.training.host_rows import HostRows
 from mer_jax.training.plan import Plan
 from mer_jax.training.state import Fold, Samples
@@ -41,10 +44,15 @@ class Feed:
         size = _bytes(resident.features)
         if size > limit:
             LOG.info("features of %.0f MB: every step fetches its rows from the host", size / 1e6)
-            on_host = {m: HostRows(x) for m, x in resident.features.items()}
-            resident = resident._replace(features=on_host)
-            if of_train:
-                resident = resident._replace(pool=resident.pool._replace(features=on_host))
+            held = {m: _on_host(x) for m, x in resident.features.items()}
+        else:
+            held = {m: _on_device(x) for m, x in resident.features.items()}
+        resident = resident._replace(features=held)
+        if of_train:
+            resident = resident._replace(pool=resident.pool._replace(features=held))
+        elif resident.pool is not None:
+            of_pool = {m: _on_device(x) for m, x in resident.pool.features.items()}
+            resident = resident._replace(pool=resident.pool._replace(features=of_pool))
         # Everything but a pool that streams.
         self.resident = jax.device_put(resident, devices.replicated())
 
@@ -53,6 +61,10 @@ class Feed:
         described = f"pool of {self.pool_size} clips, {size / 1e6:.0f} MB"
         if size <= limit:
             LOG.info("%s: stays on the device", described)
+        elif any(isinstance(x, Frames) for x in self._pool.features.values()):
+            LOG.info("%s: every step fetches its clips from the host", described)
+            features = {m: _on_host(x) for m, x in self._pool.features.items()}
+            self._pool = self._pool._replace(features=features)
         elif size // 2 <= limit:
             LOG.info("%s: stays on the device as bfloat16", described)
             features = {m: _as_bfloat16(x) for m, x in self._pool.features.items()}
@@ -65,7 +77,10 @@ class Feed:
             # again and again, since memory that is new costs as much as what is copied into it.
             self._buffers = itertools.cycle(
                 [
-                    {m: _aligned((self._shard, x.shape[1])) for m, x in self._pool.features.items()}
+                    {
+                        m: _aligned((self._shard, x.shape[-1]))
+                        for m, x in self._pool.features.items()
+                    }
                     for _ in range(2)
                 ]
             )
@@ -112,7 +127,16 @@ class Feed:
         return fold._replace(pool_index=np.arange(self._shard, dtype=np.int32))
 
 
-def _bytes(features: dict[str, np.ndarray]) -> int:
+def _on_device(x: Any) -> Any:
+    """Features as a program takes them from the device: frames by their places, arrays as such."""
+    return on_device(x) if isinstance(x, Frames) else x
+
+
+def _on_host(x: Rows) -> HostRows | HostFrames:
+    return HostFrames(x) if isinstance(x, Frames) else HostRows(x)
+
+
+def _bytes(features: dict[str, Rows]) -> int:
     return sum(x.nbytes for x in features.values())
 
 

@@ -11,6 +11,7 @@ from mer_jax.data.arrays import Labels
 from mer_jax.models.layers import Batch
 from mer_jax.models.multitask import Output
 from mer_jax.training import batch as batch_lib
+from mer_jax.training.frames import DeviceFrames, HostFrames
 from mer_jax.training.host_rows import HostRows
 from mer_jax.training.program import build_model
 from mer_jax.training.state import Given
@@ -54,9 +55,10 @@ def of_validation(given: Given, params: Any, model_state: Any) -> tuple[Output, 
         return output._replace(aux={}), labels
 
     index, weight = given.fold.validation_index, given.fold.validation_weight
-    if not any(isinstance(x, HostRows) for x in given.samples.features.values()):
+    in_batches = HostRows | HostFrames | DeviceFrames
+    if not any(isinstance(x, in_batches) for x in given.samples.features.values()):
         return predict(index, weight)
-    # Features that do not fit the device come to it a batch at a time.
+    # What does not fit the device, or would not once it is padded, comes a batch at a time.
     size = given.static.batch_size
     parts = lax.map(
         lambda rows: predict(*rows), (index.reshape(-1, size), weight.reshape(-1, size))

@@ -31,7 +31,7 @@ class HostRows:
         """The rows as float32; a slice is read at once."""
         if isinstance(index, slice):
             return jnp.asarray(self._array[index])
-        shape = jax.ShapeDtypeStruct((*index.shape, self._array.shape[1]), jnp.float32)
+        shape = jax.ShapeDtypeStruct((*index.shape, self._array.shape[-1]), jnp.float32)
         return jax.pure_callback(self._read, shape, index, vmap_method="broadcast_all")
 
     def _read(self, index) -> np.ndarray:

@@ -89,7 +89,7 @@ def init_run(
 ) -> RunState:
     """Makes a run before its first epoch; of no weak type, which would compile `advance` twice."""
     key, init_key = jax.random.split(key)
-    one_row = batch_lib.of_features({m: x[:1] for m, x in samples.features.items()})
+    one_row = batch_lib.of_one_row(samples.features)
     model_state = build_model(static).init(init_key, one_row, hparams.model)
     params = model_state.pop("params")
     names = (LOSS, *metrics.every_epoch(static.task))
@@ -207,7 +207,8 @@ def _begun(given: Given, learner: Learner, pool_SxU: Int[Array, "S U"]) -> Learn
         return Validated(jax.nn.softmax(output.emotion), labels.emotion, known)
 
     def predicted(rows_U: Int[Array, "U"]) -> Float[Array, "U C"]:
-        batch = batch_lib.of_features(batch_lib.of_pool(given, rows_U).features)
+        clips = batch_lib.of_pool(given, rows_U)
+        batch = batch_lib.of_features(clips.features, frame_mask=clips.frame_mask)
         return jax.nn.softmax(forward.evaluate(given, *weights, batch).emotion)
 
     def pool() -> Float[Array, "E C"]:
@@ -266,7 +267,7 @@ def _loss(
         return loss, _AfterLoss(model_state)
 
     def predict(features: dict[str, Array], dropout_key: Key[Array, ""] | None) -> Output:
-        batch = batch_lib.of_features(features)
+        batch = batch_lib.of_features(features, frame_mask=clips.frame_mask)
         if dropout_key is None:
             return forward.evaluate(given, params, learner.model_state, batch)
         return forward.train(given, params, learner.model_state, batch, dropout_key)[0]

@@ -7,8 +7,9 @@ from typing import Any, NamedTuple
 import jax
 from ml_collections import ConfigDict
 
+from mer_jax.data.npy import FRAME
 from mer_jax.task import Task
-from mer_jax.training.program import Static, count_parameters, static_of
+from mer_jax.training.program import Static, activation_bytes, count_parameters, static_of
 from mer_jax.training.state import Fold, Samples
 
 # Runs side by side, by device. An accelerator wants many. On a CPU a step is bound by moving
@@ -18,6 +19,7 @@ from mer_jax.training.state import Fold, Samples
 _MAX_CHUNK = {"cpu": 15, "gpu": 90, "tpu": 90}
 _CPU_CACHE_BYTES = 8 << 20
 _BYTES_PER_PARAMETER = 16
+_MEMORY_SHARE = 0.25  # of an accelerator's memory, for the runs' parameters and activations
 
 
 class Run(NamedTuple):
@@ -72,24 +74,37 @@ def group(
     return groups
 
 
-def widths(config: ConfigDict, groups: Groups, sizes: dict[str, int]) -> list[int]:
+def widths(config: ConfigDict, groups: Groups, sizes: dict[str, int], frames: int = 1) -> list[int]:
     """How many runs of each group train side by side: the config's number, or the rule's.
 
-    The rule looks at the kind of device and at the model's size (`sizes` are the features'). Its
-    widths are also what measuring starts from (training/measure.py).
+    The rule looks at the kind of device, at the model's size (`sizes` are the features') and at
+    what a step keeps for its backward pass, for clips of `frames` frames. Its widths are also what
+    measuring starts from (training/measure.py).
     """
     chosen = []
     for static, runs in groups.items():
         most = config.train.chunk
         if most in ("auto", "measure"):
-            backend = jax.default_backend()
-            most = _MAX_CHUNK.get(backend, _MAX_CHUNK["gpu"])
-            if backend == "cpu":
-                held = _BYTES_PER_PARAMETER * count_parameters(static, sizes)
-                most = max(1, min(most, round(_CPU_CACHE_BYTES / held)))
-            most = _least_waste(len(runs), most)
+            most = _least_waste(len(runs), _ruled(static, sizes, frames))
         chosen.append(min(most, len(runs)))
     return chosen
+
+
+def _ruled(static: Static, sizes: dict[str, int], frames: int) -> int:
+    """The most runs of a program that this kind of device trains side by side."""
+    backend = jax.default_backend()
+    most = _MAX_CHUNK.get(backend, _MAX_CHUNK["gpu"])
+    held = _BYTES_PER_PARAMETER * count_parameters(static, sizes)
+    if backend != "cpu":
+        from mer_jax.training import devices  # which loads orbax: plans are made without it
+
+        held += activation_bytes(static, sizes, frames)
+        return max(1, min(most, int(_MEMORY_SHARE * devices.memory_bytes() / held)))
+    # A batch of vectors is small beside the parameters, and was in what was measured; one of
+    # frames is not.
+    if static.level == FRAME:
+        held += activation_bytes(static, sizes, frames)
+    return max(1, min(most, round(_CPU_CACHE_BYTES / held)))
 
 
 def _least_waste(runs: int, most: int) -> int:

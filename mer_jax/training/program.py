@@ -8,7 +8,9 @@ import jax.numpy as jnp
 import optax
 from ml_collections import ConfigDict
 
+from mer_jax import config as config_lib
 from mer_jax.data import views
+from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.data.views import Steps
 from mer_jax.errors import InputError
 from mer_jax.models import multitask
@@ -36,6 +38,7 @@ class Static:
     optimizer: tuple[str, ...] = ("learning_rate", "weight_decay")  # its settings that are on
     views: Steps = ()  # augmentation of the labelled batch
     semi: Semi | None = None  # None: supervised
+    level: str = UTTERANCE  # what the fusion takes: vectors, or frames with masks
 
 
 class HParams(NamedTuple):
@@ -71,7 +74,26 @@ def static_of(
         optimizer=tuple(_optimizer_of(trial)),
         views=views.parse(trial.get("train.views", ""), "config.train.views"),
         semi=_semi_of(trial, task),
+        level=_level(trial["model.fusion"]),
     )
+
+
+def _level(fusion: str) -> str:
+    return getattr(FUSIONS[fusion], "LEVEL", UTTERANCE)
+
+
+def level_of(config: ConfigDict) -> str:
+    """The level at which a config's fusions take features.
+
+    Raises InputError where one takes vectors and another frames: a grid has its features once.
+    """
+    levels = {_level(name): name for name in config_lib.as_tuple(config.model.fusion)}
+    if len(levels) > 1:
+        raise InputError(
+            f"config.model.fusion: {levels[FRAME]!r} takes frames and {levels[UTTERANCE]!r} one "
+            "vector a clip; train them in workdirs of their own"
+        )
+    return next(iter(levels))
 
 
 def _semi_of(trial: dict[str, Any], task: Task) -> Semi | None:
@@ -129,10 +151,53 @@ def build_model(static: Static) -> multitask.MultitaskModel:
 
 def count_parameters(static: Static, sizes: dict[str, int]) -> int:
     """The number of a model's parameters for features of these sizes; computes nothing."""
-    batch = Batch({m: jnp.zeros((1, size)) for m, size in sizes.items()}, {}, jnp.ones(1))
-    settings = dict.fromkeys(traced(FUSIONS[static.fusion].SETTINGS), 0.0)
-    variables = jax.eval_shape(build_model(static).init, jax.random.key(0), batch, settings)
+    variables = _shapes(static, _zeros(static, sizes, 1, 1))
     return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
+
+
+def activation_bytes(static: Static, sizes: dict[str, int], frames: int) -> int:
+    """Bytes that a training step of one run keeps for its backward pass; computes nothing.
+
+    Counted are the batch and what the derivative of the model's outputs by its parameters needs,
+    for clips of `frames` frames.
+    """
+    batch = _zeros(static, sizes, static.batch_size, frames)
+    variables = _shapes(static, batch)
+    params = variables.pop("params")
+
+    def backward(params: Any, variables: Any, batch: Batch) -> Any:
+        def outputs(params: Any) -> Any:
+            output, _ = build_model(static).apply(
+                {"params": params, **variables}, batch, _no_settings(static), train=True,
+                rngs={"dropout": jax.random.key(0)}, mutable=list(variables),
+            )  # fmt: skip
+            return [x for x in (output.emotion, output.valence) if x is not None]
+
+        return jax.vjp(outputs, params)[1]
+
+    kept = jax.tree.leaves((batch, jax.eval_shape(backward, params, variables, batch)))
+    of_params = sum(leaf.size * leaf.dtype.itemsize for leaf in jax.tree.leaves(params))
+    total = sum(leaf.size * leaf.dtype.itemsize for leaf in kept)
+    return max(total - of_params, 0)
+
+
+def _zeros(static: Static, sizes: dict[str, int], rows: int, frames: int) -> Batch:
+    """A batch of zeros, [rows, D] or [rows, frames, D] by the model's level."""
+    between, masks = (), {}
+    if static.level == FRAME:
+        between, masks = (frames,), dict.fromkeys(sizes, jnp.ones((rows, frames), bool))
+    features = {m: jnp.zeros((rows, *between, size)) for m, size in sizes.items()}
+    return Batch(features, masks, jnp.ones(rows))
+
+
+def _shapes(static: Static, batch: Batch) -> dict[str, Any]:
+    """The shapes of a model's variables."""
+    model, settings = build_model(static), _no_settings(static)
+    return jax.eval_shape(model.init, jax.random.key(0), batch, settings)
+
+
+def _no_settings(static: Static) -> dict[str, float]:
+    return dict.fromkeys(traced(FUSIONS[static.fusion].SETTINGS), 0.0)
 
 
 def fits(static: Static, sizes: dict[str, int], kept: dict[str, Any]) -> bool:

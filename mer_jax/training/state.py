@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from mer_jax.data.arrays import Labels
 from mer_jax.semi.step import Clips, SemiState
+from mer_jax.training.frames import DeviceFrames, HostFrames
 from mer_jax.training.host_rows import HostRows
 from mer_jax.training.program import HParams, Static
 
@@ -19,7 +20,7 @@ LOSS = "loss"  # its name in the history, beside the validation metrics
 class Samples(NamedTuple):
     """The clips that training may see, on the device, shared by all runs."""
 
-    features: dict[str, Array | HostRows]  # by modality: float32 [N, D]
+    features: dict[str, Array | HostRows | DeviceFrames | HostFrames]  # by modality
     labels: Labels
     pool: Clips | None = None  # all unlabelled clips, or an epoch's shard; None: supervised
 

@@ -12,15 +12,17 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import config as config_lib
-from mer_jax import corpora, metrics, semi
-from mer_jax.data import folds
+from mer_jax import corpora, experiment, metrics, semi, workdir
+from mer_jax.data import folder, folds
 from mer_jax.data.arrays import Labels
 from mer_jax.evaluation import ensemble, terminal
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.models import fusion, multitask
 from mer_jax.models.layers import Batch
+from mer_jax.progress import SILENT
 from mer_jax.task import Task
 from mer_jax.training import program
+from tests.support import user_folder
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 
@@ -129,6 +131,33 @@ def test_the_frame_level_fusion(example):
         return np.mean(pooled, 0) @ head["kernel"] + head["bias"]
 
     np.testing.assert_allclose(output.emotion, [by_hand(row) for row in range(3)], atol=1e-5)
+
+
+def test_the_frame_level_fusion_trains_from_a_folder(example, tmp_path):
+    example("A frame-level fusion")
+    root = tmp_path / "user"
+    names = user_folder.write_mer2023(root)
+    rng = np.random.default_rng(0)
+    every = sorted({name for split in names.values() for name in split})
+    clips = {name: rng.normal(size=(rng.integers(1, 6), 5)).astype(np.float32) for name in every}
+    user_folder.write_features(root, "faces_FRA", clips)
+    config = user_folder.config(
+        root, tmp_path / "tfds", model__fusion="frame_attention", model__hidden=4, train__epochs=2,
+        folds=2, repeats=1, train__learning_rate=1e-2, evaluate__bootstrap=0,
+        train__tensorboard=False, features__video="faces_FRA",
+    )  # fmt: skip
+    experiment.train(config, tmp_path / "work")
+    predicted = (tmp_path / "work" / "predictions" / "mer_noise.csv").read_text().splitlines()
+    assert [line.partition(",")[0] for line in predicted[1:]] == names["mer_noise"]
+    _, model = workdir.restore(config, tmp_path / "work")
+    assert model.kept["params"]["fusion"]["video"]["kernel"].shape == (2, 5, 4)
+    sets = {"audio": user_folder.AUDIO, "video": "faces_FRA"}
+    _, features = folder.read(root, sets, level=model.static.level)
+    whole, last = (
+        workdir.predict_runs(model, x, SILENT, "clips").emotion
+        for x in (features, {m: x[-1:] for m, x in features.items()})
+    )
+    np.testing.assert_allclose(whole[:, -1:], last, rtol=1e-4, atol=1e-5)  # without padding
 
 
 def test_the_method(example):

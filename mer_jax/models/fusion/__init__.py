@@ -7,6 +7,11 @@ is compiled and are fields of the module; the traced ones reach it as scalars. I
 further losses, each weighted by the traced setting called `<loss>_weight`. Where it weighs the
 modalities it sows the weights, `self.sow(SOWN, ATTENTION, {modality: [B]})`: reports draw them.
 Parameters that are trained otherwise than the others it lists in GROUPS (mer_jax/models/groups.py).
+
+A fusion gets one vector a clip, [B, D], frames averaged. With `LEVEL: ClassVar = FRAME`
+(mer_jax/data/npy.py) it gets frames, [B, T, D], and `batch.frame_mask`, bool [B, T], of every
+modality; a set of vectors comes as clips of one frame. Padded frames are zero and must change
+nothing.
 """
 
 import dataclasses
