@@ -185,3 +185,19 @@ def test_views_augment_training_and_never_validation():
     fold, samples = jax.tree.map(jnp.asarray, (grid_plan.folds[0, 0], grid_plan.samples))
     scores = forward.validate(Given(static, hparams, fold, samples), params, {})
     np.testing.assert_allclose(seen.history["com"][0, 0], scores["com"], rtol=1e-4)
+
+
+def test_the_average_takes_the_weights_after_each_step():
+    """One step in one epoch: of the average, the weights before it are a tenth."""
+    grid_plan = planned(semi__method="fixmatch", train__batch_size=32, repeats=1)
+    static = program.static_of(grid_plan.config, grid_plan.trials[0], MODALITIES, MER2023.task)
+    chunk = plan.Chunk(static, (plan.Run(0, 0, 0), plan.Run(0, 0, 1)), 2)
+    assert len(grid_plan.folds[0, 0].train_index) == 32
+    advance, state = grid.start(grid_plan, Feed(grid_plan), chunk)
+    before = jax.tree.map(np.array, state.params)
+    state = advance(state, 0, 1)
+    for old, new, average in zip(
+        *map(jax.tree.leaves, (before, state.params, state.semi.ema)), strict=True
+    ):
+        np.testing.assert_allclose(average, 0.1 * old + 0.9 * np.asarray(new), atol=1e-6)
+        assert not np.array_equal(old, new)
