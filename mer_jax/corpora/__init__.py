@@ -1,15 +1,17 @@
 """The corpora that the package knows: a file and a line in `CORPORA` each."""
 
-import dataclasses
+from __future__ import annotations
 
-from ml_collections import ConfigDict
+from typing import TYPE_CHECKING
 
-from mer_jax import metrics
 from mer_jax.corpora.cmumosi import CMUMOSI
 from mer_jax.corpora.info import CorpusInfo, before_last_underscore
 from mer_jax.corpora.meld import MELD
 from mer_jax.corpora.mer2023 import MER2023
 from mer_jax.errors import InputError
+
+if TYPE_CHECKING:  # scoring and asking know corpora and load no config
+    from ml_collections import ConfigDict
 
 __all__ = [
     "CMUMOSI",
@@ -38,6 +40,5 @@ def corpus_info(name: str) -> CorpusInfo:
 
 
 def info_of(config: ConfigDict) -> CorpusInfo:
-    """A config's corpus, its task with the metric that config.train.selection names."""
-    info = corpus_info(config.data.corpus)
-    return dataclasses.replace(info, task=metrics.selecting(info.task, config.train.selection))
+    """A config's corpus, with all that it can be trained to predict."""
+    return corpus_info(config.data.corpus)

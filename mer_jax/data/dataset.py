@@ -43,6 +43,7 @@ def ensure(
     root: pathlib.Path | None,
     tfds_dir: pathlib.Path,
     feature_set: str,
+    *,
     count: Count = uncounted,
     verify: bool = False,
     bad: str = left_out.ERROR,
@@ -88,7 +89,7 @@ def ensure(
     earlier = _of_earlier_version(target) if built is None else ""
     if earlier:
         LOG.info("%s: building again%s", target, earlier)
-    _build(info, root, features_lib.scan(root, feature_set), source, target, count, bad)
+    _build(info, root, features_lib.scan(root, feature_set), source, target, count=count, bad=bad)
     return target
 
 
@@ -118,6 +119,7 @@ def _build(
     features: features_lib.FeatureSet,
     source: dict[str, str],
     target: pathlib.Path,
+    *,
     count: Count,
     bad: str,
 ) -> None:

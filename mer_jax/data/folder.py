@@ -16,6 +16,7 @@ from mer_jax.observer import Count, uncounted
 def read(
     root: pathlib.Path,
     chosen: dict[str, str],
+    *,
     count: Count = uncounted,
     level: str = UTTERANCE,
     bad: str = left_out.ERROR,

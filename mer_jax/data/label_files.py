@@ -139,7 +139,7 @@ def _check_disjoint(splits: Mapping[str, Mapping[str, Label]], where: str) -> No
         both = [name for name in labels if name in seen]
         if both:
             raise InputError(
-                f"{where}: {len(both)} duplicate names stand in {seen[both[0]]} and in {split}: "
+                f"{where}: {len(both)} duplicate names are in {seen[both[0]]} and in {split}: "
                 f"{first_few(both)}"
             )
         seen.update(dict.fromkeys(labels, split))

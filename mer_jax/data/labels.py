@@ -48,7 +48,7 @@ def fingerprint(splits: Mapping[str, Mapping[str, Label]]) -> str:
 def check_name(name, where: str, what: str = "clip") -> None:
     """Refuses a name that is no plain file name."""
     if not isinstance(name, str) or not name or name in (".", ".."):
-        raise InputError(f"{where}: {name!r} is no name of a {what}")
+        raise InputError(f"{where}: {name!r} is not a valid name of a {what}")
     if not name.isprintable() or "/" in name or "\\" in name:
         raise InputError(f"{where}: the name {name!r} holds a separator or a control character")
     if _FORMULA.match(name):

@@ -26,6 +26,14 @@ class Predictions(NamedTuple):
     attention: dict[str, np.ndarray] | None = None  # by modality: float32 [..., N]; None: no such
 
 
+class Weights(NamedTuple):
+    """What the kept runs predict with, each leaf with a leading run axis."""
+
+    params: dict[str, Any]
+    model_state: dict[str, Any]
+    scaler: dict[str, Any]  # {} where nothing was standardised
+
+
 def predict(
     static: Static,
     hparams: HParams,
@@ -40,7 +48,8 @@ def predict(
     `batch_size` vectors or frames at a time, and `tell` hears of each such batch.
     """
     apply = functools.partial(_program(static), hparams.model)
-    weights = jax.device_put((kept["params"], kept.get("model_state", {}), kept.get("scaler", {})))
+    weights = Weights(kept["params"], kept.get("model_state", {}), kept.get("scaler", {}))
+    weights = jax.device_put(weights)
     count = rows_lib.count(features)
     frames = {m: x.shape[1] for m, x in features.items() if isinstance(x, Frames)}
     size = max(1, min(batch_size // max(frames.values(), default=1), count))
@@ -53,7 +62,7 @@ def predict(
                 rows[m], masks[m] = rows[m].padded(frames[m])
         held = min(size, count - start)
         rows, masks = _filled((rows, masks), size - held)
-        part = apply(*weights, rows, masks)
+        part = apply(weights, rows, masks)
         parts.append(jax.tree.map(lambda y, held=held: np.asarray(y)[:, :held], part))
         tell(held)
     return jax.tree.map(lambda *ys: np.concatenate(ys, axis=1), *parts)
@@ -62,7 +71,7 @@ def predict(
 @functools.cache
 def _program(static: Static):
     apply = functools.partial(_apply, static)
-    return jax.jit(jax.vmap(apply, in_axes=(None, 0, 0, 0, None, None)))
+    return jax.jit(jax.vmap(apply, in_axes=(None, 0, None, None)))
 
 
 def _filled(arrays: Any, more: int) -> Any:
@@ -72,9 +81,16 @@ def _filled(arrays: Any, more: int) -> Any:
     )
 
 
-def _apply(static, settings, params, model_state, scaler, rows, masks) -> Predictions:
-    batch = batch_lib.of_features(batch_lib.scaled(rows, scaler, masks), frame_mask=masks)
-    variables = {"params": params, **model_state}
+def _apply(
+    static: Static,
+    settings: Any,
+    weights: Weights,
+    rows: dict[str, jax.Array],
+    masks: dict[str, jax.Array],
+) -> Predictions:
+    scaled = batch_lib.scaled(rows, weights.scaler, masks)
+    batch = batch_lib.of_features(scaled, frame_mask=masks)
+    variables = {"params": weights.params, **weights.model_state}
     output, sown = build_model(static).apply(variables, batch, settings, mutable=[SOWN])
     attention = sown.get(SOWN, {}).get("fusion", {}).get(ATTENTION, (None,))[0]
     return Predictions(output.emotion, output.valence, attention)

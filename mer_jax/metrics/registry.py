@@ -146,7 +146,7 @@ def selecting(task: Task, name: str) -> Task:
         return task
     if name not in names(task):
         raise InputError(
-            f"config.train.selection: {name!r} is no metric of this task; one of: "
+            f"config.train.selection: {name!r} is not a metric of this task; one of: "
             f"{', '.join(names(task))}"
         )
     return dataclasses.replace(task, selected_by=name)

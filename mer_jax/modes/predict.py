@@ -29,7 +29,7 @@ def predict(
     names, features = folder.read(
         pathlib.Path(config.data.root),
         corpus_lib.modalities(config),
-        shown.count,
+        count=shown.count,
         level=model.static.level,
         bad=config.data.bad,
         missing=config.data.missing,

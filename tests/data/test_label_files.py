@@ -262,7 +262,9 @@ def test_a_name_with_a_sign_alone_is_a_name(tmp_path, name):
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../a", "a/b", "a\\b", "a\nb", "a\0b", 7, None])
 def test_a_name_that_is_no_file_name(tmp_path, name):
-    with pytest.raises(InputError, match=r"separator or a control character|is no name of a clip"):
+    with pytest.raises(
+        InputError, match=r"separator or a control character|is not a valid name of a clip"
+    ):
         read(tmp_path, {"train_corpus": {name: {"emo": "sad", "val": 0.0}}})
 
 
@@ -272,7 +274,7 @@ def test_names_that_stand_in_two_corpora_are_counted(tmp_path):
         "test2_corpus": user_folder.labelled(["x", "b", "c", "d", "e"]),
     }
     with pytest.raises(
-        InputError, match=r"4 duplicate names stand in train and in mer_noise: b, c, d, \.\.\.$"
+        InputError, match=r"4 duplicate names are in train and in mer_noise: b, c, d, \.\.\.$"
     ):
         read(tmp_path, corpora)
 
@@ -399,7 +401,7 @@ def test_label_csvs_of_single_splits(tmp_path):
     assert list(found) == ["train", "mer_multi", "mer_noise"]
     assert same(found["mer_noise"], {"c": (MISSING, math.nan)})
     (tmp_path / "mer_multi-label.csv").write_text("name,valence\na,0.5\n")
-    with pytest.raises(InputError, match=r"1 duplicate names stand in train and in mer_multi: a$"):
+    with pytest.raises(InputError, match=r"1 duplicate names are in train and in mer_multi: a$"):
         read_folder(tmp_path)
 
 

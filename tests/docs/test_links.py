@@ -63,3 +63,19 @@ def test_every_target_of_make_is_one(page):
     (declared,) = re.findall(r"^\.PHONY: (.*)$", text_of(ROOT / "Makefile"), re.MULTILINE)
     written = re.findall(r"(?:^    |`)make ([a-z]+)", text_of(page), re.MULTILINE)
     assert set(written) <= set(declared.split())
+
+
+def test_every_guarantee_names_a_test_that_is_there():
+    named = re.findall(r"`([a-z_/]+\.py)(?:::(\w+))?`", text_of(ROOT / "docs" / "reliability.md"))
+    assert len(named) > 20
+    for file, test in named:
+        path = ROOT / "tests" / file
+        assert path.is_file(), file
+        assert not test or f"def {test}(" in text_of(path), f"{file}::{test}"
+
+
+def test_the_readme_leads_to_every_page():
+    linked = {found[1] for found in _LINK.finditer(text_of(ROOT / "README.md"))}
+    missing = [page.name for page in ROOT.glob("docs/*.md") if f"docs/{page.name}" not in linked]
+    assert not missing
+    assert text_of(ROOT / "README.md").count("\n") <= 130  # a door, not the house

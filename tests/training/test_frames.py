@@ -101,7 +101,7 @@ def state_after(grid_plan, samples, epochs=3):
     hparams = jax.tree.map(np.float32, program.hparams_of(grid_plan.trials[0]))
     hparams = jax.tree.map(lambda x: np.stack([x, x]), hparams)
     keys = jnp.stack([run_key(0, 0, fold) for fold in range(2)])
-    state = program_of.init(hparams, samples, keys)
+    state = program_of.init(hparams, folds, samples, keys)
     return program_of.advance(hparams, folds, samples, state, jnp.int32(0), jnp.int32(epochs))
 
 

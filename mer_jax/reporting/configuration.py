@@ -1,0 +1,90 @@
+"""The section of a report that says what was trained, on what, and how."""
+
+import inspect
+from collections.abc import Mapping
+from typing import Any
+
+from mer_jax.data import corpus as corpus_lib
+from mer_jax.data import left_out
+from mer_jax.errors import counted
+from mer_jax.metrics import METRICS
+from mer_jax.models.fusion import FUSIONS
+from mer_jax.reporting.document import Section, Table
+from mer_jax.reporting.drawing import Picture
+from mer_jax.reporting.run import Run
+
+
+def section(run: Run, _: Mapping[str, Picture]) -> Section:
+    """The corpus, the features, the model and how it was trained, a row each."""
+    config, trial = run.config, run.trial
+    fusion = FUSIONS[trial["model.fusion"]]
+    meaning = (inspect.getmodule(fusion).__doc__ or "").strip().partition("\n")[0]
+    sets = ", ".join(
+        f"{modality} {name} (size {run.sizes[modality]})"
+        for modality, name in corpus_lib.modalities(config).items()
+    )
+    scaled = "each column standardised on its training fold" if config.data.standardise else "raw"
+    trials = len(run.results["runs"]) // (config.repeats * max(config.folds, 1))
+    rounds = f"{config.folds} folds of train" if config.folds else "the split val validates"
+    if config.data.group_folds:
+        rounds += ", whole videos or dialogues in one"
+    rows = [
+        ("Corpus", f"{config.data.corpus}; {_clips(run)}"),
+        ("Features", f"{sets}; {scaled}"),
+        ("Model", f"{_settings(trial, 'model.')}: {meaning}"),
+        (
+            "Training",
+            f"{config.train.epochs} epochs of Adam in batches of {config.train.batch_size}; "
+            + _settings(trial, "train."),
+        ),
+    ]
+    if "semi.method" in trial:
+        rows.append(("Unlabelled clips", _settings(trial, "semi.")))
+    if config.data.labelled_fraction != 1:
+        share = config.data.labelled_fraction
+        kept = f"{share:g} of train" if share < 1 else f"{share:g} clips of each class"
+        rows.append(("Hidden labels", f"only {kept} keeps its label, drawn anew in each repeat"))
+    if absent := run.results.get("left_out"):
+        rows.append(("Left out", "; ".join(map(_left_out, absent))))
+    rows += [
+        ("Validation", f"{rounds}; {counted(config.repeats, 'repeat')}; seed {config.seed}"),
+        (
+            "Choice",
+            f"{counted(len(run.results['runs']), 'run')} of {counted(trials, 'trial')}; each run's "
+            f"epoch and the trial by validation {METRICS[run.task.selection].title}",
+        ),
+    ]
+    return Section("Configuration", [Table(("Part", "What was trained"), rows, words=True)])
+
+
+def _left_out(entry: Mapping[str, Any]) -> str:
+    """One entry of results.json's `left_out` in words."""
+    reason = {
+        left_out.BAD: "with a bad file in",
+        left_out.MISSING: "without features in",
+        left_out.COPY: "called copies of others in",
+    }.get(entry["reason"], entry["reason"])
+    zeros = ", filled with zeros" if entry["handled"] == left_out.ZERO else ""
+    return (
+        f"{counted(entry['clips'], 'clip')} of {entry['split']} {reason} {entry['features']}{zeros}"
+    )
+
+
+def _clips(run: Run) -> str:
+    """How many clips each split has, and how many of them have a label."""
+    parts = []
+    for name, split in run.corpus.splits.items():
+        labels = run.labels(name)
+        known = int((labels.emotion_mask | labels.valence_mask).sum())
+        labelled = "" if known == len(split.names) else f" ({known:,} labelled)"
+        parts.append(f"{name} {len(split.names):,}{labelled}")
+    return "clips: " + ", ".join(parts)
+
+
+def _settings(trial: Mapping[str, Any], prefix: str) -> str:
+    """`hidden 128, dropout 0.3`: a trial's settings of one part of the config."""
+    return ", ".join(
+        f"{key.removeprefix(prefix).replace('_', ' ')} {value}"
+        for key, value in trial.items()
+        if key.startswith(prefix)
+    )
