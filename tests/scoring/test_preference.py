@@ -32,10 +32,10 @@ def test_two_classes_leave_out_same_and_three_do_not():
 
 
 def test_answers_to_exchanged_descriptions(tmp_path):
-    # The first is consistent, the second prefers its place, the third sees no difference twice.
-    first, second = ["a1", "a1", "same", "a2"], ["a2", "a1", "same", "same"]
+    # The second prefers its place; the others say the same both times.
+    first, second = ["a1", "a1", "same", "a2"], ["a2", "a1", "same", "a1"]
     found = public.compare_swapped(first, second)
-    assert found == (0.5, 3 / 5, 4)
+    assert found == (0.75, 4 / 6, 4)
     assert public.compare_swapped(["same"], ["same"]) == (1, None, 1)
     labels = scoring.write_csv(
         tmp_path / "l.csv", ["name", "preference"], [[n, "a1"] for n in "abcd"]
@@ -49,5 +49,5 @@ def test_answers_to_exchanged_descriptions(tmp_path):
     scoring.run("--mode=score_preference", f"--labels={labels}", f"--responses={paths[0]}",
                 f"--swap={paths[1]}", "--resamples=0", f"--out={tmp_path / 'out'}")  # fmt: skip
     assert scoring.scores(tmp_path / "out")["swap"] == {
-        "consistency": 0.5, "bias": 0.6, "clips": 4,
+        "consistency": 0.75, "bias": 4 / 6, "clips": 4,
     }  # fmt: skip

@@ -148,6 +148,12 @@ def test_the_constant_list_is_at_least_as_good_as_the_best_single_word(of, _):
     assert found >= single - 1e-12
 
 
+def test_words_that_become_one_add_no_length_to_the_constant_list():
+    # In three of four clips a and b are one word: there both together are as precise as a alone.
+    labels, groups = [["a", "b"], ["a"], ["a"], ["a"]], [[], *[[["a", "b"]]] * 3]
+    assert constant.constant_for_sets(labels, groups) == ("a", "b")
+
+
 def test_the_worked_example_of_the_package():
     labels = [["happy", "relaxed"], ["worried"]]
     predictions = [["glad"], ["anxious", "sad"]]
