@@ -245,7 +245,10 @@ def load(config: ConfigDict, count: Count = uncounted, level: str = UTTERANCE) -
         if labels.get(name)
     }
     if TRAIN not in splits:
-        raise InputError(f"the label file has no {TRAIN} corpus: there is nothing to train on")
+        why = f"the label file has no {TRAIN} corpus"
+        if any(each.split == TRAIN for each in left):
+            why = f"{TRAIN}: every clip of it is left out"
+        raise InputError(f"{why}: there is nothing to train on")
     label_arrays.say_counted(splits, built.labels.why)
     fingerprint = {name: stored.fingerprint(target) for name, target in built.directories.items()}
     fingerprint[LABELS] = labels_lib.fingerprint(built.labels.splits)

@@ -1,6 +1,7 @@
 """The label file of a user's folder, as an npz or as CSV, and label files that come later."""
 
 import logging
+import math
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -28,14 +29,36 @@ class Read(NamedTuple):
 def find(root: pathlib.Path, info: CorpusInfo) -> list[pathlib.Path]:
     """The label file of a folder, or its label CSVs of single splits; InputError without any."""
     whole = [root / name for name in (*info.label_files, _CSV) if (root / name).is_file()]
-    by_split = [root / name for name in _of_splits(info) if (root / name).is_file()]
+    of_splits = _of_splits(info)
+    by_split = [root / name for name in of_splits if (root / name).is_file()]
     if not whole and not by_split:
         names = ", ".join((*info.label_files, _CSV))
         raise InputError(f"{root}: no label file; expected {names} or {TRAIN}{_CSV_OF_SPLIT}")
     if len(whole) > 1 or (whole and by_split):
         others = ", ".join(path.name for path in (whole + by_split)[1:])
         LOG.info("%s: labels are read from %s, not from %s", root, whole[0].name, others)
+    if not whole:
+        _check_by_split(root, [path.name for path in by_split], of_splits, info)
     return whole[:1] or by_split
+
+
+def _check_by_split(
+    root: pathlib.Path, found: list[str], of_splits: Mapping[str, str], info: CorpusInfo
+) -> None:
+    """Refuses two label CSVs of one split, and one that is of no split."""
+    seen: dict[str, str] = {}
+    for name in found:
+        if other := seen.get(of_splits[name]):
+            raise InputError(
+                f"{root}: {other} and {name} are both of {of_splits[name]}; leave one of them out"
+            )
+        seen[of_splits[name]] = name
+    strange = sorted({path.name for path in root.glob(f"*{_CSV_OF_SPLIT}")} - set(of_splits))
+    if strange:
+        raise InputError(
+            f"{root}: {first_few(strange)}: of no split of {info.name}, which has: "
+            f"{', '.join(info.corpora.values())}; rename it, or move it elsewhere"
+        )
 
 
 def every_name(info: CorpusInfo) -> list[str]:
@@ -123,13 +146,15 @@ def _names(paths: Sequence[pathlib.Path]) -> str:
 
 
 def _check_classes(train: Iterable[Label], info: CorpusInfo, where: str) -> None:
-    """Refuses a train split of one class: another corpus's file, which holds fillers."""
+    """Refuses a train split of one class and no valence: fillers, or another corpus's file."""
+    train = list(train)
     found = [label.emotion for label in train if label.emotion != MISSING_EMOTION]
-    if len(found) >= _FILLERS and len(set(found)) == 1 and info.task.valence_range is None:
+    has_valence = any(not math.isnan(label.valence) for label in train)
+    if len(found) >= _FILLERS and len(set(found)) == 1 and not has_valence:
         raise InputError(
             f"{where}: all {len(found)} clips of {TRAIN} have the emotion "
-            f"{info.task.classes[found[0]]!r}; is {info.name} the corpus of this label file? "
-            "config.data.corpus names it"
+            f"{info.task.classes[found[0]]!r}{' and no valence' if info.task.valence_range else ''}"
+            f"; is {info.name} the corpus of this label file? config.data.corpus names it"
         )
 
 
@@ -204,11 +229,17 @@ def _read_csv(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, _Entr
     for row in label_csv.read_rows(path):
         where = f"{path}, {row.name}"
         check_name(row.name, str(path))
-        split = own or (TRAIN if row.split is None else known.get(row.split.strip()))
-        if split is None:
+        told = own or TRAIN if row.split is None else known.get(row.split.strip())
+        split = own or told
+        if told is None:
             raise InputError(
                 f"{path}: line {row.line}: unknown split {row.split!r}; {info.name} has: "
                 f"{', '.join(info.corpora.values())}"
+            )
+        if told != split:
+            raise InputError(
+                f"{path}: line {row.line}: split {row.split!r} in a file whose name says {split}; "
+                f"put clips of several splits into one file {_CSV}"
             )
         entry = _Entry(
             parse_label(row.discrete, row.valence, where, info),

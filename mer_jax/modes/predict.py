@@ -33,7 +33,7 @@ def predict(
         level=model.static.level,
         bad=config.data.bad,
         missing=config.data.missing,
-        listing=out.with_name(f"{out.stem}.left_out.txt"),
+        lists_beside=out,
     )
     together = ensemble.average(predict_runs(model, features, shown, config.data.root))
     submission.write(out, names, together, model.static.task, config.evaluate.probabilities)
