@@ -124,6 +124,9 @@ def _with_config(argv: list[str], mode: Mode, values: absl_flags.FlagValues) -> 
     """Declares the config that the command line begins from to absl; the rest of the arguments."""
     from ml_collections import config_flags
 
+    from mer_jax import environment
+
+    environment.load_jax()
     from mer_jax import config as config_lib
 
     _check_overrides(argv, config_lib)

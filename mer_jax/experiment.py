@@ -69,6 +69,7 @@ def _train(config, workdir, repeated, shown, until_trained) -> None:
         if devices.is_first():
             checkpoints.drop_progress()  # a kill may have come between the results and this
     else:
+        LOG.info("%s", _surroundings())
         LOG.info(
             "%s (%s, %s, %s) in %s",
             counted(sum(len(chunk.runs) for chunk in prepared.chunks), "run"),
@@ -238,6 +239,14 @@ def _record(
     else:
         record["chunk"] = _repeated_widths(record, groups, repeated)
     return record
+
+
+def _surroundings() -> str:
+    """On which devices a training runs, with which versions."""
+    device = devices.description()
+    names = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
+    versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
+    return f"training on {device['count']} x {device['kind']} ({device['backend']}); {versions}"
 
 
 def _widths(grid_plan: Plan, groups: plan_lib.Groups, sizes: dict[str, int]) -> list[int]:

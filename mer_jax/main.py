@@ -12,14 +12,19 @@ def main() -> NoReturn:
 
 
 def _command() -> None:
-    from mer_jax import command_line
+    from mer_jax import command_line, environment
 
+    process.log_to_stderr()
+    environment.prepare()
     mode, arguments = command_line.parse(sys.argv)
-    process.log_to_stderr(arguments.quiet)
+    if arguments.quiet:
+        process.be_quiet()
     if mode.needs_config:
         from mer_jax.training import devices
 
         devices.keep_compilations()
+        if not arguments.flags.get("coordinator"):  # else it looks for them with the others
+            devices.find()
     mode.run(arguments)
 
 

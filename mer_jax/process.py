@@ -70,8 +70,13 @@ class _ToStderr(logging.Handler):
             self.handleError(record)
 
 
-def log_to_stderr(quiet: bool) -> None:
-    """Shows the package's log, with `quiet` its warnings and errors alone, and no library's."""
+def be_quiet() -> None:
+    """Shows of the package's log its warnings and errors alone."""
+    logging.getLogger("mer_jax").setLevel(logging.WARNING)
+
+
+def log_to_stderr() -> None:
+    """Shows the package's log, and no library's."""
     from absl import logging as absl_logging
 
     # orbax and TFDS narrate all they do, and an error several times before they raise it. Of a
@@ -81,7 +86,7 @@ def log_to_stderr(quiet: bool) -> None:
     sys.unraisablehook = _tell_unless_late
     log = logging.getLogger("mer_jax")
     log.addHandler(_ToStderr())
-    log.setLevel(logging.WARNING if quiet else logging.INFO)
+    log.setLevel(logging.INFO)
     log.propagate = False
 
 

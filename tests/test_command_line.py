@@ -234,7 +234,8 @@ def test_a_mode_imports_no_other_and_none_imports_what_is_heavy():
 
 def test_quiet_leaves_warnings():
     code = (
-        "import logging, sys; from mer_jax import process; process.log_to_stderr(bool({}));"
+        "import logging, sys; from mer_jax import process; process.log_to_stderr();"
+        "{} and process.be_quiet();"
         "log = logging.getLogger('mer_jax'); log.info('an information'); log.warning('a warning')"
     )
     for quiet, told in ((0, "an information\na warning\n"), (1, "a warning\n")):

@@ -48,7 +48,7 @@ def interrupted(process, times=1):
     ids=["asleep", "waiting", "in a library", "where Python cannot raise"],
 )
 def test_an_interrupt_is_told_in_a_sentence(waits):
-    with start(f"process.log_to_stderr(False)\n{READY}\n{waits}\ntime.sleep(600)") as process:
+    with start(f"process.log_to_stderr()\n{READY}\n{waits}\ntime.sleep(600)") as process:
         assert interrupted(process) == (130, INTERRUPTED)
 
 

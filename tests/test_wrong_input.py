@@ -413,7 +413,7 @@ def test_a_workdirs_files_of_two_trainings(finished, workdir, tmp_path, file, sp
 def test_what_lies_in_a_workdir_without_its_config_is_not_believed(finished, workdir, left):
     for path in ("config.json", {"results.json": "checkpoints"}.get(left, "results.json")):
         (workdir / path).rename(workdir.with_name(path))
-    with pytest.raises(InputError, match=rf"work holds {left} without config\.json, which tells"):
+    with pytest.raises(InputError, match=rf"work holds {left} without config\.json, which records"):
         train.train(finished[1], workdir)
 
 

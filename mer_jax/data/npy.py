@@ -63,19 +63,26 @@ def _unreadable(path, error: OSError) -> InputError:
     return InputError(f"{path}: cannot be read: {error.strerror}")
 
 
+def read_header(file: BinaryIO, where) -> tuple[tuple[int, ...], bool, np.dtype]:
+    """The shape, Fortran order and dtype that begin a `.npy` file; InputError for what is none.
+
+    `where` names the file in the message.
+    """
+    try:
+        version = np.lib.format.read_magic(file)
+        if version == (1, 0):
+            return np.lib.format.read_array_header_1_0(file)
+        return np.lib.format.read_array_header_2_0(file)
+    except Exception as error:  # a header is parsed as Python: a damaged one raises anything
+        reason = str(error).partition("\n")[0]
+        raise InputError(f"{where}: not a readable .npy file: {reason}") from None
+
+
 def _header(file: BinaryIO, path) -> tuple[tuple[int, ...], bool, np.dtype]:
     if not file.read(1):
         raise InputError(f"{path}: an empty file")
     file.seek(0)
-    try:
-        version = np.lib.format.read_magic(file)
-        if version == (1, 0):
-            shape, fortran_order, dtype = np.lib.format.read_array_header_1_0(file)
-        else:
-            shape, fortran_order, dtype = np.lib.format.read_array_header_2_0(file)
-    except Exception as error:  # a header is parsed as Python: a damaged one raises anything
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{path}: not a readable .npy file: {reason}") from None
+    shape, fortran_order, dtype = read_header(file, path)
     if dtype.kind not in "fiu":
         raise InputError(f"{path}: holds {dtype}, not numbers; save the array alone, as float32")
     return shape, fortran_order, dtype

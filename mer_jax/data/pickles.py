@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 
+from mer_jax.data.npy import read_header
 from mer_jax.errors import InputError
 
 _MAX_MEMBER_BYTES = 1 << 30
@@ -41,16 +42,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: pathli
     if member.file_size > _MAX_MEMBER_BYTES:
         raise InputError(f"{where}: {member.file_size} bytes are too many for a label file")
     file = io.BytesIO(archive.read(member))
-    try:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, _, dtype = read_header(file)
-    except Exception as error:  # a header is parsed as Python: a damaged one raises anything
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{where}: not a NumPy array: {reason}") from None
+    shape, _, dtype = read_header(file, where)
     if shape != () or not dtype.hasobject:
         raise InputError(f"{where}: expected one pickled dictionary, found {dtype} {shape}")
     content = _unpickle(file, where)

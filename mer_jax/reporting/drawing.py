@@ -1,14 +1,15 @@
 """What all figures share: their size, their axes, their PNG, and the words that stand for one."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
+from mer_jax.reporting.analysis import Predicted
 from mer_jax.reporting.run import Run
-from mer_jax.task import TRAIN
+from mer_jax.task import TRAIN, Task
 
 _SIZE = (4.8, 3.9)  # inches: a figure of one split; two stand side by side on a wide page
 _DPI = 150
@@ -38,6 +39,20 @@ def png(figure: Figure) -> bytes:
 def title_of(run: Run, split: str) -> str:
     """How a split is called in figures and tables."""
     return f"{split}, out of fold" if split == run.out_of_fold == TRAIN else split
+
+
+def of_splits(
+    run: Run,
+    kind: str,
+    is_shown: Callable[[Predicted], bool],
+    draw: Callable[[Task, Predicted, str], Picture],
+) -> dict[str, Picture]:
+    """`KIND_SPLIT`: the figure of every labelled split whose predictions it can show."""
+    return {
+        f"{kind}_{split}": draw(run.task, run.predicted(split), title_of(run, split))
+        for split in run.labelled_splits
+        if is_shown(run.predicted(split))
+    }
 
 
 def new(title: str, slanted: bool = False) -> tuple[Figure, Axes]:

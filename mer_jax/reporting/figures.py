@@ -7,7 +7,7 @@ from mer_jax import colours, metrics
 from mer_jax.evaluation.history import mean
 from mer_jax.reporting import analysis
 from mer_jax.reporting.analysis import Predicted
-from mer_jax.reporting.drawing import Drawn, Picture, name_below, new, title_of
+from mer_jax.reporting.drawing import Drawn, Picture, name_below, new, of_splits
 from mer_jax.reporting.run import Run
 from mer_jax.reporting.valence_figures import distributions, valences
 from mer_jax.semi import log
@@ -32,12 +32,7 @@ def draw(run: Run) -> dict[str, Picture]:
 
 def confusions(run: Run) -> dict[str, Picture]:
     """`confusion_SPLIT`: true classes against predicted ones, shaded by the share of the true."""
-    found = {}
-    for split in run.labelled_splits:
-        if run.predicted(split).has_emotion:
-            picture = _confusion(run.task, run.predicted(split), title_of(run, split))
-            found[f"confusion_{split}"] = picture
-    return found
+    return of_splits(run, "confusion", lambda predicted: predicted.has_emotion, _confusion)
 
 
 def _confusion(task: Task, predicted: Predicted, title: str) -> Picture:
@@ -133,15 +128,10 @@ def pool(run: Run) -> dict[str, Picture]:
 
 def reliabilities(run: Run) -> dict[str, Picture]:
     """`reliability_SPLIT`: how often a prediction of some confidence is right."""
-    found = {}
-    for split in run.labelled_splits:
-        if run.predicted(split).has_emotion:
-            picture = _reliability(run.predicted(split), title_of(run, split))
-            found[f"reliability_{split}"] = picture
-    return found
+    return of_splits(run, "reliability", lambda predicted: predicted.has_emotion, _reliability)
 
 
-def _reliability(predicted: Predicted, title: str) -> Picture:
+def _reliability(_: Task, predicted: Predicted, title: str) -> Picture:
     of = analysis.reliability(predicted, RELIABILITY_BINS)
     figure, axes = new(f"{title}: expected calibration error {of.error:.3f}")
     edges = np.linspace(0, 1, RELIABILITY_BINS + 1)
@@ -166,13 +156,11 @@ def _reliability(predicted: Predicted, title: str) -> Picture:
 
 def attentions(run: Run) -> dict[str, Picture]:
     """`attention_SPLIT`: the weights of the modalities by true emotion, where a fusion has any."""
-    found = {}
-    for split in run.labelled_splits:
-        weights = run.predicted(split).predictions.attention
-        if run.predicted(split).has_emotion and weights is not None and len(weights) > 1:
-            picture = _attention(run.task, run.predicted(split), title_of(run, split))
-            found[f"attention_{split}"] = picture
-    return found
+
+    def weighs(predicted: Predicted) -> bool:
+        return predicted.has_emotion and len(predicted.predictions.attention or ()) > 1
+
+    return of_splits(run, "attention", weighs, _attention)
 
 
 def _attention(task: Task, predicted: Predicted, title: str) -> Picture:

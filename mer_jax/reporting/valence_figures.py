@@ -6,7 +6,7 @@ from matplotlib.patches import Patch
 
 from mer_jax import colours
 from mer_jax.reporting.analysis import Predicted
-from mer_jax.reporting.drawing import Picture, new, title_of
+from mer_jax.reporting.drawing import Picture, new, of_splits
 from mer_jax.reporting.run import Run
 from mer_jax.task import Task
 
@@ -15,12 +15,7 @@ _VALENCE_BINS = 20  # even: no bin holds values of both signs
 
 def valences(run: Run) -> dict[str, Picture]:
     """`valence_SPLIT`: predicted against true valence, coloured by the true emotion."""
-    found = {}
-    for split in run.labelled_splits:
-        if run.predicted(split).has_valence:
-            picture = _valence(run.task, run.predicted(split), title_of(run, split))
-            found[f"valence_{split}"] = picture
-    return found
+    return of_splits(run, "valence", lambda predicted: predicted.has_valence, _valence)
 
 
 def _valence(task: Task, predicted: Predicted, title: str) -> Picture:
@@ -55,14 +50,12 @@ def _valence(task: Task, predicted: Predicted, title: str) -> Picture:
 
 def distributions(run: Run) -> dict[str, Picture]:
     """`distribution_SPLIT`: the valence's distribution by emotion, as the paper's Figure 4."""
-    found = {}
-    for split in run.labelled_splits:
-        predicted = run.predicted(split)
-        labels, has_both = predicted.labels, predicted.has_valence and predicted.has_emotion
-        if has_both and (labels.emotion_mask & labels.valence_mask).any():
-            picture = _distribution(run.task, predicted, title_of(run, split))
-            found[f"distribution_{split}"] = picture
-    return found
+
+    def has_both(predicted: Predicted) -> bool:
+        known = predicted.labels.emotion_mask & predicted.labels.valence_mask
+        return predicted.has_valence and predicted.has_emotion and known.any()
+
+    return of_splits(run, "distribution", has_both, _distribution)
 
 
 def _distribution(task: Task, predicted: Predicted, title: str) -> Picture:

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from mer_jax.data import pickles
+from mer_jax.data.npy import read_header
 from mer_jax.errors import InputError, first_few
 
 MAX_TEXT = 1 << 20  # bytes of one clip's text
@@ -96,16 +97,7 @@ def read_array(content: bytes, where: str, allow_pickles: bool = False) -> Any:
     Raises InputError for pickled content where it is not allowed, and for what is no text.
     """
     file = io.BytesIO(content)
-    try:
-        version = np.lib.format.read_magic(file)
-        read_header = {
-            (1, 0): np.lib.format.read_array_header_1_0,
-            (2, 0): np.lib.format.read_array_header_2_0,
-        }[version]
-        shape, _, dtype = read_header(file)
-    except Exception as error:  # a header is parsed as Python: a damaged one raises anything
-        reason = str(error).partition("\n")[0]
-        raise InputError(f"{where}: not a NumPy array: {reason}") from None
+    shape, _, dtype = read_header(file, where)
     if dtype.hasobject:
         if not allow_pickles:
             raise InputError(
@@ -119,4 +111,4 @@ def read_array(content: bytes, where: str, allow_pickles: bool = False) -> Any:
         return np.lib.format.read_array(io.BytesIO(content), allow_pickle=False).tolist()
     except Exception as error:
         reason = str(error).partition("\n")[0]
-        raise InputError(f"{where}: not a NumPy array: {reason}") from None
+        raise InputError(f"{where}: not a readable .npy file: {reason}") from None

@@ -19,7 +19,7 @@ from orbax.checkpoint import multihost
 from mer_jax.errors import InputError
 
 LOG = logging.getLogger("mer_jax")
-_CACHE = pathlib.Path("~/.cache/mer_jax").expanduser()
+_CACHE = "~/.cache/mer_jax"
 _WORTH_KEEPING_SECONDS = 0.5
 _CACHE_FAULT = re.compile(
     r"Error (reading|writing) persistent compilation cache entry for '(.*?)': "
@@ -35,9 +35,10 @@ def keep_compilations() -> None:
     A folder for each kind of processor: a home folder is shared by machines that differ, and a
     program compiled for one may hold instructions that another lacks.
     """
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    cache = pathlib.Path(os.path.expanduser(_CACHE))  # as it is where no home folder is known
+    if "JAX_COMPILATION_CACHE_DIR" not in os.environ and cache.is_absolute():
         processor = hashlib.sha256(_processor().encode()).hexdigest()[:12]
-        jax.config.update("jax_compilation_cache_dir", str(_CACHE / f"compiled-{processor}"))
+        jax.config.update("jax_compilation_cache_dir", str(cache / f"compiled-{processor}"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING_SECONDS)
     warnings.showwarning = functools.partial(_mend_or_tell, warnings.showwarning)
 
@@ -77,6 +78,19 @@ def _processor() -> str:
     return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
 
 
+def find() -> None:
+    """Asks JAX for this process's devices; InputError where it has none of the kind asked for."""
+    try:
+        jax.local_devices()
+    except (RuntimeError, AssertionError) as error:
+        wanted = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
+        reason = (str(error).splitlines() or ["no plugin for it is installed"])[0]
+        raise InputError(
+            f"{wanted}: {reason}; unset it for the devices that are here, or install jax for that "
+            "kind of device"
+        ) from None
+
+
 def join_processes(coordinator: str | None, count: int | None, index: int | None) -> None:
     """Makes this process number `index` of `count`, which meet at `coordinator`, HOST:PORT.
 
@@ -89,8 +103,8 @@ def join_processes(coordinator: str | None, count: int | None, index: int | None
             coordinator, count, index, shutdown_timeout_seconds=_SHUTDOWN_SECONDS
         )
         jax.local_devices()  # asks the other processes for theirs, now that all are here
-    except (RuntimeError, ValueError) as error:
-        sentence = " ".join(str(error).split())
+    except (RuntimeError, ValueError, KeyError, AssertionError, OSError) as error:
+        sentence = " ".join(f"{error or type(error).__name__}".split())
         raise InputError(f"--coordinator: the processes did not connect: {sentence}") from None
 
 

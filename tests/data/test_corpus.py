@@ -1,7 +1,6 @@
 """A corpus in memory: modalities joined by name, missing labels as masks, labels given later."""
 
 import errno
-import logging
 import os
 import pathlib
 
@@ -20,26 +19,11 @@ from tests.support.user_folder import AUDIO, TEXT
 
 
 @pytest.fixture
-def root(tmp_path):
-    return tmp_path / "user"
-
-
-@pytest.fixture
 def make_config(tmp_path, root):
     def make(**changes):
         return user_folder.config(root, tmp_path / "tfds", **changes)
 
     return make
-
-
-@pytest.fixture
-def log(caplog):
-    caplog.set_level(logging.INFO, logger="mer_jax")
-    return caplog
-
-
-def write_set(root, feature_set, names, **options):
-    user_folder.write_features(root, feature_set, user_folder.vectors(names, **options))
 
 
 # Joining
@@ -65,7 +49,7 @@ def test_one_feature_set_may_serve_two_modalities(root, make_config):
 
 def test_names_that_one_modality_lacks_are_counted(root, make_config):
     user_folder.write_mer2023(root)
-    write_set(root, AUDIO, [f"more_{i}" for i in range(5)])
+    user_folder.write_vectors(root, AUDIO, [f"more_{i}" for i in range(5)])
     config = make_config(features__text=TEXT)
     with pytest.raises(InputError) as refusal:
         corpus_lib.load(config)
@@ -193,7 +177,7 @@ def test_a_frame_level_set_is_averaged_and_said_so(root, make_config, log):
         "c": [[1.0, 1.0]] * 2 + [[4.0, 7.0]],
     }
     user_folder.write_features(root, "faces_FRA", frames)
-    write_set(root, AUDIO, clips)
+    user_folder.write_vectors(root, AUDIO, clips)
     corpus = corpus_lib.load(make_config(features__video="faces_FRA"))
     video = corpus.splits["train"].features["video"]
     assert video.dtype == np.float32
@@ -235,7 +219,7 @@ def test_missing_labels_are_masks(root, make_config):
         "none": {"emo": "", "val": None},
     }
     user_folder.write_labels(root, {"train_corpus": clips})
-    write_set(root, AUDIO, clips)
+    user_folder.write_vectors(root, AUDIO, clips)
     split = corpus_lib.load(make_config()).splits["train"]
     assert split.names.tolist() == ["both", "emotion", "none", "valence"]
     labels = split.labels
@@ -271,7 +255,7 @@ SENTIMENT = {"a": -1.5, "b": 0.0, "c": 2.0, "d": None}
 def test_sentiment_classes_with_zero_positive_or_dropped(root, make_config, zero_valence, classes):
     clips = {name: {"emo": 0, "val": valence} for name, valence in SENTIMENT.items()}
     user_folder.write_labels(root, {"train_corpus": clips}, "label.npz")
-    write_set(root, AUDIO, clips)
+    user_folder.write_vectors(root, AUDIO, clips)
     config = make_config(data__corpus="cmumosi", data__zero_valence=zero_valence)
     labels = corpus_lib.load(config).splits["train"].labels
     found = [
@@ -287,7 +271,7 @@ def test_sentiment_classes_with_zero_positive_or_dropped(root, make_config, zero
 def test_a_zero_valence_drops_no_emotion_elsewhere(root, make_config):
     clips = {"a": {"emo": "sad", "val": 0.0}, "b": {"emo": "happy", "val": 1.0}}
     user_folder.write_labels(root, {"train_corpus": clips})
-    write_set(root, AUDIO, clips)
+    user_folder.write_vectors(root, AUDIO, clips)
     labels = corpus_lib.load(make_config(data__zero_valence="drop")).splits["train"].labels
     assert labels.emotion_mask.tolist() == [True, True]
 
@@ -296,7 +280,7 @@ def test_a_corpus_without_valence(root, make_config):
     clips = {"dia0_utt0": {"emo": "joy", "val": 0.0}, "dia0_utt1": {"emo": 4, "val": 1.0}}
     corpora = {"train_corpus": clips, "val_corpus": {"dia1_utt0": {"emo": 0}}}
     user_folder.write_labels(root, corpora, "label.npz")
-    write_set(root, AUDIO, ["dia0_utt0", "dia0_utt1", "dia1_utt0"])
+    user_folder.write_vectors(root, AUDIO, ["dia0_utt0", "dia0_utt1", "dia1_utt0"])
     corpus = corpus_lib.load(make_config(data__corpus="meld"))
     assert corpus.task.valence_range is None
     assert list(corpus.splits) == ["train", "val"]
@@ -310,7 +294,9 @@ def test_a_corpus_without_valence(root, make_config):
 
 def split_names(root, make_config, corpora, more=()):
     user_folder.write_labels(root, corpora)
-    write_set(root, AUDIO, [*(name for clips in corpora.values() for name in clips), *more])
+    user_folder.write_vectors(
+        root, AUDIO, [*(name for clips in corpora.values() for name in clips), *more]
+    )
     splits = corpus_lib.load(make_config()).splits
     return {name: split.names.tolist() for name, split in splits.items()}
 
@@ -480,7 +466,7 @@ def test_a_file_that_labels_nothing(corpus, tmp_path):
 def test_zeros_given_later_are_dropped_as_well(root, make_config, tmp_path, zero_valence, expected):
     corpora = {"train_corpus": {"a": {"emo": 0, "val": 1.0}}, "test_corpus": {"b": {"emo": 0}}}
     user_folder.write_labels(root, corpora, "label.npz")
-    write_set(root, AUDIO, ["a", "b"])
+    user_folder.write_vectors(root, AUDIO, ["a", "b"])
     corpus = corpus_lib.load(make_config(data__corpus="cmumosi"))
     assert known(corpus.splits["test"]) == {}
     path = tmp_path / "later.csv"

@@ -1,6 +1,5 @@
 """Datasets are built once, hold exactly what the user's folder holds, and follow its changes."""
 
-import logging
 import os
 import pathlib
 import shutil
@@ -17,22 +16,6 @@ from mer_jax.errors import InputError
 from mer_jax.modes import build
 from tests.support import user_folder
 from tests.support.user_folder import AUDIO
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "user"
-
-
-@pytest.fixture
-def tfds_dir(tmp_path):
-    return tmp_path / "tfds"
-
-
-@pytest.fixture
-def log(caplog):
-    caplog.set_level(logging.INFO, logger="mer_jax")
-    return caplog
 
 
 def records(target):

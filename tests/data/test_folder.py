@@ -1,7 +1,6 @@
 """A folder of features without labels is read whole, at a model's level, or refused."""
 
 import csv
-import logging
 import pathlib
 
 import numpy as np
@@ -11,21 +10,6 @@ from mer_jax.data import folder
 from mer_jax.data.rows import Frames
 from mer_jax.errors import InputError
 from tests.support import user_folder
-
-
-@pytest.fixture
-def root(tmp_path):
-    return tmp_path / "user"
-
-
-@pytest.fixture
-def log(caplog):
-    caplog.set_level(logging.INFO, logger="mer_jax")
-    return caplog
-
-
-def write_set(root, feature_set, names, **options):
-    user_folder.write_features(root, feature_set, user_folder.vectors(names, **options))
 
 
 def test_every_clip_of_a_folder_without_labels(root):
@@ -61,8 +45,8 @@ def test_a_folders_frames_are_averaged_and_said_so(root, log):
 
 @pytest.mark.parametrize(("lacking", "there"), [("x-UTT", "y-UTT"), ("y-UTT", "x-UTT")])
 def test_a_name_that_one_set_of_a_folder_lacks(root, lacking, there):
-    write_set(root, lacking, ["a"])
-    write_set(root, there, ["a", "b"])
+    user_folder.write_vectors(root, lacking, ["a"])
+    user_folder.write_vectors(root, there, ["a", "b"])
     with pytest.raises(InputError, match=rf"{lacking}: 1 names have no feature: b; config"):
         folder.read(root, {"audio": "x-UTT", "text": "y-UTT"})
 
@@ -86,8 +70,8 @@ def test_frames_stay_frames_for_a_model_that_takes_them(root):
 
 
 def test_policies_hold_for_a_folder_too(root, log, tmp_path):
-    write_set(root, "x-UTT", ["a", "b", "c", "d", "a (1)"])
-    write_set(root, "y-UTT", ["a", "b", "d"])
+    user_folder.write_vectors(root, "x-UTT", ["a", "b", "c", "d", "a (1)"])
+    user_folder.write_vectors(root, "y-UTT", ["a", "b", "d"])
     (root / "features" / "y-UTT" / "d.npy").write_bytes(b"")
     sets = {"audio": "x-UTT", "text": "y-UTT"}
     with pytest.raises(InputError, match=r"y-UTT/d\.npy: an empty file; config\.data\.bad=drop"):

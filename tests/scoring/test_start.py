@@ -7,7 +7,9 @@ import subprocess
 import sys
 
 import mer_jax
-from mer_jax.data import labels as labels_lib
+from mer_jax.corpora import corpus_info
+from mer_jax.data import label_files
+from mer_jax.data.labels import MISSING_EMOTION
 from mer_jax.scoring import annotation_files
 from tests.support import scoring
 
@@ -83,15 +85,13 @@ def test_the_label_file_of_annotations_is_one_that_training_reads(tmp_path):
     }
     path = tmp_path / "label-6way.npz"
     annotation_files.write_npz(path, outcomes)
-    from mer_jax.corpora import corpus_info
-
-    read = labels_lib.read_corpus(path, corpus_info("mer2023"))
+    read = label_files.read([path], corpus_info("mer2023")).splits
     task = corpus_info("mer2023").task
     assert set(read) == {"train", "mer_semi"}
     assert task.classes[read["train"]["a"].emotion] == "happy"
     assert read["train"]["a"].valence == 2.5
     assert math.isnan(read["train"]["c"].valence)
-    assert read["mer_semi"]["b"].emotion == labels_lib.MISSING_EMOTION
+    assert read["mer_semi"]["b"].emotion == MISSING_EMOTION
 
 
 def test_annotation_by_plurality_and_without_valence(tmp_path):

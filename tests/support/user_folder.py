@@ -67,6 +67,11 @@ def vectors(names: Sequence[str], size: int = 3, seed: int = 0) -> dict[str, np.
     return {name: rng.normal(size=size).astype(np.float32) for name in names}
 
 
+def write_vectors(root: pathlib.Path, feature_set: str, names: Sequence[str], **options) -> None:
+    """Writes a feature set of random vectors, one a name; `options` are those of `vectors`."""
+    write_features(root, feature_set, vectors(names, **options))
+
+
 def labelled(names: Sequence[str]) -> dict[str, dict]:
     """A label for each name: the classes of MER 2023 in turn, valences from -3 in steps of 0.5."""
     return {
