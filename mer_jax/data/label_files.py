@@ -1,7 +1,6 @@
 """The label file of a user's folder, as an npz or as CSV, and label files that come later."""
 
 import logging
-import math
 import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
@@ -146,15 +145,13 @@ def _names(paths: Sequence[pathlib.Path]) -> str:
 
 
 def _check_classes(train: Iterable[Label], info: CorpusInfo, where: str) -> None:
-    """Refuses a train split of one class and no valence: fillers, or another corpus's file."""
-    train = list(train)
+    """Refuses a train split of one class: another corpus's file, which holds fillers."""
     found = [label.emotion for label in train if label.emotion != MISSING_EMOTION]
-    has_valence = any(not math.isnan(label.valence) for label in train)
-    if len(found) >= _FILLERS and len(set(found)) == 1 and not has_valence:
+    if len(found) >= _FILLERS and len(set(found)) == 1 and info.task.valence_range is None:
         raise InputError(
             f"{where}: all {len(found)} clips of {TRAIN} have the emotion "
-            f"{info.task.classes[found[0]]!r}{' and no valence' if info.task.valence_range else ''}"
-            f"; is {info.name} the corpus of this label file? config.data.corpus names it"
+            f"{info.task.classes[found[0]]!r}; is {info.name} the corpus of this label file? "
+            "config.data.corpus names it"
         )
 
 

@@ -88,8 +88,8 @@ def test_policies_hold_for_a_folder_too(root, log, tmp_path):
 
 def test_each_long_list_has_a_file_of_its_own(root, tmp_path):
     names = [f"clip, {i}" for i in range(16)]
-    write_set(root, "x-UTT", names[:12])
-    write_set(root, "y-UTT", names)
+    user_folder.write_vectors(root, "x-UTT", names[:12])
+    user_folder.write_vectors(root, "y-UTT", names)
     for feature_set, bad in (("x-UTT", names[:4]), ("y-UTT", names[4:8])):
         for name in bad:
             (root / "features" / feature_set / f"{name}.npy").write_bytes(b"")
@@ -105,7 +105,7 @@ def test_each_long_list_has_a_file_of_its_own(root, tmp_path):
 
 
 def test_a_folder_of_which_no_clip_is_left(root):
-    write_set(root, "x-UTT", ["a"])
-    write_set(root, "y-UTT", ["b"])
+    user_folder.write_vectors(root, "x-UTT", ["a"])
+    user_folder.write_vectors(root, "y-UTT", ["b"])
     with pytest.raises(InputError, match=r"no clip has a feature in each of x-UTT, y-UTT$"):
         folder.read(root, {"audio": "x-UTT", "text": "y-UTT"}, missing="drop")

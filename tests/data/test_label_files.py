@@ -450,10 +450,3 @@ def test_a_label_csv_of_no_split_is_not_passed_over(tmp_path):
         (tmp_path / f"{name}-label.csv").write_text(f"name,discrete\n{name}_0,sad\n")
     with pytest.raises(InputError, match=r"test-label\.csv: of no split of mer2023, which has: tr"):
         read_folder(tmp_path)
-
-
-def test_a_train_split_of_placeholders_alone_is_refused(tmp_path):
-    names = [f"train_{i}" for i in range(10)]
-    user_folder.write_labels(tmp_path, {"train_corpus": user_folder.placeholders(names)})
-    with pytest.raises(InputError, match=r"all 10 clips of train .* 'neutral' and no valence; is"):
-        read_folder(tmp_path)
