@@ -23,6 +23,9 @@ def get_config() -> config_dict.ConfigDict:
 
     config.data = config_dict.ConfigDict()
     config.data.corpus = "mer2023"  # which corpus data.root holds; synthetic: the embedded one
+    # What is predicted: auto (all that the corpus has and train has labels for), both, emotion,
+    # valence.
+    config.data.task = "auto"
     config.data.root = ""  # the folder with the label file and features/
     config.data.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
     config.data.standardise = False  # by column, with each training fold's own mean and deviation

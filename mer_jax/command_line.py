@@ -78,15 +78,19 @@ def _checked(mode: Mode, values: absl_flags.FlagValues) -> Arguments:
 
 
 def _check_files(mode: Mode, given: dict[str, Any]) -> None:
-    """Refuses files that the mode is to write and that cannot be written."""
+    """Refuses files and folders that the mode is to write and that cannot be written."""
     read = {
         f"--{flag.name}": given[flag.name]
         for flag in mode.flags
-        if flag.kind is pathlib.Path and not flag.writes and not flag.repeated and given[flag.name]
+        if flag.kind is pathlib.Path and not flag.repeated and given[flag.name]
+        if not flag.writes and not flag.writes_in
     }
     for flag in mode.flags:
-        if flag.writes and given[flag.name] is not None:
-            paths.file_to_write(given[flag.name], f"--{flag.name}", read)
+        path = given[flag.name]
+        if path is not None and flag.writes:
+            paths.file_to_write(path, f"--{flag.name}", read)
+        elif path is not None and flag.writes_in:
+            paths.folder_to_write(path, f"--{flag.name}", flag.writes_in, read)
 
 
 def _define(flag: Flag, values: absl_flags.FlagValues) -> None:

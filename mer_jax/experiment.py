@@ -12,7 +12,7 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files, lock, paths, termination
-from mer_jax.corpora import info_of
+from mer_jax.corpora import info_of, tasks
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.arrays import Corpus
@@ -129,11 +129,11 @@ def _prepare(
     until_trained: contextlib.ExitStack,
 ) -> _Prepared:
     """The grid and its data; locks the workdir and writes what is used into config.json."""
-    info = info_of(config)
+    task = tasks.task_of(info_of(config), config)
     modalities = tuple(corpus_lib.modalities(config))
     trials = config_lib.trials(config)
     for trial in trials:  # refuses what does not fit together before anything is built
-        program.static_of(config, trial, modalities, info.task)
+        program.static_of(config, trial, modalities, task)
     check_same_config(config, workdir)
     corpus = corpus_lib.load(config, shown.count, program.level_of(config))
     grid_plan = Plan(config, trials, *divide(config, corpus))
@@ -229,6 +229,7 @@ def _record(
         "config": grid_plan.config.to_dict(),
         "chunk": [],  # of each group of runs, in order
         "dataset": corpus.fingerprint,
+        "task": tasks.kind_of(corpus.task),
         "sizes": sizes,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
         "commit": _commit(),

@@ -5,6 +5,7 @@ import pathlib
 import re
 import sys
 import types
+from collections.abc import Iterable
 
 from mer_jax.errors import InputError
 
@@ -61,6 +62,19 @@ def file_to_write(path: pathlib.Path, what: str, read: dict[str, pathlib.Path]) 
     for other, source in read.items():
         if path.exists() and source.exists() and path.samefile(source):
             raise InputError(f"{what}: {path} is what {other} reads; name another file")
+
+
+def folder_to_write(
+    path: pathlib.Path, what: str, names: Iterable[str], read: dict[str, pathlib.Path]
+) -> None:
+    """Refuses a path at which no folder with the files `names` can be written.
+
+    `read` holds the files that the command reads, by their flags.
+    """
+    if path.exists() and not path.is_dir():
+        raise InputError(f"{what}: {path} is a file; name a folder, which need not be there")
+    for name in names:
+        file_to_write(path / name, what, read)
 
 
 def config_file(name: str) -> pathlib.Path | None:

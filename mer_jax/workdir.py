@@ -7,7 +7,7 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax import files
-from mer_jax.corpora import info_of
+from mer_jax.corpora import info_of, tasks
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.arrays import Corpus, Split
@@ -16,7 +16,7 @@ from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation import results as results_lib
 from mer_jax.progress import Display
-from mer_jax.task import VALIDATION
+from mer_jax.task import VALIDATION, Task
 from mer_jax.training import program
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.program import HParams, Static
@@ -45,6 +45,7 @@ class Record(NamedTuple):
     sizes: dict[str, int]  # of the features, by modality
     results: dict[str, Any]
     trial: dict[str, Any]  # the best one
+    task: Task  # what was trained
 
 
 def read(workdir: pathlib.Path) -> Record:
@@ -54,15 +55,23 @@ def read(workdir: pathlib.Path) -> Record:
             raise InputError(f"{workdir}: no {name}; train in this workdir first")
     saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
     sizes = files.read_json(workdir / CONFIG_FILE, RECORD)["sizes"]
-    form = results_lib.form(info_of(saved).task)
+    task = task_of(saved, workdir)
+    form = results_lib.form(task)
     results = files.read_json(workdir / RESULTS_FILE, form)
     for trial in config_lib.trials(saved):
         if all(trial.get(key) == value for key, value in results["best"].items()):
-            return Record(saved, sizes, results, trial)
+            return Record(saved, sizes, results, trial, task)
     raise InputError(
         f"{workdir / RESULTS_FILE}: best is {results['best']}, which {CONFIG_FILE} did not "
         "try, so they are of different trainings; use another --workdir"
     )
+
+
+def task_of(saved: ConfigDict, workdir: pathlib.Path) -> Task:
+    """What a workdir, whose config is `saved`, was trained to predict."""
+    path = workdir / CONFIG_FILE
+    record = files.read_json(path, {}) if path.is_file() else {}
+    return tasks.recorded(info_of(saved), saved, record, str(path))
 
 
 def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], Model]:
@@ -70,8 +79,7 @@ def restore(config: ConfigDict, workdir: pathlib.Path) -> tuple[dict[str, Any], 
 
     Of `config` only what predicting takes is used: no override changes the model.
     """
-    saved, sizes, results, trial = read(workdir)
-    task = info_of(saved).task
+    saved, sizes, results, trial, task = read(workdir)
     static = program.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
     kept = Checkpoints(workdir).restore_kept()
     if not program.fits(static, sizes, kept):

@@ -71,3 +71,41 @@ def command_line(start_command_line):
         return subprocess.CompletedProcess(process.args, process.returncode, stdout, stderr)
 
     return run
+
+
+# One small training for all tests that need a trained workdir and change nothing in it. What
+# makes it is imported late: the narrowest tests need none of it.
+
+
+@pytest.fixture(scope="session")
+def root(tmp_path_factory):
+    """A small synthetic corpus."""
+    from mer_jax.data import synthetic
+    from tests.support import trainings
+
+    folder = tmp_path_factory.mktemp("user") / "corpus"
+    synthetic.ensure(folder, seed=1, pool=4, counts=trainings.COUNTS)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def tfds_dir(tmp_path_factory):
+    return tmp_path_factory.mktemp("tfds")
+
+
+@pytest.fixture(scope="session")
+def config(root, tfds_dir):
+    """The small grid on it."""
+    from tests.support import trainings
+
+    return trainings.config_of(root, tfds_dir)
+
+
+@pytest.fixture(scope="session")
+def trained(config, tmp_path_factory):
+    """The workdir of that grid's training."""
+    from mer_jax.modes import train
+
+    workdir = tmp_path_factory.mktemp("trained") / "run"
+    train.train(config, workdir)
+    return workdir

@@ -1,11 +1,13 @@
 """How the package is cut: files that fit in the head, functions that take few things in a row."""
 
 import ast
+import itertools
 import pathlib
 
 import mer_jax
 
 PACKAGE = pathlib.Path(mer_jax.__file__).parent
+TESTS = pathlib.Path(__file__).parent
 MOST_LINES = 300
 MOST_POSITIONAL = 6  # what a caller may pass without its name, self or cls left out
 
@@ -47,6 +49,28 @@ def many_in_a_row(package):
                         "positional parameters"
                     )
     return found
+
+
+def near_names(names):
+    """The pairs of names of which a letter more, less or other makes one the other."""
+
+    def is_near(a, b):
+        if len(a) == len(b):
+            return sum(x != y for x, y in zip(a, b, strict=True)) == 1
+        short, long = sorted((a, b), key=len)
+        return any(long[:i] + long[i + 1 :] == short for i in range(len(long)))
+
+    return [pair for pair in itertools.combinations(sorted(set(names)), 2) if is_near(*pair)]
+
+
+def test_no_two_test_files_differ_by_a_letter():
+    assert near_names(path.name for path in TESTS.rglob("test_*.py")) == []
+    near = ["test_read.py", "test_reads.py", "test_rend.py", "test_reds.py", "test_raed.py"]
+    assert near_names(near) == [
+        ("test_read.py", "test_reads.py"),
+        ("test_read.py", "test_rend.py"),
+        ("test_reads.py", "test_reds.py"),
+    ]
 
 
 def test_no_file_is_too_long():

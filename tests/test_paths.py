@@ -85,3 +85,18 @@ def test_a_file_to_write(tmp_path):
             paths.file_to_write(tmp_path / wrong, "--out", read)
         assert str(refusal.value).startswith("--out: ")
         assert sentence in str(refusal.value)
+
+
+def test_a_folder_to_write(tmp_path, monkeypatch):
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "labels.csv").touch()
+    read = {"--labels": tmp_path / "labels.csv"}
+    for right in ("new", "folder", "absent/new"):
+        paths.folder_to_write(tmp_path / right, "--out", ["a.csv"], read)
+    with pytest.raises(InputError, match=r"labels\.csv is a file; name a folder, which need not"):
+        paths.folder_to_write(tmp_path / "labels.csv", "--out", ["a.csv"], read)
+    with pytest.raises(InputError, match=r"is what --labels reads"):
+        paths.folder_to_write(tmp_path, "--out", ["a.csv", "labels.csv"], read)
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    with pytest.raises(InputError, match=r"--out: this user may not write in .*folder$"):
+        paths.folder_to_write(tmp_path / "folder", "--out", ["a.csv"], read)

@@ -435,8 +435,6 @@ def test_weights_that_are_gone_are_trained_again(finished, workdir, caplog):
 @pytest.mark.parametrize(
     ("corpus", "label", "what"),
     [
-        ("mer2023", {"emo": "sad", "val": -10}, "valence"),
-        ("mer2023", {"emo": "", "val": 1.0}, "emotion"),
         ("mer2023", {"emo": None, "val": None}, "emotion"),
         ("cmumosi", {"emo": 0, "val": -10}, "emotion"),
         ("meld", {"emo": "", "val": 1.0}, "emotion"),

@@ -152,12 +152,14 @@ def _video_frames(path: pathlib.Path, count: int) -> list[Any]:
         ) from None
     try:
         with av.open(str(path)) as video:
+            if not video.streams.video:
+                raise InputError(f"{path}: holds no video stream; give a video, or leave it empty")
             total = sum(1 for _ in video.decode(video=0))
         wanted = set(evenly(range(total), count))
         with av.open(str(path)) as video:
             frames = enumerate(video.decode(video=0))
             found = [frame.to_image() for i, frame in frames if i in wanted]
-    except (OSError, ValueError, IndexError) as error:  # PyAV's errors are ValueError or OSError
+    except (OSError, ValueError) as error:  # PyAV's errors are one of these
         raise InputError(f"{path}: not a readable video: {error}") from None
     if not found:
         raise InputError(f"{path}: holds no frame")

@@ -12,7 +12,7 @@ from ml_collections.config_dict import RequiredValueError
 
 from mer_jax import paths
 from mer_jax.config import rows
-from mer_jax.corpora import CORPORA
+from mer_jax.corpora import CORPORA, tasks
 from mer_jax.data import left_out, placeholders, views
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
@@ -159,6 +159,7 @@ def declared() -> dict[str, Key]:
         Key("folds", _FOLDS),
         Key("repeats", AT_LEAST_1),
         Key("data.corpus", Choices(tuple(CORPORA))),
+        Key("data.task", Choices(tasks.TASKS)),
         Key("data.root", kind=_PATH),
         Key("data.tfds_dir", kind=_PATH, identifies=False),
         Key("data.standardise"),

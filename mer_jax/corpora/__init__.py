@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import dataclasses
 from typing import TYPE_CHECKING
 
-from mer_jax import metrics
 from mer_jax.corpora.cmumosi import CMUMOSI
 from mer_jax.corpora.info import CorpusInfo, before_last_underscore
 from mer_jax.corpora.meld import MELD
@@ -42,6 +40,5 @@ def corpus_info(name: str) -> CorpusInfo:
 
 
 def info_of(config: ConfigDict) -> CorpusInfo:
-    """A config's corpus, its task with the metric that config.train.selection names."""
-    info = corpus_info(config.data.corpus)
-    return dataclasses.replace(info, task=metrics.selecting(info.task, config.train.selection))
+    """A config's corpus, with all that it can be trained to predict."""
+    return corpus_info(config.data.corpus)

@@ -34,11 +34,12 @@ class Corpus(NamedTuple):
     splits: dict[str, Split]
     fingerprint: dict[str, str]  # hashes: of each feature set's content, and of the labels
     left_out: tuple[LeftOut, ...] = ()  # clips that a feature set lacks, and what was done
+    narrowed: Task | None = None  # what is predicted; None: all that the corpus has
 
     @property
     def task(self) -> Task:
         """What is predicted."""
-        return self.info.task
+        return self.info.task if self.narrowed is None else self.narrowed
 
     def test_splits(self, without: str | None = None) -> dict[str, Split]:
         """The splits that are predicted: all but train, the pool, and `without`."""

@@ -9,7 +9,7 @@ import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
 from mer_jax import files
-from mer_jax.corpora import SYNTHETIC, CorpusInfo, info_of
+from mer_jax.corpora import SYNTHETIC, CorpusInfo, info_of, tasks
 from mer_jax.data import (
     dataset,
     join,
@@ -22,7 +22,7 @@ from mer_jax.data import (
 )
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
-from mer_jax.data.arrays import Corpus
+from mer_jax.data.arrays import Corpus, Labels
 from mer_jax.data.join import Built
 from mer_jax.data.labels import Label
 from mer_jax.data.left_out import LeftOut
@@ -30,7 +30,7 @@ from mer_jax.data.npy import UTTERANCE
 from mer_jax.errors import InputError, first_few
 from mer_jax.observer import Count, uncounted
 from mer_jax.paths import of_user
-from mer_jax.task import MODALITIES, TRAIN
+from mer_jax.task import MODALITIES, TRAIN, Task
 
 LOG = logging.getLogger("mer_jax")
 LABELS = "labels/"  # among a corpus's fingerprints: no feature set's name holds a slash
@@ -218,11 +218,17 @@ def _keep(paths: list[pathlib.Path], folder: pathlib.Path, info: CorpusInfo) -> 
         LOG.warning("%s: no copy of %s could be kept: %s", folder, names, error.strerror)
 
 
-def load(config: ConfigDict, count: Count = uncounted, level: str = UTTERANCE) -> Corpus:
+def load(
+    config: ConfigDict,
+    count: Count = uncounted,
+    level: str = UTTERANCE,
+    task: Task | None = None,
+) -> Corpus:
     """The config's corpus, its datasets built where needed; `count` is told of their clips.
 
     Labels are those that the label file holds now. At the utterance level frames are averaged, at
-    the frame level they stay. Raises InputError for wrong input; what `config.data.bad` and
+    the frame level they stay. `task` is what an earlier training predicted; without it the config
+    and the labels of train decide. Raises InputError for wrong input; what `config.data.bad` and
     `config.data.missing` do not allow to be left out is among it.
     """
     info = info_of(config)
@@ -249,10 +255,26 @@ def load(config: ConfigDict, count: Count = uncounted, level: str = UTTERANCE) -
         if any(each.split == TRAIN for each in left):
             why = f"{TRAIN}: every clip of it is left out"
         raise InputError(f"{why}: there is nothing to train on")
+    if task is None:
+        task = _task(config, info, splits[TRAIN].labels)
+    splits = {
+        name: split._replace(labels=label_arrays.of_task(split.labels, task))
+        for name, split in splits.items()
+    }
     label_arrays.say_counted(splits, built.labels.why)
     fingerprint = {name: stored.fingerprint(target) for name, target in built.directories.items()}
     fingerprint[LABELS] = labels_lib.fingerprint(built.labels.splits)
-    return Corpus(info, splits, fingerprint, tuple(left))
+    return Corpus(info, splits, fingerprint, tuple(left), task)
+
+
+def _task(config: ConfigDict, info: CorpusInfo, train: Labels) -> Task:
+    """What is predicted, by the config and by the labels of train; says where that is less."""
+    kind = tasks.kind_by_labels(config, train.emotion_mask.any(), train.valence_mask.any())
+    task = tasks.task_of(info, config, kind)
+    if config.data.task == tasks.AUTO and tasks.kind_of(task) != tasks.kind_of(info.task):
+        lacking = tasks.VALENCE if task.classes else tasks.EMOTION
+        LOG.info("%s alone is predicted: no clip of %s has a %s label", kind, TRAIN, lacking)
+    return task
 
 
 def say_averaged(feature_set: str) -> None:

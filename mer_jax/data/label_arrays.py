@@ -12,7 +12,7 @@ from mer_jax.data import labels as labels_lib
 from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.data.labels import Label, LabelRules
 from mer_jax.errors import InputError, first_few
-from mer_jax.task import TRAIN, UNLABELLED
+from mer_jax.task import TRAIN, UNLABELLED, Task
 
 LOG = logging.getLogger("mer_jax")
 
@@ -63,14 +63,18 @@ def given_labels(
             emotion = np.array([label.emotion for label in records], np.int32)
             valence = np.array([label.valence for label in records], np.float32)
             says_emotion, says_valence = emotion != labels_lib.MISSING_EMOTION, ~np.isnan(valence)
-            found |= bool(says_emotion.any() or says_valence.any())
+            found |= bool(says_emotion.any() and corpus.task.classes)
+            found |= bool(says_valence.any() and corpus.task.valence_range)
             had = splits[target].labels
             replaced[target] = splits[target]._replace(
-                labels=masked(
-                    np.where(had.emotion_mask & ~says_emotion, had.emotion, emotion),
-                    np.where(had.valence_mask & ~says_valence, had.valence, valence),
-                    corpus.info,
-                    rules,
+                labels=of_task(
+                    masked(
+                        np.where(had.emotion_mask & ~says_emotion, had.emotion, emotion),
+                        np.where(had.valence_mask & ~says_valence, had.valence, valence),
+                        corpus.info,
+                        rules,
+                    ),
+                    corpus.task,
                 )
             )
     if not found:
@@ -87,6 +91,16 @@ def _as_labels(labels: Labels) -> list[Label]:
     emotion = np.where(labels.emotion_mask, labels.emotion, labels_lib.MISSING_EMOTION)
     valence = np.where(labels.valence_mask, labels.valence, labels_lib.MISSING_VALENCE)
     return [Label(*pair) for pair in zip(emotion.tolist(), valence.tolist(), strict=True)]
+
+
+def of_task(labels: Labels, task: Task) -> Labels:
+    """Labels without what the task does not predict: of clips with that alone none counts."""
+    none = np.zeros(len(labels.emotion), bool)
+    if not task.classes:
+        labels = labels._replace(emotion=np.zeros_like(labels.emotion), emotion_mask=none)
+    if not task.valence_range:
+        labels = labels._replace(valence=np.zeros_like(labels.valence), valence_mask=none)
+    return labels
 
 
 def masked(emotion: np.ndarray, valence: np.ndarray, info: CorpusInfo, rules: LabelRules) -> Labels:

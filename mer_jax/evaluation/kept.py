@@ -6,7 +6,7 @@ from typing import Any
 from ml_collections import ConfigDict
 
 from mer_jax import metrics
-from mer_jax.corpora import SYNTHETIC, info_of
+from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import label_arrays
 from mer_jax.data.arrays import Corpus, Split
@@ -15,14 +15,14 @@ from mer_jax.evaluation import ensemble, submission, terminal
 from mer_jax.evaluation import results as results_lib
 from mer_jax.progress import Display
 from mer_jax.training.program import level_of
-from mer_jax.workdir import RESULTS_FILE, Model, predict_runs, test_splits
+from mer_jax.workdir import RESULTS_FILE, Model, predict_runs, task_of, test_splits
 
 
 def labelled_splits(
     config: ConfigDict, workdir: pathlib.Path, labels: pathlib.Path | None, shown: Display
 ) -> tuple[Corpus, dict[str, Split]]:
     """The corpus and its test splits, with the labels of a file where one is given."""
-    corpus = corpus_lib.load(config, shown.count, level_of(config))
+    corpus = corpus_lib.load(config, shown.count, level_of(config), task_of(config, workdir))
     splits = test_splits(config, corpus)
     if not splits:
         raise InputError(
@@ -57,7 +57,7 @@ def predict_and_score(
 
 def show(results: dict[str, Any], config: ConfigDict, workdir: pathlib.Path) -> None:
     """Prints the result table and where the files lie."""
-    shown = metrics.shown(info_of(config).task, config.evaluate.metrics)
+    shown = metrics.shown(task_of(config, workdir), config.evaluate.metrics)
     print(terminal.table(results, config.data.corpus == SYNTHETIC, shown))
     predictions = f"; predictions: {workdir / 'predictions'}" if results["test"] else ""
     print(f"Scores: {workdir / RESULTS_FILE}{predictions}")

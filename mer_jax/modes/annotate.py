@@ -32,7 +32,7 @@ MODE = Mode(
              value_name="DIR"),
         flags.OUT_FILE,
         Flag("npz", "Also write the release's label file, unlabelled clips in its pool.",
-             pathlib.Path),
+             pathlib.Path, writes=True),
         Flag("majority", "Named by more than half of the annotators, or by most.", default="half",
              choices=("half", "plurality")),
         Flag("annotators", "Least number of annotators of a clip.", int, default=3, least=1),

@@ -21,6 +21,10 @@ OUT = Flag("out", "What to write: a file, or of the score modes a folder.", path
 AGAINST = Flag("against", "What to compare with: the DIR of another run, or another file.",
                pathlib.Path, value_name="PATH")  # fmt: skip
 OUT_FILE = dataclasses.replace(OUT, writes=True)  # of the modes that write one file
+OUT_FOLDER = dataclasses.replace(OUT, writes_in=("scores.json", "clips.csv"))  # of scores
+OUT_REPORT = dataclasses.replace(  # of scores with a confusion matrix
+    OUT, writes_in=(*OUT_FOLDER.writes_in, "report.md", "report.html", "figures/confusion.png")
+)
 
 # Of the modes that score files.
 PREDICTIONS = Flag("predictions", "What a system says of each clip, a file or a folder.",

@@ -28,6 +28,7 @@ class Flag:
     most: float | None = None  # and the largest
     repeated: bool = False  # may be given several times; its value is a tuple, in their order
     writes: bool = False  # for kind Path: a file that the mode writes, which is checked at once
+    writes_in: tuple[str, ...] = ()  # for kind Path: a folder, and the files written there
     value_name: str = ""  # what stands for the value in help and messages, such as FILE
 
     def __post_init__(self):
@@ -41,6 +42,7 @@ class Flag:
             "most": self.most is not None and not numeric,
             "repeated": self.repeated and self.kind is bool,
             "writes": self.writes and self.kind is not pathlib.Path,
+            "writes_in": self.writes_in and (self.writes or self.kind is not pathlib.Path),
             "default": self.repeated and self.default is not None,
         }
         for field, is_wrong in faults.items():

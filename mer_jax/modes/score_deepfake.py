@@ -33,7 +33,7 @@ MODE = Mode(
         Flag("weights", "fg: of both rounds.", default="0.4,0.6", value_name="A,B"),
         flags.RESAMPLES,
         flags.SEED,
-        flags.OUT,
+        flags.OUT_FOLDER,
     ),
     needs=(("task",), ("labels",), ("predictions",)),
     check=_check,

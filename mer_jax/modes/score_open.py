@@ -42,7 +42,7 @@ MODE = Mode(
         flags.AGAINST,
         flags.RESAMPLES,
         flags.SEED,
-        flags.OUT,
+        flags.OUT_FOLDER,
     ),
     needs=(("labels",), ("predictions",)),
     check=_check,

@@ -23,7 +23,7 @@ MODE = Mode(
         Flag("swap", "Responses to the same clips with a1 and a2 exchanged.", pathlib.Path),
         flags.RESAMPLES,
         flags.SEED,
-        flags.OUT,
+        flags.OUT_FOLDER,
     ),
     needs=(("labels",), ("responses",)),
 )

@@ -39,7 +39,7 @@ MODE = Mode(
         flags.AGAINST,
         flags.RESAMPLES,
         flags.SEED,
-        flags.OUT,
+        flags.OUT_REPORT,
     ),
     needs=(("responses",), ("benchmark", "candidates")),
     check=_check,

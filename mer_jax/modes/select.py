@@ -28,7 +28,7 @@ def select(
 
     _, model = restore(config, workdir)
     saved = config_lib.check(config_lib.read_saved(workdir / CONFIG_FILE))
-    corpus = corpus_lib.load(saved, shown.count, model.static.level)
+    corpus = corpus_lib.load(saved, shown.count, model.static.level, model.static.task)
     task = corpus.task
     if UNLABELLED not in corpus.splits or not task.classes or not saved.folds:
         raise InputError(

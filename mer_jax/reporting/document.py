@@ -6,6 +6,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
+FIGURES = "figures"  # the folder of the pictures, beside report.md
 # What Markdown would read as more than text; within a word an underscore is one.
 _SPECIAL = re.compile(r"[\\`*<|~]|(?<!\w)_|_(?!\w)|\](?=[(\[:])|&(?=[#\w]+;)")
 _STYLE = """
@@ -96,7 +97,7 @@ def _markdown(part: Text | Table | Image | Beside) -> str:
         case Text(text):
             return _plain(text)
         case Image(name, alt):
-            return f"![{_plain(alt)}](figures/{name}.png)"
+            return f"![{_plain(alt)}]({FIGURES}/{name}.png)"
         case Beside(parts):
             return "\n\n".join(map(_markdown, parts))
         case Table(header, rows, title, words):

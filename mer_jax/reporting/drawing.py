@@ -1,15 +1,23 @@
-"""What all figures share: their size, their axes, their PNG, and the words that stand for one."""
+"""What all figures share: their size, their axes, their PNG, and the words that stand for one.
+
+The confusion matrix is here as well: scores without training draw it, and load no JAX.
+"""
+
+from __future__ import annotations
 
 import io
 from collections.abc import Callable, Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 
-from mer_jax.reporting.analysis import Predicted
-from mer_jax.reporting.run import Run
 from mer_jax.task import TRAIN, Task
+
+if TYPE_CHECKING:
+    from mer_jax.reporting.analysis import Predicted
+    from mer_jax.reporting.run import Run
 
 _SIZE = (4.8, 3.9)  # inches: a figure of one split; two stand side by side on a wide page
 _DPI = 150
@@ -68,3 +76,36 @@ def new(title: str, slanted: bool = False) -> tuple[Figure, Axes]:
 def name_below(axes: Axes, names: Sequence[str]) -> None:
     """Names the places below the axes, slanted, from the first on."""
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
+
+
+def confusion(
+    counts_KxM: np.ndarray, names: Sequence[str], title: str, predicted: str = "predicted emotion"
+) -> Picture:
+    """The confusion matrix: true classes against predicted ones, shaded by the share of the true.
+
+    `names` are those of the M predicted classes, of which the true ones are the first K.
+    """
+    shares = counts_KxM / np.maximum(counts_KxM.sum(1, keepdims=True), 1)
+    figure, axes = new(title, slanted=True)
+    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), count in np.ndenumerate(counts_KxM):
+        colour = "white" if shares[row, column] > 0.5 else "black"
+        axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=9)
+    name_below(axes, names)
+    axes.set_yticks(range(len(counts_KxM)), names[: len(counts_KxM)])
+    axes.set_xlabel(predicted)
+    axes.set_ylabel("true emotion")
+    axes.tick_params(length=0)
+    off = counts_KxM.copy()
+    np.fill_diagonal(off, 0)
+    true, guess = np.unravel_index(off.argmax(), off.shape)
+    alt = (
+        f"Confusion matrix of {title}: {np.trace(counts_KxM)} of {counts_KxM.sum()} clips on the "
+        "diagonal."
+    )
+    if off.any():
+        alt += (
+            f" Most often confused: {names[true]} predicted as {names[guess]}, "
+            f"{off[true, guess]} clips."
+        )
+    return Picture(figure, alt)

@@ -7,7 +7,7 @@ from mer_jax import colours, metrics
 from mer_jax.evaluation.history import mean
 from mer_jax.reporting import analysis
 from mer_jax.reporting.analysis import Predicted
-from mer_jax.reporting.drawing import Drawn, Picture, name_below, new, of_splits
+from mer_jax.reporting.drawing import Drawn, Picture, confusion, name_below, new, of_splits
 from mer_jax.reporting.run import Run
 from mer_jax.reporting.valence_figures import distributions, valences
 from mer_jax.semi import log
@@ -36,29 +36,7 @@ def confusions(run: Run) -> dict[str, Picture]:
 
 
 def _confusion(task: Task, predicted: Predicted, title: str) -> Picture:
-    counts = analysis.confusion(predicted)
-    shares = counts / np.maximum(counts.sum(1, keepdims=True), 1)
-    figure, axes = new(title, slanted=True)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for (row, column), count in np.ndenumerate(counts):
-        colour = "white" if shares[row, column] > 0.5 else "black"
-        axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=9)
-    name_below(axes, task.classes)
-    axes.set_yticks(range(len(task.classes)), task.classes)
-    axes.set_xlabel("predicted emotion")
-    axes.set_ylabel("true emotion")
-    axes.tick_params(length=0)
-    off = counts - np.diag(np.diag(counts))
-    true, guess = np.unravel_index(off.argmax(), off.shape)
-    alt = (
-        f"Confusion matrix of {title}: {np.trace(counts)} of {counts.sum()} clips on the diagonal."
-    )
-    if off.any():
-        alt += (
-            f" Most often confused: {task.classes[true]} predicted as {task.classes[guess]}, "
-            f"{off[true, guess]} clips."
-        )
-    return Picture(figure, alt)
+    return confusion(analysis.confusion(predicted), task.classes, title)
 
 
 def curves(run: Run) -> dict[str, Picture]:

@@ -11,7 +11,6 @@ from ml_collections import ConfigDict
 
 from mer_jax import files, metrics
 from mer_jax import workdir as workdir_lib
-from mer_jax.corpora import info_of
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import label_arrays
 from mer_jax.data.arrays import Corpus, Labels, Split
@@ -78,7 +77,7 @@ class Run:
         self.results: dict[str, Any] = record.results
         self.trial = record.trial
         self.sizes = record.sizes
-        self.task: Task = info_of(record.config).task
+        self.task: Task = record.task
         self.metrics = metrics.shown(self.task, source.evaluate.metrics)
         self._source = source
         self._labels = labels
@@ -152,7 +151,7 @@ class Run:
     @functools.cached_property
     def corpus(self) -> Corpus:
         """The corpus that was trained on; its datasets are built where they are absent."""
-        return corpus_lib.load(self._source, self._shown.count, level_of(self._source))
+        return corpus_lib.load(self._source, self._shown.count, level_of(self._source), self.task)
 
     @functools.cached_property
     def best_epochs(self) -> dict[tuple[int, int], int]:

@@ -17,7 +17,6 @@ from mer_jax.reporting.run import Run
 from mer_jax.task import TRAIN
 from mer_jax.workdir import REPORT_FILES
 
-FIGURES = "figures"
 MISTAKES = 20  # of a split, by name
 _PAPER = "Lian et al. 2023"
 
@@ -28,7 +27,7 @@ def write(run: Run) -> None:
     pictures = {}
     for name, picture in drawn.items():
         pictures[name] = drawing.png(picture.figure)
-        files.write_bytes(run.workdir / FIGURES / f"{name}.png", pictures[name])
+        files.write_bytes(run.workdir / document.FIGURES / f"{name}.png", pictures[name])
     if run.config.train.tensorboard:
         events.write_figures(run.workdir, pictures)
     content = describe(run, drawn)

@@ -1,31 +1,18 @@
 """The report of --mode=score_open: lists of emotion words against labels, by groups or wheels."""
 
 from collections.abc import Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mer_jax import resampling
 from mer_jax.errors import InputError, first_few
-from mer_jax.scoring import constant, open_vocabulary, tables, wheel, wheel_files, word_files
+from mer_jax.scoring import constant, open_vocabulary, tables, wheel_files, wheel_report, word_files
 from mer_jax.scoring.open_vocabulary import Groups
-from mer_jax.scoring.report import Column, Line, Report, joined
-from mer_jax.scoring.wheel import LEVELS, Wheels
-from mer_jax.scoring.word_files import Cells, Synonyms
+from mer_jax.scoring.report import Column, Line, Report, add_comparison, joined
+from mer_jax.scoring.word_files import Cells, Clips, Synonyms
 
 _SETS = (Column("accuracy", "Accuracy"), Column("recall", "Recall"), Column("average", "Average"))
-_WHEEL = (Column("f1", "F1"), Column("precision", "Precision"), Column("recall", "Recall"))
-_HITS = (Column("hit_rate", "Hit rate"), Column("hit_share", "Hit share"))
-
-
-class _Input(NamedTuple):
-    """The clips that are scored: their names and words, in one order."""
-
-    names: list[str]
-    labels: list[list[str]]
-    predictions: list[list[str]]
-    against: list[list[str]] | None
-    left_out: dict[str, str]  # name -> why
 
 
 def report(flags: Mapping[str, Any]) -> Report:
@@ -41,7 +28,7 @@ def report(flags: Mapping[str, Any]) -> Report:
     if synonyms is not None:
         word_files.check_synonyms(synonyms, list(labels.cells))
     of = _input(flags, labels, predictions, against, lists_as)
-    found = _of_wheels(flags, of, wheels) if wheels else _of_sets(flags, of, synonyms)
+    found = wheel_report.report(flags, of, wheels) if wheels else _of_sets(flags, of, synonyms)
     found.read = [
         path for key in ("labels", "predictions", "against", "synonyms", "wheel")
         if (path := flags[key])
@@ -57,7 +44,7 @@ def _input(
     predictions: Cells,
     against: Cells | None,
     lists_as: str,
-) -> _Input:
+) -> Clips:
     names = list(labels.cells)
     words = labels.words(lists_as, names)
     left_out = {}
@@ -77,7 +64,7 @@ def _input(
         None if of is None else _covering(of, names, flags["missing"]).words(lists_as, names)
         for of in (predictions, against)
     ]
-    return _Input(names, [of for _, of in kept], *guesses, left_out)
+    return Clips(names, [of for _, of in kept], *guesses, left_out)
 
 
 def _covering(predictions: Cells, names: Sequence[str], missing: str | None) -> Cells:
@@ -89,7 +76,7 @@ def _covering(predictions: Cells, names: Sequence[str], missing: str | None) -> 
     return predictions
 
 
-def _of_sets(flags: Mapping[str, Any], of: _Input, synonyms: Synonyms | None) -> Report:
+def _of_sets(flags: Mapping[str, Any], of: Clips, synonyms: Synonyms | None) -> Report:
     groups = None if synonyms is None else [synonyms.of(name) for name in of.names]
     found = open_vocabulary.score_sets(of.labels, of.predictions, groups)
     best = constant.constant_for_sets(of.labels, groups)
@@ -125,11 +112,11 @@ def _of_sets(flags: Mapping[str, Any], of: _Input, synonyms: Synonyms | None) ->
         made.warnings += _without_groups(of, groups)
     if of.against is not None:
         other = open_vocabulary.score_sets(of.labels, of.against, groups)
-        _compare(made, found.statistic, other.statistic, n, flags)
+        add_comparison(made, found.statistic, other.statistic, n, flags)
     return made
 
 
-def _without_groups(of: _Input, groups: Sequence[Groups]) -> list[str]:
+def _without_groups(of: Clips, groups: Sequence[Groups]) -> list[str]:
     lacking = [
         name
         for name, guess, groups_of in zip(of.names, of.predictions, groups, strict=True)
@@ -143,121 +130,7 @@ def _without_groups(of: _Input, groups: Sequence[Groups]) -> list[str]:
     ]
 
 
-def _of_wheels(flags: Mapping[str, Any], of: _Input, wheels: Wheels) -> Report:
-    if flags["hit_rate"]:
-        return _of_hits(flags, of, wheels)
-    n, resamples, seed = len(of.names), flags["resamples"], flags["seed"]
-    chosen = LEVELS if flags["wheel_levels"] == "both" else (flags["wheel_levels"],)
-    lines, by_level = [], {}
-    for level in chosen:
-        found = by_level[level] = wheel.score_wheels(of.labels, of.predictions, wheels, level)
-        interval = resampling.intervals(found.statistic, n, resamples, seed)
-        lines.append(Line(f"wheels, {level}", found.scores(), interval))
-        for name, scores in found.by_wheel().items():
-            count = int(found.wheels[name].counted.sum())
-            lines.append(Line(f"  {level} {name}", scores, {}, count))
-    if len(chosen) > 1:
-        both = [found.scores() for found in by_level.values()]
-        mean = {key: float(np.mean([of_level[key] for of_level in both])) for key in both[0]}
-        lines.append(Line("mean of both levels", mean))
-    best = constant.constant_for_wheels(of.labels, wheels, chosen[0])
-    baseline = wheel.score_wheels(of.labels, [best] * n, wheels, chosen[0])
-    lines.append(Line(f"constant list, {chosen[0]}", baseline.scores()))
-    made = Report(
-        _WHEEL,
-        lines,
-        {"rule": f"emotion wheels, {flags['wheel']}", "constant": list(best)},
-        _wheel_clips(of, by_level),
-        resamples=resamples,
-        seed=seed,
-    )
-    made.content["words"] = _dropped(of, wheels)
-    made.notes.append(_dropped_note(made.content["words"], n, by_level[chosen[0]]))
-    if of.against is not None:
-        other = wheel.score_wheels(of.labels, of.against, wheels, chosen[0])
-        _compare(made, by_level[chosen[0]].statistic, other.statistic, n, flags)
-    return made
-
-
-def _of_hits(flags: Mapping[str, Any], of: _Input, wheels: Wheels) -> Report:
-    many = [name for name, labels in zip(of.names, of.labels, strict=True) if len(labels) != 1]
-    if many:
-        raise InputError(
-            f"{flags['labels']}: {len(many)} clips have not exactly one label, which --hit_rate "
-            f"needs: {first_few(many)}"
-        )
-    n, resamples, seed = len(of.names), flags["resamples"], flags["seed"]
-    found = wheel.hit_rates(of.labels, of.predictions, wheels)
-    interval = resampling.intervals(found.statistic, n, resamples, seed)
-    header = ["name", "labels", "predictions", *(f"{key}_{w}" for w in wheels for key in _KEYS)]
-    rows = []
-    for i, name in enumerate(of.names):
-        values = [of_key[w][i] for w in wheels for of_key in (found.hits, found.shares)]
-        counted = [found.counted[w][i] for w in wheels for _ in _KEYS]
-        cells = [v if c else "" for v, c in zip(values, counted, strict=True)]
-        rows.append([name, joined(of.labels[i]), joined(of.predictions[i]), *cells])
-    made = Report(
-        _HITS,
-        [Line("wheels, level1", found.scores(), interval, n)],
-        {"rule": f"hit rate on emotion wheels, {flags['wheel']}"},
-        (header, rows),
-        resamples=resamples,
-        seed=seed,
-    )
-    if of.against is not None:
-        other = wheel.hit_rates(of.labels, of.against, wheels)
-        _compare(made, found.statistic, other.statistic, n, flags)
-    return made
-
-
-_KEYS = ("hit", "hit_share")
-
-
-def _wheel_clips(of: _Input, by_level: Mapping[str, wheel.WheelScores]):
-    header = ["name", "labels", "predictions"]
-    columns: list[Sequence[Any]] = [
-        of.names, list(map(joined, of.labels)), list(map(joined, of.predictions))
-    ]  # fmt: skip
-    for level, found in by_level.items():
-        for name, on in found.wheels.items():
-            keys = ("label_sectors", "predicted_sectors", "precision", "recall", "left_out")
-            header += [f"{level}_{name}_{key}" for key in keys]
-            out = ["" if counts else "no label has a sector" for counts in on.counted]
-            columns += [
-                list(map(joined, on.labels)), list(map(joined, on.predicted)),
-                *(["" if why else float(v) for v, why in zip(values, out, strict=True)]
-                  for values in (on.precision, on.recall)),
-                out,
-            ]  # fmt: skip
-    return header, list(zip(*columns, strict=True))
-
-
-def _dropped(of: _Input, wheels: Wheels) -> dict[str, Any]:
-    """How many words of labels and predictions stand in no word list, and fall out by wheel."""
-    words = [word for lists_of in (of.labels, of.predictions) for each in lists_of for word in each]
-    dropped = {w: sum(wheels.sector(word, w, LEVELS[0]) is None for word in words) for w in wheels}
-    unknown = sum(not wheels.known(word) for word in words)
-    return {"all": len(words), "unknown": unknown, "dropped": dropped}
-
-
-def _dropped_note(words: Mapping[str, Any], clips: int, found: wheel.WheelScores) -> str:
-    dropped = words["dropped"].values()
-    skipped = [clips - int(on.counted.sum()) for on in found.wheels.values()]
-    return (
-        f"{words['unknown']} of {words['all']} words stand in no word list; by wheel "
-        f"{min(dropped)} to {max(dropped)} have no sector, and {min(skipped)} to {max(skipped)} of "
-        f"{clips} clips are skipped because no label has one."
-    )
-
-
-def _compare(made: Report, ours, theirs, clips: int, flags: Mapping[str, Any]) -> None:
-    if not flags["resamples"]:
-        raise InputError("--against needs --resamples above 0")
-    scores = resampling.compare(ours, theirs, clips, flags["resamples"], seed=flags["seed"])
-    made.comparison = {"against": str(flags["against"]), "scores": scores}
-
-
-def _add_notes(made: Report, of: _Input, cells: Sequence[Cells], lists_as: str) -> None:
+def _add_notes(made: Report, of: Clips, cells: Sequence[Cells], lists_as: str) -> None:
     if "constant" in made.content:
         words = ", ".join(made.content["constant"]) or "none"
         made.notes.append(

@@ -6,7 +6,6 @@ from typing import Any, NamedTuple
 
 from mer_jax import resampling
 from mer_jax.errors import InputError, first_few
-from mer_jax.evaluation import terminal
 from mer_jax.scoring import benchmarks, responses, tables
 from mer_jax.scoring.report import PERCENT, Column, Line, Report, joined
 from mer_jax.scoring.responses import ResponseScores
@@ -186,11 +185,11 @@ def _made(
         content,
         (["name", "label", "answer", "ranking", "right", "left_out"], rows),
         [path for key in ("responses", "labels", "against") if (path := flags[key])],
+        confusion=pairs,
         resamples=resamples,
         seed=seed,
     )
     made.notes += _notes(found, coverage, made)
-    made.notes += ["", *confusion_table(pairs), ""]
     return made
 
 
@@ -207,16 +206,6 @@ def _notes(found: ResponseScores, coverage: Mapping[str, Any], made: Report) -> 
             f"--alias=WORD={name} takes a candidate for it."
         )
     return notes
-
-
-def confusion_table(pairs) -> list[str]:
-    """The confusion matrix as the package's report has it: % of each true class, and clips."""
-    matrix = pairs.matrix()
-    lines = [["true \\ answer", *pairs.names, "clips"]]
-    for name, row in zip(pairs.names[: pairs.classes], matrix, strict=False):
-        total = row.sum()
-        lines.append([name, *(f"{100 * value / total:.0f}" for value in row), f"{total:.0f}"])
-    return terminal.aligned(lines)
 
 
 def _add_published(

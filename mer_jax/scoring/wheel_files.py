@@ -1,5 +1,6 @@
 """Reading the wheels' maps: the organisers' folder, their `.npz`, or a `wheel.json`."""
 
+import hashlib
 import json
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -18,6 +19,28 @@ _SOURCE = (
     "the folder emotion_wheel of MER2025_Track23 or MER2026_Track2 in "
     "https://github.com/zeroQiaoba/MERTools"
 )
+
+# By the digest of their maps: the word lists, the npz and a wheel.json of one year are the same.
+_VERSIONS = {
+    "f95bf20e441b927f268f357c5dc6131446f63c4fe8088393bc28e9329ac12727": "MER2025",
+    "77dfa3c8cee11f280ff8c07b2026b2aa084ae5202e8fc4df6d3987f1a1c354dd": "MER2026",
+}
+
+
+def version_of(wheels: Wheels) -> dict[str, str | None]:
+    """Which maps these are: the organisers' version, None for others, and their SHA-256.
+
+    The digest is of what the maps say, whatever file they come from.
+    """
+    plain = lambda maps: {word: sorted(set(found)) for word, found in maps.items()}  # noqa: E731
+    levels = {
+        name: {level: of_wheel[level] for level in LEVELS}
+        for name, of_wheel in wheels.wheels.items()
+    }
+    content = [plain(wheels.forms), plain(wheels.synonyms), levels]
+    text = json.dumps(content, sort_keys=True, ensure_ascii=False)
+    digest = hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
+    return {"version": _VERSIONS.get(digest), "sha256": digest}
 
 
 def read_wheels(path: pathlib.Path) -> Wheels:

@@ -86,6 +86,16 @@ def _is_cell(item: Any) -> bool:
     return isinstance(item, str) or is_list
 
 
+class Clips(NamedTuple):
+    """The clips that are scored: their names and words, in one order."""
+
+    names: list[str]
+    labels: list[list[str]]
+    predictions: list[list[str]]
+    against: list[list[str]] | None
+    left_out: dict[str, str]  # name -> why
+
+
 class Synonyms(NamedTuple):
     """The groups of each clip, or the same for all, and how they were made if that is known."""
 

@@ -12,14 +12,14 @@ from mer_jax import config as config_lib
 from mer_jax import files, published
 from mer_jax.config import rows
 from mer_jax.config.rows import Row
-from mer_jax.corpora import SYNTHETIC, info_of
+from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.errors import InputError, first_few
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation import table
 from mer_jax.evaluation.table import Entry
 from mer_jax.tables.resolution import aliases_of, resolve, rows_of
-from mer_jax.workdir import CONFIG_FILE, RESULTS_FILE
+from mer_jax.workdir import CONFIG_FILE, RESULTS_FILE, task_of
 
 MARKDOWN_FILE, CSV_FILE, LATEX_FILE = "table.md", "table.csv", "table.tex"
 FAILED, _DAMAGED = "failed: ", "damaged: "  # how the notes of rows begin that went wrong
@@ -128,7 +128,7 @@ def _with_results(entry: Entry, workdir: pathlib.Path) -> tuple[Entry, ConfigDic
                 synthetic=saved.data.corpus == SYNTHETIC,
             )
         if saved is not None and (workdir / RESULTS_FILE).is_file():
-            form = results_lib.form(info_of(saved).task)
+            form = results_lib.form(task_of(saved, workdir))
             results = files.read_json(workdir / RESULTS_FILE, form)
     except InputError as error:
         return entry._replace(note=f"{_DAMAGED}{error}"), saved

@@ -6,6 +6,7 @@ import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
+from mer_jax.corpora import tasks
 from mer_jax.data import folds as folds_lib
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.arrays import Corpus, Labels, Split
@@ -43,15 +44,18 @@ def divide(config: ConfigDict, corpus: Corpus) -> tuple[Samples, dict[tuple[int,
 def _check_labels(corpus: Corpus, split: str) -> None:
     """Refuses a split without any label of one kind: no epoch would have a score to choose by."""
     task, labels = corpus.task, corpus.splits[split].labels
-    for what, known in (
-        ("emotion", labels.emotion_mask.any() or not task.classes),
-        ("valence", labels.valence_mask.any() or not task.valence_range),
-    ):
-        if not known:
-            raise InputError(
-                f"no clip of {split} has a label for its {what}, which {corpus.info.name}'s models "
-                "are trained and selected by; add labels to the label file"
-            )
+    known = {
+        tasks.EMOTION: labels.emotion_mask.any() or not task.classes,
+        tasks.VALENCE: labels.valence_mask.any() or not task.valence_range,
+    }
+    lacking = [kind for kind in known if not known[kind]]
+    if lacking:
+        others = [kind for kind in known if known[kind] and tasks.kind_of(task) == tasks.BOTH]
+        instead = f", or set config.data.task to {others[0]}" if others else ""
+        raise InputError(
+            f"no clip of {split} has a label for its {lacking[0]}, which {corpus.info.name}'s "
+            "models are trained and selected by; add labels to the label file" + instead
+        )
 
 
 def training_samples(train: Split, validation: Split | None) -> Samples:

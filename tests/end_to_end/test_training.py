@@ -2,13 +2,11 @@
 
 import csv
 import json
-import re
 import shutil
 
 import jax
 import numpy as np
 import pytest
-import sklearn.metrics as sk
 
 from mer_jax import config as config_lib
 from mer_jax import lock
@@ -17,7 +15,7 @@ from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import synthetic
 from mer_jax.errors import InputError
 from mer_jax.evaluation import kept
-from mer_jax.modes import compare, evaluate, predict, select, train
+from mer_jax.modes import evaluate, train
 from mer_jax.training import devices, measure
 from mer_jax.training.checkpoint import Checkpoints
 from tests.support.trainings import (
@@ -30,26 +28,9 @@ from tests.support.trainings import (
     killing,
     results_of,
     rows_of,
+    scores_of,
+    true_labels,
 )
-
-
-def true_labels(root):
-    """`{split: {name: {"emo", "val"}}}`, read by NumPy: the test wrote this file itself."""
-    with np.load(root / "label-6way.npz", allow_pickle=True) as archive:
-        return {split: archive[key].item() for key, split in MER2023.corpora.items()}
-
-
-def scores_of(rows, labels):
-    """Scikit-learn's scores of a predictions file."""
-    names = sorted(labels)
-    true, guess = [labels[n]["emo"] for n in names], [rows[n]["discrete"] for n in names]
-    found = {"dis": sk.f1_score(true, guess, average="weighted", zero_division=0)}
-    if all(labels[n]["val"] != -10 for n in names):
-        found["dim"] = sk.mean_squared_error(
-            [labels[n]["val"] for n in names], [float(rows[n]["valence"]) for n in names]
-        )
-        found["com"] = found["dis"] - 0.25 * found["dim"]
-    return found
 
 
 def test_the_workdir_holds_what_the_contract_names(trained, config):
@@ -194,25 +175,6 @@ def test_a_semi_supervised_run_that_was_cut_off_ends_with_the_same_bits(
     assert_same_files(semi_trained, tmp_path / "run")
 
 
-def test_select_writes_those_that_pass(trained, config, tmp_path):
-    everything = config.copy_and_resolve_references()
-    everything.select.eta = 0.0
-    select.select(everything, trained, tmp_path / "select.csv")
-    rows = rows_of(tmp_path / "select.csv")
-    with (trained / "predictions" / "mer_semi.csv").open() as file:
-        assert not rows.keys() & {row["name"] for row in csv.DictReader(file)}
-    assert rows
-    thresholds = {}
-    for row in rows.values():
-        assert float(row["confidence"]) > float(row["threshold"])
-        assert row["discrete"] in MER2023.task.classes
-        thresholds.setdefault(row["discrete"], row["threshold"])
-        assert thresholds[row["discrete"]] == row["threshold"]
-    everything.select.eta = 1.0
-    select.select(everything, trained, tmp_path / "fewer.csv")
-    assert rows_of(tmp_path / "fewer.csv").keys() <= rows.keys()
-
-
 def test_measured_widths_are_recorded_and_not_measured_again(
     trained, root, tfds_dir, tmp_path, monkeypatch
 ):
@@ -270,72 +232,6 @@ def test_training_never_sees_a_test_label(trained, root, tmp_path):
         assert (trained / name).read_bytes() == (workdir / name).read_bytes()
 
 
-def test_evaluate_restores_and_gives_the_same_scores(trained, config, tmp_path):
-    workdir = tmp_path / "copy"
-    shutil.copytree(trained, workdir)
-    (workdir / "predictions" / "mer_multi.csv").unlink()
-    evaluate.evaluate(config, workdir, None)
-    assert_same_files(trained, workdir)
-
-
-def test_labels_that_come_later_are_scored(trained, root, tmp_path):
-    """A participant's folder has no test labels; a CSV and an npz give them afterwards."""
-    folder, workdir = tmp_path / "participant", tmp_path / "run"
-    shutil.copytree(root, folder)
-    corpora = {}
-    for key, split in MER2023.corpora.items():
-        labels = true_labels(root)[split]
-        placeholder = {"emo": "neutral", "val": -10}
-        corpora[key] = labels if split == "train" else dict.fromkeys(labels, placeholder)
-    np.savez(folder / "label-6way.npz", **corpora)
-    config = config_of(folder, tmp_path / "tfds")
-    train.train(config, workdir)
-    assert_same_weights(trained, workdir)
-    assert results_of(workdir)["test"]["mer_multi"]["dis"] is None
-    of_none = {"all": 12, "emotion": 0, "valence": 0}
-    assert results_of(workdir)["clips"]["mer_multi"] == of_none
-    labels = true_labels(root)["mer_multi"]
-    with (tmp_path / "labels.csv").open("w") as file:
-        file.write("name,discrete,valence\n")
-        file.writelines(f"{n},{row['emo']},{row['val']}\n" for n, row in list(labels.items())[:7])
-    evaluate.evaluate(config, workdir, tmp_path / "labels.csv")
-    rows = rows_of(workdir / "predictions" / "mer_multi.csv")
-    expected = scores_of(rows, dict(list(labels.items())[:7]))
-    for metric, value in expected.items():
-        assert results_of(workdir)["ensemble"]["mer_multi"][metric] == pytest.approx(
-            value, abs=1e-6
-        )
-    assert results_of(workdir)["test"]["mer_noise"]["dis"] is None
-    given = results_of(workdir)
-    assert given["clips"] == {
-        "cross_validation": {"all": 60, "emotion": 60, "valence": 60},
-        "mer_multi": {"all": 12, "emotion": 7, "valence": 7},
-        "mer_noise": {"all": 11, "emotion": 0, "valence": 0},
-        "mer_semi": {"all": 10, "emotion": 0, "valence": 0},
-    }
-    evaluate.evaluate(config, workdir, None)
-    assert results_of(workdir) == given, "scores by a file's labels stay"
-    evaluate.evaluate(config, workdir, root / "label-6way.npz")
-    assert results_of(workdir)["test"] == results_of(trained)["test"]
-
-
-def test_predict_runs_on_any_folder(trained, root, tfds_dir, tmp_path):
-    folder = tmp_path / "others"
-    for modality in ("audio", "text", "video"):
-        source = root / "features" / synthetic.feature_set(modality)
-        target = folder / "features" / synthetic.feature_set(modality)
-        target.mkdir(parents=True)
-        for name in true_labels(root)["mer_multi"]:
-            shutil.copy(source / f"{name}.npy", target / f"renamed_{name}.npy")
-    predict.predict(config_of(folder, tfds_dir), trained, tmp_path / "out.csv")
-    found, known = rows_of(tmp_path / "out.csv"), rows_of(trained / "predictions" / "mer_multi.csv")
-    assert set(found) == {f"renamed_{name}" for name in known}
-    for name, row in known.items():
-        other = found[f"renamed_{name}"]
-        assert other["discrete"] == row["discrete"]
-        assert float(other["valence"]) == pytest.approx(float(row["valence"]), abs=1e-5)
-
-
 def test_a_validation_split_can_be_the_one_fold(tmp_path, root, tfds_dir):
     """MELD's layout: classes alone, a val split, folds=0."""
     rng = np.random.default_rng(0)
@@ -381,49 +277,6 @@ def test_a_trial_whose_numbers_go_wrong_is_marked_and_left_out(root, tfds_dir, t
         assert (run["best_epoch"] is None) == wrong
         assert all((value is None) == wrong for value in run["validation"].values())
     assert "3 of 6 runs failed and are left out." in capsys.readouterr().out
-
-
-def test_scores_have_intervals_and_runs_are_compared(
-    trained, config, root, tfds_dir, tmp_path, capsys
-):
-    for split in SPLITS:
-        score = results_of(trained)["ensemble"][split]["dis"]
-        low, high = results_of(trained)["interval"][split]["dis"]
-        assert low < score < high
-    workdir, other = tmp_path / "copy", tmp_path / "other"
-    shutil.copytree(trained, workdir)
-    shutil.copytree(trained, other)
-    without = config_of(root, tfds_dir, evaluate__bootstrap=0)
-    evaluate.evaluate(without, workdir, None)
-    assert results_of(workdir)["interval"] == {}
-    with pytest.raises(InputError, match="bootstrap above 0"):
-        compare.compare(without, workdir, other, None)
-
-    path = other / "predictions" / "mer_multi.csv"
-    path.write_text(re.sub(",[a-z]+,", ",happy,", path.read_text().replace("discrete", "DISCRETE"))
-                    .replace("DISCRETE", "discrete"))  # fmt: skip
-    capsys.readouterr()
-    compare.compare(config, workdir, other, None)
-    found = json.loads((workdir / "compare.json").read_text())
-    assert found["clips"]["mer_semi"] == {"all": 10, "emotion": 10, "valence": 0}
-    found = found["splits"]
-    labels = true_labels(root)["mer_multi"]
-    ours = scores_of(rows_of(workdir / "predictions" / "mer_multi.csv"), labels)
-    theirs = scores_of(rows_of(path), labels)
-    assert found["mer_multi"]["dis"]["difference"] == pytest.approx(
-        ours["dis"] - theirs["dis"], abs=1e-6
-    )
-    assert found["mer_noise"]["com"] == {
-        "difference": 0, "interval": [0, 0], "not_better": 1
-    }  # fmt: skip
-    assert found["mer_semi"]["dim"] is None
-    out = capsys.readouterr().out
-    assert "not better" in out
-    assert "mer_noise 11, mer_semi 10 (emotion) and 0 (valence) of 10." in out
-
-    path.write_text(path.read_text().rpartition("\n")[0].rpartition("\n")[0] + "\n")
-    with pytest.raises(InputError, match="only equal clips can be compared"):
-        compare.compare(config, workdir, other, None)
 
 
 def test_a_repetition_says_what_differs(trained, root, tfds_dir, tmp_path, caplog):

@@ -79,6 +79,7 @@ def test_wheels(tmp_path, source):
         f"--out={tmp_path}",
     )
     found = scoring.scores(tmp_path)
+    assert found["maps"]["version"] == f"MER{year}"
     wanted = expected("wheel", "on_ov2024", "expected.json")
     for level in wheel.LEVELS:
         of_level = wanted[f"{year} {level}"]

@@ -310,6 +310,28 @@ WRONG = {
         cells("notes/emotion_round2.csv", "name,annotator,labels", ["c", "a1", "anger"]), ANNOTATE,
         "round 2 labels 1 clips anew that did not fail the reliability of round 1: c",
     ),
+    **{
+        f"a file for the folder, {name}": (
+            text("report", "mine"), [*flags, "--out=report"],
+            "--out: report is a file; name a folder, which need not be there",
+        )
+        for name, flags in {"open": OPEN_FLAGS, "responses": RESPONSES, "prefer": PREFER,
+                            "deepfake": FG}.items()
+    },
+    "a folder below a file": (
+        text("report", "mine"), [*OPEN_FLAGS, "--out=report/more"], "report is a file, and ",
+    ),
+    "a folder for a written file": (
+        lambda f: (f / "report" / "clips.csv").mkdir(parents=True),
+        [*OPEN_FLAGS, "--out=report"], "clips.csv is a folder; name a file in it",
+    ),
+    "what is read would be replaced": (
+        lambda f: (f / "labels.csv").rename(f / "clips.csv"),
+        [*OPEN_FLAGS, "--labels=clips.csv", "--out=."], "--out: clips.csv is what --labels reads",
+    ),
+    "a folder for the npz": (
+        nothing, [*ANNOTATE, "--npz=notes"], "--npz: notes is a folder; name a file in it",
+    ),
 }  # fmt: skip
 
 

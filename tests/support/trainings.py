@@ -6,8 +6,10 @@ import socket
 
 import jax
 import numpy as np
+import sklearn.metrics as sk
 
 from mer_jax import config as config_lib
+from mer_jax.corpora import MER2023
 from mer_jax.data import synthetic
 from mer_jax.training.checkpoint import Checkpoints
 from tests.support.configs import changed
@@ -61,6 +63,25 @@ def results_of(workdir):
 def rows_of(path):
     with path.open() as file:
         return {row["name"]: row for row in csv.DictReader(file)}
+
+
+def true_labels(root):
+    """`{split: {name: {"emo", "val"}}}`, read by NumPy: the test wrote this file itself."""
+    with np.load(root / "label-6way.npz", allow_pickle=True) as archive:
+        return {split: archive[key].item() for key, split in MER2023.corpora.items()}
+
+
+def scores_of(rows, labels):
+    """Scikit-learn's scores of a predictions file."""
+    names = sorted(labels)
+    true, guess = [labels[n]["emo"] for n in names], [rows[n]["discrete"] for n in names]
+    found = {"dis": sk.f1_score(true, guess, average="weighted", zero_division=0)}
+    if all(labels[n]["val"] != -10 for n in names):
+        found["dim"] = sk.mean_squared_error(
+            [labels[n]["val"] for n in names], [float(rows[n]["valence"]) for n in names]
+        )
+        found["com"] = found["dis"] - 0.25 * found["dim"]
+    return found
 
 
 def assert_same_files(workdir, other):

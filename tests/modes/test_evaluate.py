@@ -1,0 +1,67 @@
+"""Scores of trained weights given anew, and by labels that come later."""
+
+import shutil
+
+import numpy as np
+import pytest
+
+from mer_jax.corpora import MER2023
+from mer_jax.modes import evaluate, train
+from tests.support.trainings import (
+    assert_same_files,
+    assert_same_weights,
+    config_of,
+    results_of,
+    rows_of,
+    scores_of,
+    true_labels,
+)
+
+
+def test_evaluate_restores_and_gives_the_same_scores(trained, config, tmp_path):
+    workdir = tmp_path / "copy"
+    shutil.copytree(trained, workdir)
+    (workdir / "predictions" / "mer_multi.csv").unlink()
+    evaluate.evaluate(config, workdir, None)
+    assert_same_files(trained, workdir)
+
+
+def test_labels_that_come_later_are_scored(trained, root, tmp_path):
+    """A participant's folder has no test labels; a CSV and an npz give them afterwards."""
+    folder, workdir = tmp_path / "participant", tmp_path / "run"
+    shutil.copytree(root, folder)
+    corpora = {}
+    for key, split in MER2023.corpora.items():
+        labels = true_labels(root)[split]
+        placeholder = {"emo": "neutral", "val": -10}
+        corpora[key] = labels if split == "train" else dict.fromkeys(labels, placeholder)
+    np.savez(folder / "label-6way.npz", **corpora)
+    config = config_of(folder, tmp_path / "tfds")
+    train.train(config, workdir)
+    assert_same_weights(trained, workdir)
+    assert results_of(workdir)["test"]["mer_multi"]["dis"] is None
+    of_none = {"all": 12, "emotion": 0, "valence": 0}
+    assert results_of(workdir)["clips"]["mer_multi"] == of_none
+    labels = true_labels(root)["mer_multi"]
+    with (tmp_path / "labels.csv").open("w") as file:
+        file.write("name,discrete,valence\n")
+        file.writelines(f"{n},{row['emo']},{row['val']}\n" for n, row in list(labels.items())[:7])
+    evaluate.evaluate(config, workdir, tmp_path / "labels.csv")
+    rows = rows_of(workdir / "predictions" / "mer_multi.csv")
+    expected = scores_of(rows, dict(list(labels.items())[:7]))
+    for metric, value in expected.items():
+        assert results_of(workdir)["ensemble"]["mer_multi"][metric] == pytest.approx(
+            value, abs=1e-6
+        )
+    assert results_of(workdir)["test"]["mer_noise"]["dis"] is None
+    given = results_of(workdir)
+    assert given["clips"] == {
+        "cross_validation": {"all": 60, "emotion": 60, "valence": 60},
+        "mer_multi": {"all": 12, "emotion": 7, "valence": 7},
+        "mer_noise": {"all": 11, "emotion": 0, "valence": 0},
+        "mer_semi": {"all": 10, "emotion": 0, "valence": 0},
+    }
+    evaluate.evaluate(config, workdir, None)
+    assert results_of(workdir) == given, "scores by a file's labels stay"
+    evaluate.evaluate(config, workdir, root / "label-6way.npz")
+    assert results_of(workdir)["test"] == results_of(trained)["test"]
