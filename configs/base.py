@@ -32,6 +32,7 @@ def get_config() -> config_dict.ConfigDict:
     config.data.device_bytes = 0  # features beyond it stream from the host; 0: half the memory
     # Of train, by class; the rest's labels are hidden. Above 1: so many clips of each class.
     config.data.labelled_fraction = 1.0
+    config.data.labelled_per_class = 0  # instead: exactly so many clips of each class; 0: off
     config.data.group_folds = False  # whole videos or dialogues in one fold, where names tell them
     # The class of valence 0 where valences tell it: positive; negative as CH-SIMS has it; drop.
     config.data.zero_valence = "positive"

@@ -165,6 +165,7 @@ def declared() -> dict[str, Key]:
         Key("data.standardise"),
         Key("data.device_bytes", AT_LEAST_0, identifies=_has_pool),
         Key("data.labelled_fraction", _LABELLED),
+        Key("data.labelled_per_class", AT_LEAST_0),
         Key("data.group_folds"),
         Key("data.bad", Choices(left_out.BAD_POLICIES)),
         Key("data.missing", Choices(left_out.MISSING_POLICIES)),

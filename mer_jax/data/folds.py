@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mer_jax.errors import InputError
+from mer_jax.errors import InputError, counted
 
 
 def assign(
@@ -59,4 +59,31 @@ def labelled(
         members = by_name[emotion[by_name] == value]
         count = fraction if fraction > 1 else max(1, round(fraction * len(members)))
         keep[rng.permutation(members)[: int(count)]] = True
+    return keep
+
+
+def labelled_of_each(
+    names: Sequence[str], emotion: np.ndarray, count: int, seed: int, repeat: int
+) -> np.ndarray:
+    """Draws exactly `count` clips of each class, which keep their labels: bool [N].
+
+    As `labelled` draws, but a clip without an emotion is of no class and keeps nothing.
+
+    Raises:
+      InputError: a class has fewer clips.
+    """
+    emotion = np.asarray(emotion)
+    sizes = np.bincount(emotion[emotion >= 0])
+    fewest = sizes[sizes > 0].min(initial=len(emotion))
+    if fewest < count:
+        raise InputError(
+            f"config.data.labelled_per_class={count}: a class of train has only "
+            f"{counted(fewest, 'clip')}"
+        )
+    keep = np.zeros(len(emotion), bool)
+    by_name = np.argsort(np.asarray(names))
+    rng = np.random.default_rng((seed, repeat, 1))  # `assign` draws from (seed, repeat)
+    for value in np.flatnonzero(sizes):
+        members = by_name[emotion[by_name] == value]
+        keep[rng.permutation(members)[:count]] = True
     return keep

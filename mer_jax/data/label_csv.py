@@ -26,6 +26,7 @@ _HEADINGS = {
 # Headings that may mean either of the two: refused where one of them is missing.
 _AMBIGUOUS = ("label", "labels", "class", "value", "sentiment", "annotation", "annotations")
 _NEAR = 0.8  # difflib's ratio from which a heading looks like one of ours
+_EAST_ASIAN = ("gb18030", "big5", "shift_jis", "euc_kr")  # with two bytes for most characters
 # The beginnings of files in encodings of two and four bytes a character.
 _MARKS = {
     b"\xff\xfe\x00\x00": "UTF-32",
@@ -141,14 +142,30 @@ def _wrong_encoding(path: pathlib.Path, encoding: str) -> str:
 
 
 def _guess(data: bytes) -> str:
-    """The likely encoding of text that is no UTF-8: Chinese writes its characters as pairs."""
-    runs = re.findall(rb"[\x80-\xff]+", data)
-    paired = sum(len(run) for run in runs if len(run) % 2 == 0)
-    if paired > 0.8 * sum(map(len, runs)):
-        try:
-            data.decode("gb18030")
-        except UnicodeDecodeError:
-            pass
-        else:
-            return "GBK"
+    """The likely encoding of text that is no UTF-8.
+
+    Which East Asian one it is cannot be told: most texts in one of them can be read as another.
+    """
+    if any(_reads_as(data, encoding) for encoding in _EAST_ASIAN):
+        return "GBK or another East Asian encoding (Big5, Shift-JIS, EUC-KR)"
     return "Windows-1252 or Latin-1"
+
+
+def _reads_as(data: bytes, encoding: str) -> bool:
+    """Whether it is text in an East Asian encoding, whose characters mostly stand together.
+
+    An accented letter of a European text and the letter after it make such a character alone.
+    """
+    try:
+        text = data.decode(encoding)
+    except UnicodeDecodeError:
+        return False
+    wide = [len(run) for run in re.findall("[\u2e80-\uffdc]+", text)]
+    together = sum(length for length in wide if length > 1)
+    return together > 0.5 * sum(wide) or _is_paired(data)
+
+
+def _is_paired(data: bytes) -> bool:
+    """Whether most bytes outside ASCII stand in pairs, as Chinese characters alone do."""
+    runs = re.findall(rb"[\x80-\xff]+", data)
+    return sum(len(run) for run in runs if len(run) % 2 == 0) > 0.8 * sum(map(len, runs))

@@ -40,6 +40,10 @@ def section(run: Run, _: Mapping[str, Picture]) -> Section:
     ]
     if "semi.method" in trial:
         rows.append(("Unlabelled clips", _settings(trial, "semi.")))
+    if count := config.data.labelled_per_class:
+        kept = f"{counted(count, 'clip')} of each class"
+        verb = "keeps its label" if count == 1 else "keep their labels"
+        rows.append(("Hidden labels", f"exactly {kept} {verb}, drawn anew in each repeat"))
     if config.data.labelled_fraction != 1:
         share = config.data.labelled_fraction
         kept = f"{share:g} of train" if share < 1 else f"{share:g} clips of each class"

@@ -78,14 +78,14 @@ def find_pool(config: ConfigDict, samples: Samples, unlabelled: Split | None) ->
     """
     if not config_lib.is_semi_supervised(config):
         return None
-    if config.data.labelled_fraction != 1:
+    if _hides_labels(config):
         features, labels = samples.features, samples.labels
     elif unlabelled is not None:
         features, labels = unlabelled.features, unlabelled.labels
     else:
         raise InputError(
             f"config.semi.method={config.semi.method!r} needs unlabelled clips, and the corpus has "
-            "none; hide labels with config.data.labelled_fraction"
+            "none; hide labels with config.data.labelled_fraction or .labelled_per_class"
         )
     return Clips(
         features,
@@ -101,8 +101,8 @@ def make_folds(
     """The Fold of every (repeat, fold), all padded alike.
 
     `names` are train's; rows of `samples` beyond them are a validation split, which then is the
-    one fold. With `config.data.labelled_fraction` folds are made within the labelled clips, and
-    the others of train are the repeat's rows of the pool.
+    one fold. Where labels are hidden, folds are made within the labelled clips, and the others of
+    train are the repeat's rows of the pool.
     """
     rows = np.arange(len(samples.labels.emotion))
     divided, pool_rows = {}, {}
@@ -133,23 +133,38 @@ def make_folds(
     return folds
 
 
+def _hides_labels(config: ConfigDict) -> bool:
+    """Whether clips of train lose their labels; InputError where two keys say how many."""
+    if config.data.labelled_per_class and config.data.labelled_fraction != 1:
+        raise InputError(
+            "config.data.labelled_fraction and config.data.labelled_per_class both say how many "
+            "clips keep their labels; leave one of them out"
+        )
+    return config.data.labelled_fraction != 1 or bool(config.data.labelled_per_class)
+
+
 def _labelled_rows(
     config: ConfigDict, samples: Samples, names: np.ndarray, repeat: int
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of train that keep their labels in a repeat, and those that lose them."""
     rows = np.arange(len(names))
-    if config.data.labelled_fraction == 1:
+    if not _hides_labels(config):
         return rows, rows[:0]
     labels = samples.labels
     emotion = np.where(labels.emotion_mask, labels.emotion, -1)[: len(names)]
-    keep = folds_lib.labelled(names, emotion, config.data.labelled_fraction, config.seed, repeat)
+    if config.data.labelled_per_class:
+        count = config.data.labelled_per_class
+        keep = folds_lib.labelled_of_each(names, emotion, count, config.seed, repeat)
+    else:
+        fraction = config.data.labelled_fraction
+        keep = folds_lib.labelled(names, emotion, fraction, config.seed, repeat)
     return rows[keep], rows[~keep]
 
 
 def _pool_index(config: ConfigDict, samples: Samples, hidden: np.ndarray) -> np.ndarray | None:
     if samples.pool is None:
         return None
-    if config.data.labelled_fraction != 1:
+    if _hides_labels(config):
         return hidden.astype(np.int32)
     return samples.pool.number
 

@@ -120,3 +120,24 @@ def test_labelled_clips_depend_on_names_seed_and_repeat_alone():
     np.testing.assert_array_equal(shuffled, keep[order])
     for other in ({"seed": 1, "repeat": 0}, {"seed": 0, "repeat": 1}):
         assert (folds.labelled(CLIPS, EMOTION, 0.5, **other) != keep).any()
+
+
+@pytest.mark.parametrize("count", [1, 3])
+def test_exactly_so_many_of_each_class_keep_their_labels(count):
+    keep = folds.labelled_of_each(CLIPS, EMOTION, count, seed=0, repeat=0)
+    present = np.unique(EMOTION[EMOTION >= 0])
+    kept, counts = np.unique(EMOTION[keep], return_counts=True)
+    assert kept.tolist() == present.tolist()
+    assert counts.tolist() == [count] * len(present)
+    again = folds.labelled_of_each(CLIPS[::-1], EMOTION[::-1], count, seed=0, repeat=0)
+    np.testing.assert_array_equal(again[::-1], keep)
+    for other in ({"seed": 1, "repeat": 0}, {"seed": 0, "repeat": 1}):
+        assert (folds.labelled_of_each(CLIPS, EMOTION, count, **other) != keep).any()
+
+
+def test_a_class_of_fewer_clips_is_told():
+    with pytest.raises(InputError) as refusal:
+        folds.labelled_of_each(names(5), np.array([0, 0, 0, 2, -1]), 2, seed=0, repeat=0)
+    assert str(refusal.value) == (
+        "config.data.labelled_per_class=2: a class of train has only 1 clip"
+    )

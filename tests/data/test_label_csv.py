@@ -66,6 +66,9 @@ def test_other_columns_are_named_in_the_log(tmp_path, caplog):
     ]
 
 
+EAST_ASIAN = "GBK or another East Asian encoding (Big5, Shift-JIS, EUC-KR)"
+
+
 @pytest.mark.parametrize(
     ("encoding", "words", "named"),
     [
@@ -73,9 +76,14 @@ def test_other_columns_are_named_in_the_log(tmp_path, caplog):
         ("utf-16-le", "sad", "UTF-16"),
         ("utf-16-be", "sad", "UTF-16"),
         ("utf-32", "sad", "UTF-32"),
-        ("gbk", "样本甲", "GBK"),
-        ("gb18030", "悲伤的样本", "GBK"),
+        ("gbk", "样本甲", EAST_ASIAN),
+        ("gbk", "样_甲", EAST_ASIAN),
+        ("gb18030", "悲伤的样本", EAST_ASIAN),
+        ("shift_jis", "サンプル", EAST_ASIAN),
+        ("big5", "樣本甲", EAST_ASIAN),
+        ("euc_kr", "표본", EAST_ASIAN),
         ("latin-1", "été à Zürich", "Windows-1252 or Latin-1"),
+        ("cp1252", "Müller_séparé_naïf", "Windows-1252 or Latin-1"),
         ("cp1252", "naïve – “so”", "Windows-1252 or Latin-1"),
     ],
 )

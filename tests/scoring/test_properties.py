@@ -8,7 +8,7 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from mer_jax import scoring as public
-from mer_jax.scoring import constant, open_vocabulary, wheel
+from mer_jax.scoring import confusion, constant, open_vocabulary, wheel
 from mer_jax.scoring.open_vocabulary import overlap
 from mer_jax.scoring.wheel import Wheels
 from tests.support import scoring
@@ -148,6 +148,12 @@ def test_the_constant_list_is_at_least_as_good_as_the_best_single_word(of, _):
     assert found >= single - 1e-12
 
 
+def test_words_that_become_one_add_no_length_to_the_constant_list():
+    # In three of four clips a and b are one word: there both together are as precise as a alone.
+    labels, groups = [["a", "b"], ["a"], ["a"], ["a"]], [[], *[[["a", "b"]]] * 3]
+    assert constant.constant_for_sets(labels, groups) == ("a", "b")
+
+
 def test_the_worked_example_of_the_package():
     labels = [["happy", "relaxed"], ["worried"]]
     predictions = [["glad"], ["anxious", "sad"]]
@@ -167,3 +173,16 @@ def test_hit_rates_by_hand():
     # down in {} of {up, down}: 0, 0.
     found = wheel.hit_rates(labels, predictions, WHEELS).scores()
     assert found == {"hit_rate": 0.5, "hit_share": 0.25}
+
+
+def test_a_predicted_sector_that_no_label_has_lowers_no_hit_share():
+    found = wheel.hit_rates([["happy"], ["glad"]], [["happy", "sad"], ["sad"]], WHEELS)
+    # wheel1: 1 hit of joy among {joy}; none. wheel2: the same with up.
+    assert found.scores() == {"hit_rate": 0.5, "hit_share": 0.5}
+
+
+def test_a_class_without_clips_in_a_resample_counts_in_no_mean():
+    pairs = confusion.pairs_of(["a", "b", "a"], ["a", "a", "b"])
+    found = pairs.statistic(np.array([[1.0, 0.0, 1.0], [1.0, 1.0, 0.0]]))
+    assert found["uar"].tolist() == [0.5, 0.5]
+    assert found["macro_f1"] == pytest.approx([2 / 3, 1 / 3])

@@ -39,6 +39,9 @@ def test_by_wheel_and_the_score_names_the_method(tmp_path, clips, capsys):
     }
     meta = groups(tmp_path / "synonyms.meta.json")
     assert (meta["method"], meta["version"]) == ("wheel", 1)
+    first = out.read_bytes()
+    scoring.run("--mode=group_words", *clips, "--by=wheel", f"--wheel={wheel}", f"--out={out}")
+    assert out.read_bytes() == first  # which is why it need not resume
     capsys.readouterr()
     scoring.run("--mode=score_open", *clips, f"--synonyms={out}", f"--out={tmp_path / 'scores'}")
     assert f"Groups: wheel synonyms of {wheel}." in capsys.readouterr().out

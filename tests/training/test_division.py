@@ -59,6 +59,25 @@ def test_no_clip_of_a_fold_is_in_the_pool():
     assert labelled[0] != labelled[1]  # drawn anew for each repeat
 
 
+def test_exactly_two_of_each_class_are_labelled_and_the_rest_is_the_pool():
+    changes = {"data__labelled_fraction": 1.0, "data__labelled_per_class": 2}
+    grid_plan = planned(semi__method="fixmatch", **changes)
+    emotion = grid_plan.samples.labels.emotion
+    drawn = {}
+    for (repeat, _), rows in grid_plan.folds.items():
+        hidden = {*rows.pool_index.tolist()}
+        kept = sorted(set(range(len(NAMES))) - hidden)
+        used = {*rows.train_index[rows.train_weight > 0].tolist()}
+        assert used < {*kept}
+        assert np.bincount(emotion[kept])[np.unique(emotion)].tolist() == [2] * len(
+            np.unique(emotion)
+        )
+        drawn[repeat] = kept
+    assert drawn[0] != drawn[1]
+    with pytest.raises(InputError, match=r"labelled_fraction and config\.data\.labelled_per_class"):
+        planned(**{**changes, "data__labelled_fraction": 0.5})
+
+
 def test_no_unlabelled_clip_is_told():
     config = config_of(semi__method="fixmatch")
     with pytest.raises(InputError, match=r"semi\.method='fixmatch' needs unlabelled clips"):

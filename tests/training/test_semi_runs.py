@@ -8,6 +8,7 @@ import pytest
 from mer_jax import config as config_lib
 from mer_jax.corpora import MER2023
 from mer_jax.semi import METHODS, flexmatch, log
+from mer_jax.training import batch as batch_lib
 from mer_jax.training import division, forward, grid, loop, plan, program
 from mer_jax.training.feed import Feed
 from mer_jax.training.state import Given
@@ -66,6 +67,27 @@ def test_the_average_of_the_weights_validates():
     raw = forward.validate(given, of_first(state.params), {})
     np.testing.assert_allclose(state.history["com"][0, 0], averaged["com"], rtol=1e-4)
     assert abs(averaged["com"] - raw["com"]) > 1e-3
+
+
+def test_pseudo_labels_thresholds_are_of_the_weights_and_rows_that_they_are_said_to_be():
+    """Quantiles over the validation rows as the raw weights see them when an epoch begins."""
+    grid_plan = planned(semi__method="pseudo_label", semi__eta=0.4)
+    given = given_of(grid_plan)
+    before, after = (trained(grid_plan, epochs=epochs) for epochs in (3, 4))
+    found = np.asarray(after.history[log.THRESHOLD])[0, 3]
+    fold = grid_plan.folds[0, 0]
+    rows = fold.validation_index[fold.validation_weight > 0]
+    features = {m: jnp.asarray(x[rows]) for m, x in grid_plan.samples.features.items()}
+    params = jax.tree.map(lambda x: x[0], before.params)
+    output = forward.evaluate(given, params, {}, batch_lib.of_features(features))
+    p = np.asarray(jax.nn.softmax(output.emotion))
+    labels = grid_plan.samples.labels
+    correct = labels.emotion_mask[rows] & (p.argmax(1) == labels.emotion[rows])
+    assert correct.sum() > 1
+    for c in range(6):
+        largest = p.max(1)[correct & (p.argmax(1) == c)]
+        expected = np.quantile(largest, 0.4) if largest.size else np.inf
+        np.testing.assert_allclose(found[c], expected, rtol=1e-4)
 
 
 def test_flexmatch_counts_the_runs_own_pool_alone():
@@ -163,3 +185,19 @@ def test_views_augment_training_and_never_validation():
     fold, samples = jax.tree.map(jnp.asarray, (grid_plan.folds[0, 0], grid_plan.samples))
     scores = forward.validate(Given(static, hparams, fold, samples), params, {})
     np.testing.assert_allclose(seen.history["com"][0, 0], scores["com"], rtol=1e-4)
+
+
+def test_the_average_takes_the_weights_after_each_step():
+    """One step in one epoch: of the average, the weights before it are a tenth."""
+    grid_plan = planned(semi__method="fixmatch", train__batch_size=32, repeats=1)
+    static = program.static_of(grid_plan.config, grid_plan.trials[0], MODALITIES, MER2023.task)
+    chunk = plan.Chunk(static, (plan.Run(0, 0, 0), plan.Run(0, 0, 1)), 2)
+    assert len(grid_plan.folds[0, 0].train_index) == 32
+    advance, state = grid.start(grid_plan, Feed(grid_plan), chunk)
+    before = jax.tree.map(np.array, state.params)
+    state = advance(state, 0, 1)
+    for old, new, average in zip(
+        *map(jax.tree.leaves, (before, state.params, state.semi.ema)), strict=True
+    ):
+        np.testing.assert_allclose(average, 0.1 * old + 0.9 * np.asarray(new), atol=1e-6)
+        assert not np.array_equal(old, new)
