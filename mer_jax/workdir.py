@@ -203,10 +203,6 @@ def read_record(config_file: pathlib.Path) -> dict[str, Any]:
     return files.read_json(config_file, _RECORD)
 
 
-def left_out_file(predictions: pathlib.Path) -> pathlib.Path:
-    """The list of clips without a feature, beside the file of predictions that lacks them."""
-    return predictions.with_name(f"{predictions.stem}.left_out.txt")
-
 
 def _results_form(task: Task) -> dict[str, Any]:
     """What reading results.json back relies on; see `files.read_json`."""

@@ -11,7 +11,7 @@ import pytest
 from mer_jax import config as config_lib
 from mer_jax.errors import InputError
 from mer_jax.task import Task
-from mer_jax.workdir import Workdir, left_out_file, read_record
+from mer_jax.workdir import Workdir, read_record
 
 RECORD = {"chunk": [2], "dataset": {"mer/a/": "1", "mer/b/": "2"}, "sizes": {"audio": 3}}
 RESULTS = {
@@ -51,7 +51,6 @@ def test_every_file_has_the_name_that_users_know():
         "compare.json": workdir.comparison_file,
         "select.csv": workdir.selected_file,
         "predict.csv": workdir.predicted_file,
-        "predict.left_out.txt": left_out_file(workdir.predicted_file),
         "ensemble.json": workdir.ensemble_file,
         "table.md": workdir.table_markdown,
         "table.csv": workdir.table_csv,

@@ -226,10 +226,21 @@ def declared() -> dict[str, Key]:
 
 
 def identity(config: ConfigDict) -> dict[str, Any]:
-    """The values that decide a training's results: a workdir is continued with these alone."""
+    """The values that decide a training's results: a workdir is continued with these alone.
+
+    What only other fusions declare decides none, save in a table, whose rows choose theirs.
+    """
     known, values = declared(), flatten(config)
+    of_ours = {
+        setting.key
+        for fusion in as_tuple(values["model.fusion"])
+        for setting in FUSIONS[fusion].SETTINGS
+    }
+    unused = set() if values["table.rows"] else FUSIONS.settings().keys() - of_ours
 
     def decides(name: str) -> bool:
+        if name in unused:
+            return False
         identifies = known[name].identifies
         return identifies(values) if callable(identifies) else identifies
 

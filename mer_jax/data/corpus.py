@@ -251,7 +251,10 @@ def load(
         if labels.get(name)
     }
     if TRAIN not in splits:
-        raise InputError(f"the label file has no {TRAIN} corpus: there is nothing to train on")
+        why = f"the label file has no {TRAIN} corpus"
+        if any(each.split == TRAIN for each in left):
+            why = f"{TRAIN}: every clip of it is left out"
+        raise InputError(f"{why}: there is nothing to train on")
     if task is None:
         task = _task(config, info, splits[TRAIN].labels)
     splits = {

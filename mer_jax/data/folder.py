@@ -10,6 +10,7 @@ from mer_jax.data.corpus import say_averaged
 from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.data.reader import Reader
 from mer_jax.data.rows import Frames, Rows, at_level, mean_over_frames
+from mer_jax.errors import InputError
 from mer_jax.observer import Count, uncounted
 
 
@@ -21,7 +22,7 @@ def read(
     level: str = UTTERANCE,
     bad: str = left_out.ERROR,
     missing: str = left_out.ERROR,
-    listing: pathlib.Path | None = None,
+    lists_beside: pathlib.Path | None = None,
 ) -> tuple[list[str], dict[str, Rows]]:
     """Every name in a folder of features and its features by modality, at a model's level.
 
@@ -32,18 +33,25 @@ def read(
       level: at UTTERANCE frames are averaged, at FRAME they stay.
       bad: what becomes of files that are no features, one of `left_out.BAD_POLICIES`.
       missing: of names that one set lacks, one of `left_out.MISSING_POLICIES`.
-      listing: a file for what the messages do not show.
+      lists_beside: a file; `STEM.SET.bad.txt` and `STEM.missing.csv` beside it get what the
+        messages do not show.
 
     Raises:
-      InputError: wrong input.
+      InputError: wrong input, or no clip is left.
     """
+
+    def listing(ending: str) -> pathlib.Path | None:
+        return lists_beside and lists_beside.with_name(f"{lists_beside.stem}.{ending}")
+
     readers = {set_name: Reader(features_lib.scan(root, set_name)) for set_name in chosen.values()}
     clips, faulty = {}, []
     for set_name, reader in readers.items():
         clips[set_name] = _clips(reader, count, level)
         try:
             total = len(clips[set_name]) + len(reader.faults)
-            left_out.judge_faults(str(reader.folder), reader.faults, total, bad, listing)
+            left_out.judge_faults(
+                str(reader.folder), reader.faults, total, bad, listing(f"{set_name}.bad.txt")
+            )
         except left_out.BadFilesError as faults:
             faulty.append(faults)
     if faulty:
@@ -58,9 +66,11 @@ def read(
         for set_name, reader in readers.items()
     ]
     lacking = [each for each in lacking if each[1]]
-    left_out.judge_missing(lacking, missing, listing)
+    left_out.judge_missing(lacking, missing, listing("missing.csv"))
     if missing == left_out.DROP:
         union -= {name for _, names in lacking for name in names}
+    if not union:
+        raise InputError(f"{root}: no clip has a feature in each of {', '.join(readers)}")
     names = sorted(union)
     features = {}
     for modality, set_name in chosen.items():

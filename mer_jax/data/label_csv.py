@@ -23,8 +23,14 @@ _HEADINGS = {
     "val": "valence",
     "split": SPLIT,
 }
-# Headings that may mean either of the two: refused where one of them is missing.
-_AMBIGUOUS = ("label", "labels", "class", "value", "sentiment", "annotation", "annotations")
+# Other words for our columns, too loose to be taken: refused where the column is missing.
+_EITHER = ("label", "labels", "class", "value", "sentiment", "annotation", "annotations", "标签")
+_LOOSE = {
+    **dict.fromkeys(_EITHER, ("discrete", "valence")),
+    **dict.fromkeys(("v", "score", "polarity", "regression", "效价", "得分"), ("valence",)),
+    **dict.fromkeys(("情感", "情绪", "类别"), ("discrete",)),
+    **dict.fromkeys(("set", "subset", "partition", "mode", "phase", "usage", "fold"), (SPLIT,)),
+}
 _NEAR = 0.8  # difflib's ratio from which a heading looks like one of ours
 _EAST_ASIAN = ("gb18030", "big5", "shift_jis", "euc_kr")  # with two bytes for most characters
 # The beginnings of files in encodings of two and four bytes a character.
@@ -108,14 +114,15 @@ def _columns(header: list[str], path: pathlib.Path) -> dict[str, int]:
     if "name" not in places or not {"discrete", "valence"} & set(places):
         raise InputError(f"{path}: the first line must be {','.join(COLUMNS)}, not {header}")
     if left:
-        LOG.info("%s: columns left unread: %s", path, ", ".join(header[place] for place in left))
+        names = (header[place].strip() or f"number {place + 1}" for place in left)
+        LOG.info("%s: columns left unread: %s", path, ", ".join(names))
     return places
 
 
 def _looks_like(heading: str) -> list[str]:
     """Which of our columns an unknown heading may mean."""
-    if heading in _AMBIGUOUS:
-        return ["discrete", "valence"]
+    if heading in _LOOSE:
+        return list(_LOOSE[heading])
     near = difflib.get_close_matches(heading, _HEADINGS, n=1, cutoff=_NEAR)
     words = [word for word in re.split(r"[^a-z]+", heading) if word in _HEADINGS]
     return list(dict.fromkeys(_HEADINGS[found] for found in near + words))

@@ -28,14 +28,36 @@ class Read(NamedTuple):
 def find(root: pathlib.Path, info: CorpusInfo) -> list[pathlib.Path]:
     """The label file of a folder, or its label CSVs of single splits; InputError without any."""
     whole = [root / name for name in (*info.label_files, _CSV) if (root / name).is_file()]
-    by_split = [root / name for name in _of_splits(info) if (root / name).is_file()]
+    of_splits = _of_splits(info)
+    by_split = [root / name for name in of_splits if (root / name).is_file()]
     if not whole and not by_split:
         names = ", ".join((*info.label_files, _CSV))
         raise InputError(f"{root}: no label file; expected {names} or {TRAIN}{_CSV_OF_SPLIT}")
     if len(whole) > 1 or (whole and by_split):
         others = ", ".join(path.name for path in (whole + by_split)[1:])
         LOG.info("%s: labels are read from %s, not from %s", root, whole[0].name, others)
+    if not whole:
+        _check_by_split(root, [path.name for path in by_split], of_splits, info)
     return whole[:1] or by_split
+
+
+def _check_by_split(
+    root: pathlib.Path, found: list[str], of_splits: Mapping[str, str], info: CorpusInfo
+) -> None:
+    """Refuses two label CSVs of one split, and one that is of no split."""
+    seen: dict[str, str] = {}
+    for name in found:
+        if other := seen.get(of_splits[name]):
+            raise InputError(
+                f"{root}: {other} and {name} are both of {of_splits[name]}; leave one of them out"
+            )
+        seen[of_splits[name]] = name
+    strange = sorted({path.name for path in root.glob(f"*{_CSV_OF_SPLIT}")} - set(of_splits))
+    if strange:
+        raise InputError(
+            f"{root}: {first_few(strange)}: of no split of {info.name}, which has: "
+            f"{', '.join(info.corpora.values())}; rename it, or move it elsewhere"
+        )
 
 
 def every_name(info: CorpusInfo) -> list[str]:
@@ -204,11 +226,17 @@ def _read_csv(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, _Entr
     for row in label_csv.read_rows(path):
         where = f"{path}, {row.name}"
         check_name(row.name, str(path))
-        split = own or (TRAIN if row.split is None else known.get(row.split.strip()))
-        if split is None:
+        told = own or TRAIN if row.split is None else known.get(row.split.strip())
+        split = own or told
+        if told is None:
             raise InputError(
                 f"{path}: line {row.line}: unknown split {row.split!r}; {info.name} has: "
                 f"{', '.join(info.corpora.values())}"
+            )
+        if told != split:
+            raise InputError(
+                f"{path}: line {row.line}: split {row.split!r} in a file whose name says {split}; "
+                f"put clips of several splits into one file {_CSV}"
             )
         entry = _Entry(
             parse_label(row.discrete, row.valence, where, info),

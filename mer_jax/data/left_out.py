@@ -1,5 +1,7 @@
 """Clips that cannot be used: said all at once, and refused, dropped or filled with zeros."""
 
+import csv
+import io
 import logging
 import pathlib
 from collections.abc import Collection, Mapping, Sequence
@@ -92,8 +94,11 @@ def judge_missing(
         for where, names in missing
     )
     if any(len(names) > _SHOWN for _, names in missing):
-        rows = [f"{where},{name}" for where, names in missing for name in names]
-        told += _listed(listing, "\n".join([*rows, ""]))
+        rows = io.StringIO()
+        csv.writer(rows, lineterminator="\n").writerows(
+            (where, name) for where, names in missing for name in names
+        )
+        told += _listed(listing, rows.getvalue())
     told += hint
     if policy == ERROR:
         raise InputError(

@@ -9,7 +9,7 @@ def hint(lacking: Iterable[str], present: Iterable[str]) -> str:
     """The end of a message on names that are `lacking`; "" where none is `present` in other form.
 
     Other forms are another Unicode normalisation, which looks the same on every screen, another
-    case, and a media file's suffix.
+    case, spaces around a name, and a media file's suffix.
     """
     lacking, present = list(lacking), sorted(present)
     for what, plain in _FORMS.items() if lacking else ():
@@ -30,5 +30,6 @@ _SUFFIXES = (".wav", ".mp3", ".flac", ".mp4", ".avi", ".mkv", ".npy", ".jpg", ".
 _FORMS = {
     "Unicode form": lambda name: unicodedata.normalize("NFC", name),
     "case": str.casefold,
+    "spaces around it": str.strip,
     "its suffix": _without_suffix,
 }

@@ -22,7 +22,6 @@ def predict(
     from mer_jax.data import folder
     from mer_jax.evaluation import ensemble, submission
     from mer_jax.evaluation.model import predict_runs, restore
-    from mer_jax.workdir import left_out_file
 
     _, model = restore(config, workdir)
     if not config.data.root:
@@ -34,7 +33,7 @@ def predict(
         level=model.static.level,
         bad=config.data.bad,
         missing=config.data.missing,
-        listing=left_out_file(out),
+        lists_beside=out,
     )
     together = ensemble.average(predict_runs(model, features, shown, config.data.root))
     submission.write(out, names, together, model.static.task, config.evaluate.probabilities)

@@ -16,7 +16,7 @@ def test_which_keys_identify_a_training():
     all_keys = config_lib.declared().keys()
     free = {key for key in all_keys - ours.keys() if not key.startswith(("data.", "evaluate."))}
     assert free == {
-        "features.all", "report", "select.eta", "table.aliases", "table.metrics",
+        "features.all", "model.layers", "report", "select.eta", "table.aliases", "table.metrics",
         "train.checkpoint_seconds", "train.segment", "train.tensorboard",
     }  # fmt: skip
     assert {"data.tfds_dir", "data.device_bytes", "evaluate.bootstrap"} <= all_keys - ours.keys()
@@ -24,6 +24,20 @@ def test_which_keys_identify_a_training():
     # With a pool the memory decides whether its clips stay, and which of them an epoch sees.
     semi = config_lib.identity(config_lib.check(changed(semi__method="fixmatch")))
     assert semi.keys() - ours.keys() == {"data.device_bytes"}
+
+
+def test_settings_of_other_fusions_identify_none():
+    def identity(**changes):
+        return config_lib.identity(config_lib.check(changed(**changes)))
+
+    both = ("attention", "attention_release")
+    assert identity(model__layers="8") == identity(model__layers="4")
+    for ours in ("attention_release", both):
+        of = {"model__fusion": ours}
+        assert identity(model__layers="8", **of) != identity(model__layers="4", **of)
+    assert identity(model__hidden=8) != identity(model__hidden=4)
+    rows = {"table__rows": ("audio HuBERT-large",)}
+    assert identity(model__layers="8", **rows) != identity(model__layers="4", **rows)
 
 
 def test_a_setting_called_as_a_key_is_refused(monkeypatch):

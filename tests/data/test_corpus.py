@@ -59,7 +59,7 @@ def test_names_that_one_modality_lacks_are_counted(root, make_config):
         f"{where}: 5 names have no feature: more_0, more_1, more_2, ...; all of them: {listing}; "
         "config.data.missing=drop leaves such clips out, zero fills in zeros"
     )
-    assert listing.read_text() == "".join(f"{where},more_{i}\n" for i in range(5))
+    assert listing.read_text() == "".join(f'"{where}",more_{i}\n' for i in range(5))
 
 
 def test_a_modality_that_lacks_a_whole_split(root, make_config):

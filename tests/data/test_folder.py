@@ -1,5 +1,8 @@
 """A folder of features without labels is read whole, at a model's level, or refused."""
 
+import csv
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -81,3 +84,28 @@ def test_policies_hold_for_a_folder_too(root, log, tmp_path):
     assert features["text"][2].tolist() == [0, 0, 0]
     assert features["text"][1].any()
     assert "left out: 1 clips without a label are called copies of others: a (1)" in log.text
+
+
+def test_each_long_list_has_a_file_of_its_own(root, tmp_path):
+    names = [f"clip, {i}" for i in range(16)]
+    user_folder.write_vectors(root, "x-UTT", names[:12])
+    user_folder.write_vectors(root, "y-UTT", names)
+    for feature_set, bad in (("x-UTT", names[:4]), ("y-UTT", names[4:8])):
+        for name in bad:
+            (root / "features" / feature_set / f"{name}.npy").write_bytes(b"")
+    sets = {"audio": "x-UTT", "text": "y-UTT"}
+    out = tmp_path / "out.csv"
+    found, _ = folder.read(root, sets, bad="drop", missing="drop", lists_beside=out)
+    assert found == sorted(names[8:12])
+    for feature_set, bad in (("x-UTT", names[:4]), ("y-UTT", names[4:8])):
+        lines = (tmp_path / f"out.{feature_set}.bad.txt").read_text().splitlines()
+        assert [pathlib.Path(line.partition(".npy: ")[0]).name for line in lines] == bad
+    with (tmp_path / "out.missing.csv").open() as file:
+        assert [row[1] for row in csv.reader(file)] == sorted(names[12:])
+
+
+def test_a_folder_of_which_no_clip_is_left(root):
+    user_folder.write_vectors(root, "x-UTT", ["a"])
+    user_folder.write_vectors(root, "y-UTT", ["b"])
+    with pytest.raises(InputError, match=r"no clip has a feature in each of x-UTT, y-UTT$"):
+        folder.read(root, {"audio": "x-UTT", "text": "y-UTT"}, missing="drop")

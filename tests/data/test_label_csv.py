@@ -39,6 +39,10 @@ def test_headings_that_are_taken(tmp_path, header):
         ("name,emotion_label\na,sad\n", "'emotion_label' looks like discrete"),
         ("name,label\na,sad\n", "'label' looks like discrete or valence"),
         ("name,discrete,value\na,sad,1\n", "'value' looks like valence"),
+        ("name,discrete,Score\na,sad,1\n", "'Score' looks like valence"),
+        ("name,discrete,效价\na,sad,1\n", "'效价' looks like valence"),
+        ("name,discrete,partition\na,sad,test\n", "'partition' looks like split"),
+        ("name,discrete,valence,mode\na,sad,1,test\n", "'mode' looks like split"),
         ("names,discrete\na,sad\n", "'names' looks like name"),
         ("file_name,discrete\na,sad\n", "'file_name' looks like name"),
         ("name,valence,valence\na,1,2\n", "the columns 'valence' and 'valence' both give valence"),
@@ -55,6 +59,12 @@ def test_headings_that_are_refused(tmp_path, text, sentence):
         read(tmp_path, text)
     assert sentence in str(refusal.value)
     assert "\n" not in str(refusal.value)
+
+
+def test_a_column_without_a_heading_is_named_by_its_place(tmp_path, caplog):
+    caplog.set_level(logging.INFO, logger="mer_jax")
+    read(tmp_path, ",name,discrete\n0,a,sad\n")
+    assert caplog.messages == [f"{tmp_path / 'later.csv'}: columns left unread: number 1"]
 
 
 def test_other_columns_are_named_in_the_log(tmp_path, caplog):

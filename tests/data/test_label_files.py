@@ -3,6 +3,7 @@
 import logging
 import math
 import pickle
+import re
 
 import numpy as np
 import pytest
@@ -425,3 +426,27 @@ def test_another_corpuss_fillers_are_no_classes(tmp_path):
         read(tmp_path, {"train_corpus": clips}, MELD)
     clips["v_3"]["emo"] = 4
     assert len(read(tmp_path, {"train_corpus": clips}, MELD)["train"]) == 20
+
+
+def test_a_split_beside_a_file_of_one_split_agrees_with_it(tmp_path):
+    path = tmp_path / "train-label.csv"
+    path.write_text("name,discrete,split\na,sad,train\nb,happy,train_corpus\n")
+    assert set(read_folder(tmp_path)["train"]) == {"a", "b"}
+    path.write_text("name,discrete,split\na,sad,train\nb,happy,test1_corpus\n")
+    with pytest.raises(InputError, match=r"line 3: split 'test1_corpus' in a file whose name says"):
+        read_folder(tmp_path)
+
+
+def test_two_label_csvs_of_one_split(tmp_path):
+    for name in ("train", "test1", "mer_multi"):
+        (tmp_path / f"{name}-label.csv").write_text(f"name,discrete\n{name}_0,sad\n")
+    sentence = "mer_multi-label.csv and test1-label.csv are both of mer_multi; leave one of them"
+    with pytest.raises(InputError, match=re.escape(sentence)):
+        read_folder(tmp_path)
+
+
+def test_a_label_csv_of_no_split_is_not_passed_over(tmp_path):
+    for name in ("train", "test"):
+        (tmp_path / f"{name}-label.csv").write_text(f"name,discrete\n{name}_0,sad\n")
+    with pytest.raises(InputError, match=r"test-label\.csv: of no split of mer2023, which has: tr"):
+        read_folder(tmp_path)

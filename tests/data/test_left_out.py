@@ -219,6 +219,14 @@ def test_missing_features_are_zeros_in_the_modality_that_lacks_them(root, load):
     assert {each.handled for each in corpus.left_out} == {"zero"}
 
 
+@pytest.mark.parametrize("policy", ["bad", "missing"])
+def test_a_train_split_of_which_nothing_is_left_is_told_as_that(root, load, policy):
+    train = [f"train_{i:02d}" for i in range(12)]
+    spoil(root, AUDIO, **dict.fromkeys(train, b"" if policy == "bad" else None))
+    with pytest.raises(InputError, match=r"^train: every clip of it is left out: there is noth"):
+        load(**{f"data__{policy}": "drop"})
+
+
 def test_a_long_list_goes_to_a_file(root, load, tmp_path):
     spoil(root, AUDIO, **{f"train_{i:02d}": None for i in range(5)})
     with pytest.raises(

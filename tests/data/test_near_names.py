@@ -25,6 +25,7 @@ NFC, NFD = (unicodedata.normalize(form, "été") for form in ("NFC", "NFD"))
         (["x", "Clip_1"], ["clip_1"], "; 'Clip_1' is there as 'clip_1', which differs in case"),
         (["a.mp4"], ["a", "b"], "; 'a.mp4' is there as 'a', which differs in its suffix"),
         (["a"], ["a.WAV"], "; 'a' is there as 'a.WAV', which differs in its suffix"),
+        (["a "], ["a"], "; 'a ' is there as 'a', which differs in spaces around it"),
         (["a.1"], ["a"], ""),
         (["a"], ["b"], ""),
         ([], ["b"], ""),
