@@ -203,7 +203,6 @@ def read_record(config_file: pathlib.Path) -> dict[str, Any]:
     return files.read_json(config_file, _RECORD)
 
 
-
 def _results_form(task: Task) -> dict[str, Any]:
     """What reading results.json back relies on; see `files.read_json`."""
     nothing, number = type(None), float
