@@ -71,6 +71,8 @@ def _checked(mode: Mode, values: absl_flags.FlagValues) -> Arguments:
         from mer_jax import config as config_lib
 
         config = config_lib.check(values["config"].value)
+    if workdir is not None:
+        _check_kept(mode, given, workdir, config)
     arguments = Arguments(mode.name, given, workdir, config, values["quiet"].value)
     if mode.check is not None:
         mode.check(arguments)
@@ -91,6 +93,26 @@ def _check_files(mode: Mode, given: dict[str, Any]) -> None:
             paths.file_to_write(path, f"--{flag.name}", read)
         elif path is not None and flag.writes_in:
             paths.folder_to_write(path, f"--{flag.name}", flag.writes_in, read)
+
+
+def _check_kept(
+    mode: Mode, given: dict[str, Any], workdir: pathlib.Path, config: ConfigDict | None
+) -> None:
+    """Refuses to write over a training in `workdir`, its labels and its features."""
+    written = [flag for flag in mode.flags if flag.writes and given[flag.name] is not None]
+    if not written:
+        return
+    from mer_jax.corpora import corpus_info
+    from mer_jax.data import label_files
+    from mer_jax.workdir import Workdir
+
+    kept = Workdir(workdir).kept
+    if config is not None and config.data.root:
+        root = pathlib.Path(config.data.root)
+        names = ("features", *label_files.every_name(corpus_info(config.data.corpus)))
+        kept += [root / name for name in names]
+    for flag in written:
+        paths.outside(given[flag.name], f"--{flag.name}", kept)
 
 
 def _define(flag: Flag, values: absl_flags.FlagValues) -> None:

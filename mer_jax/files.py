@@ -69,7 +69,10 @@ def plain_path(folder: pathlib.Path) -> Iterator[pathlib.Path]:
     if not set(str(folder)) & _PATTERN:
         yield folder
         return
-    with tempfile.TemporaryDirectory(prefix="mer_jax-") as place:
+    temporary = tempfile.gettempdir()
+    if set(temporary) & _PATTERN:
+        temporary = "/tmp"  # TMPDIR has such a name too
+    with tempfile.TemporaryDirectory(prefix="mer_jax-", dir=temporary) as place:
         link = pathlib.Path(place) / "link"
         link.symlink_to(folder.absolute(), target_is_directory=True)
         yield link

@@ -64,6 +64,17 @@ def file_to_write(path: pathlib.Path, what: str, read: dict[str, pathlib.Path]) 
             raise InputError(f"{what}: {path} is what {other} reads; name another file")
 
 
+def outside(path: pathlib.Path, what: str, kept: Iterable[pathlib.Path]) -> None:
+    """Refuses to write a path that is one of the files and folders `kept`, or lies in one."""
+    resolved = path.resolve()
+    for place in kept:
+        if resolved.is_relative_to(place.resolve()):
+            raise InputError(
+                f"{what}: {path} would replace what the training and its data need; name another "
+                "file"
+            )
+
+
 def folder_to_write(
     path: pathlib.Path, what: str, names: Iterable[str], read: dict[str, pathlib.Path]
 ) -> None:

@@ -77,6 +77,16 @@ class Workdir:
     def __str__(self) -> str:
         return str(self.folder)
 
+    @property
+    def kept(self) -> list[pathlib.Path]:
+        """Files and folders that no output which a user names may replace."""
+        replaceable = ("selected_file", "predicted_file")
+        return [
+            getattr(self, name)
+            for name, value in vars(Workdir).items()
+            if isinstance(value, _Inside) and name not in replaceable
+        ]
+
     def predictions_file(self, split: str) -> pathlib.Path:
         """The predictions of a split."""
         return self.predictions / f"{split}.csv"

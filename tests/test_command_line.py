@@ -244,3 +244,16 @@ def test_quiet_leaves_warnings():
             [sys.executable, "-c", code.format(quiet)], capture_output=True, text=True, check=True
         )
         assert (done.stdout, done.stderr) == ("", told)
+
+
+@pytest.mark.parametrize(
+    "out",
+    ["runs/multi/config.json", "runs/multi/checkpoints/x.csv", "mine/label-6way.npz",
+     "mine/train-label.csv", "mine/features/a.csv"],
+)  # fmt: skip
+def test_an_output_does_not_replace_a_training_or_its_data(parse, out):
+    arguments = ("--mode=predict", "--workdir=runs/multi", "--config.data.root=mine")
+    with pytest.raises(InputError, match=f"--out: {out} would replace what the training"):
+        parse(*arguments, f"--out={out}")
+    for free in ("runs/multi/predict.csv", "mine/out.csv", "out.csv"):
+        parse(*arguments, f"--out={free}")

@@ -5,6 +5,7 @@ import os
 import platform
 import subprocess
 import sys
+import tempfile
 
 import numpy as np
 import pytest
@@ -146,3 +147,14 @@ def test_arrays_are_written_as_numpy_writes_them(tmp_path, array):
     found = np.load(tmp_path / "ours.npy", allow_pickle=False)
     assert found.dtype == array.dtype
     np.testing.assert_array_equal(found, array)
+
+
+def test_a_folder_has_a_plain_path_whatever_the_temporary_folder_is_called(tmp_path, monkeypatch):
+    folder = tmp_path / "a[1]"
+    folder.mkdir()
+    (folder / "file").write_text("x")
+    monkeypatch.setattr(tempfile, "tempdir", str(folder))
+    with files.plain_path(folder) as plain:
+        assert not set(str(plain)) & set("[]*?\\")
+        assert (plain / "file").read_text() == "x"
+    assert [path.name for path in folder.iterdir()] == ["file"]

@@ -100,3 +100,13 @@ def test_a_folder_to_write(tmp_path, monkeypatch):
     monkeypatch.setattr("os.access", lambda path, mode: False)
     with pytest.raises(InputError, match=r"--out: this user may not write in .*folder$"):
         paths.folder_to_write(tmp_path / "folder", "--out", ["a.csv"], read)
+
+
+def test_what_a_training_needs_is_not_written_over(tmp_path):
+    kept = [tmp_path / "config.json", tmp_path / "checkpoints"]
+    (tmp_path / "link.csv").symlink_to(kept[0])
+    for name in ("config.json", "checkpoints/x.csv", "sub/../config.json", "link.csv"):
+        with pytest.raises(InputError, match=r"--out: .* would replace what the training and its"):
+            paths.outside(tmp_path / name, "--out", kept)
+    paths.outside(tmp_path / "checkpoints.csv", "--out", kept)
+    paths.outside(tmp_path / "predict.csv", "--out", kept)
