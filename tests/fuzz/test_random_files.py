@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mer_jax.corpora import CMUMOSI, MELD, MER2023
-from mer_jax.data import label_csv, label_files
+from mer_jax.data import label_csv, label_files, npy
 from mer_jax.errors import InputError
 from tests.support import user_folder
 
@@ -31,7 +31,8 @@ def value_or_sentence(read, *arguments):
         return read(*arguments)
     except InputError as error:
         assert "\n" not in str(error)
-        assert str(arguments[0]) in str(error)
+        paths = arguments[0] if isinstance(arguments[0], list) else [arguments[0]]
+        assert any(str(path) in str(error) for path in paths)
         return None
 
 
