@@ -1,14 +1,18 @@
 """What is predicted of a corpus: emotion, valence or both, by the config and by train's labels."""
 
+from __future__ import annotations
+
 import dataclasses
 from collections.abc import Mapping
-
-from ml_collections import ConfigDict
+from typing import TYPE_CHECKING
 
 from mer_jax import metrics
 from mer_jax.corpora.info import CorpusInfo
 from mer_jax.errors import InputError
 from mer_jax.task import Task
+
+if TYPE_CHECKING:  # scoring and asking load no config
+    from ml_collections import ConfigDict
 
 AUTO, BOTH, EMOTION, VALENCE = "auto", "both", "emotion", "valence"
 TASKS = (AUTO, BOTH, EMOTION, VALENCE)  # values of `config.data.task`

@@ -1,10 +1,12 @@
 """Labels as arrays with masks: of a corpus's splits, and from files that come later."""
 
+from __future__ import annotations
+
 import logging
 import pathlib
+from typing import TYPE_CHECKING
 
 import numpy as np
-from ml_collections import ConfigDict
 
 from mer_jax.corpora import CorpusInfo
 from mer_jax.data import label_files, near_names
@@ -13,6 +15,9 @@ from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.data.labels import Label, LabelRules
 from mer_jax.errors import InputError, first_few
 from mer_jax.task import TRAIN, UNLABELLED, Task
+
+if TYPE_CHECKING:  # scoring and asking load no config
+    from ml_collections import ConfigDict
 
 LOG = logging.getLogger("mer_jax")
 
