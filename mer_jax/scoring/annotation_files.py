@@ -140,5 +140,5 @@ def write_npz(path: pathlib.Path, outcomes: Mapping[str, Outcome]) -> None:
             corpora.setdefault("test3_corpus", {})[name] = entry
     buffer = io.BytesIO()
     arrays = {key: np.array(of, dtype=object) for key, of in corpora.items()}
-    np.savez_compressed(buffer, allow_pickle=True, **arrays)
+    np.savez_compressed(buffer, **arrays)
     files.write_bytes(path, buffer.getvalue())
