@@ -9,6 +9,9 @@ from collections.abc import Callable, Iterator
 
 _asked: list[threading.Event] = []  # one for each body of `asked_for` that runs
 _heard: list[int] = []  # the signals that came, in order
+_told = threading.Event()  # the thread `signals` has seen an interrupt and told of it
+_told.set()
+_TELLING_SECONDS = 5.0  # how long the end of training waits for that thread to get its turn
 _SHOW_CURSOR = "\x1b[?25h"  # progress bars hide it
 CONTINUE = "run the same command again to continue"
 
@@ -42,6 +45,7 @@ def listen() -> None:
     signal.signal(signal.SIGINT, _hear)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
+    _told.clear()
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading,), name="signals", daemon=True).start()
 
@@ -62,6 +66,7 @@ def _watch(reading: int) -> None:
             count += 1
             if count == 1 and _asked:
                 tell("interrupted; saving at the end of this segment; Ctrl-C again ends at once")
+            _told.set()
             if count > 1:
                 end(f"interrupted again; {CONTINUE}")
 
@@ -109,6 +114,9 @@ def asked_for() -> Iterator[Callable[[], bool]]:
     try:
         yield asked.is_set
     finally:
+        if was_interrupted():
+            # A segment may end sooner than the thread starts: what is being saved is told first.
+            _told.wait(_TELLING_SECONDS)
         _asked.remove(asked)
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)
