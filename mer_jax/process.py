@@ -22,7 +22,7 @@ def run(command: Callable[[], None]) -> NoReturn:
         status = _status_of(command)
         termination.be_deaf()
     except KeyboardInterrupt:
-        termination.end(f"interrupted; {termination.CONTINUE}")
+        termination.end_interrupted()
     sys.exit(status)
 
 
@@ -96,6 +96,6 @@ def _tell_unless_late(unraisable) -> None:
     Ctrl-C, where Python cannot raise it, ends the process all the same.
     """
     if isinstance(unraisable.exc_value, KeyboardInterrupt):
-        termination.end(f"interrupted; {termination.CONTINUE}")
+        termination.end_interrupted()
     if str(unraisable.exc_value) != "Event loop is closed":
         sys.__unraisablehook__(unraisable)

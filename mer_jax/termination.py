@@ -11,7 +11,8 @@ _asked: list[threading.Event] = []  # one for each body of `asked_for` that runs
 _heard: list[int] = []  # the signals that came, in order
 _told = threading.Event()  # the thread `signals` has seen an interrupt and told of it
 _told.set()
-_TELLING_SECONDS = 5.0  # how long the end of training waits for that thread to get its turn
+_TELLING_SECONDS = 5.0  # how long one thread waits for what another has to tell
+_ending = threading.Lock()
 _SHOW_CURSOR = "\x1b[?25h"  # progress bars hide it
 CONTINUE = "run the same command again to continue"
 
@@ -68,7 +69,7 @@ def _watch(reading: int) -> None:
                 tell("interrupted; saving at the end of this segment; Ctrl-C again ends at once")
             _told.set()
             if count > 1:
-                end(f"interrupted again; {CONTINUE}")
+                end("interrupted again")
 
 
 def tell(sentence: str) -> None:
@@ -77,11 +78,17 @@ def tell(sentence: str) -> None:
         print(f"mer_jax: {sentence}", file=sys.stderr, flush=True)
 
 
-def end(sentence: str) -> None:
+def end_interrupted() -> None:
     """Ends the process on the spot, as one that Ctrl-C has ended."""
+    end("interrupted again" if _heard.count(signal.SIGINT) > 1 else "interrupted")
+
+
+def end(what: str) -> None:
+    """Ends the process on the spot with the status of Ctrl-C; one thread alone tells `what`."""
+    _ending.acquire(timeout=_TELLING_SECONDS)
     if sys.stderr.isatty():
         sys.stderr.write(_SHOW_CURSOR)
-    tell(sentence)
+    tell(f"{what}; {CONTINUE}")
     os._exit(128 + signal.SIGINT)
 
 
