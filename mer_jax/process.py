@@ -21,6 +21,7 @@ def run(command: Callable[[], None]) -> NoReturn:
         termination.listen()
         status = _status_of(command)
         termination.be_deaf()
+        streams.finish()
     except KeyboardInterrupt:
         termination.end_interrupted()
     sys.exit(status)

@@ -30,6 +30,17 @@ def _in_plain_words(error: UnicodeError) -> tuple[str, int]:
     return told, error.end
 
 
+def finish() -> None:
+    """Writes out what standard output holds; what a full disk has refused is not tried again.
+
+    Python would try at its end, and replace the exit status by 120.
+    """
+    try:
+        sys.stdout.flush()
+    except OSError:
+        give_up_stdout()
+
+
 def give_up_stdout() -> None:
     """Nobody reads it any more: what is left of it is written nowhere, without a word."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)

@@ -140,14 +140,15 @@ def test_closed_streams(tmp_path, closed):
     assert file.read_text() == "True"
 
 
-def test_a_full_standard_output():
+@pytest.mark.parametrize("unbuffered", ["", "1"])
+def test_a_full_standard_output(unbuffered):
     if not os.path.exists("/dev/full"):
         pytest.skip("no /dev/full here")
     code = RUN.format("def command():\n    print('output')")
     with open("/dev/full", "w") as full:
         done = subprocess.run(
             [sys.executable, "-c", code], stdout=full, stderr=subprocess.PIPE, text=True,
-            check=False,
+            env={**os.environ, "PYTHONUNBUFFERED": unbuffered}, check=False,
         )  # fmt: skip
     assert done.returncode == 2
     assert done.stderr.startswith("mer_jax: input or output: No space left on device")
