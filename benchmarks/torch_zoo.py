@@ -5,6 +5,7 @@ load. Loops over frames are Python's, recurrent steps are LSTM cells, one model 
 Each takes `{"audios", "texts", "videos"}`, [B, D] or [B, L, D], and gives a `Result`.
 """
 
+import warnings
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -67,10 +68,9 @@ def _through(module: nn.Module, name: str, x: Tensor) -> Tensor:
 
 
 def _head(features: int, outputs: int) -> nn.Linear:
-    """A dense layer; of no outputs where the task lacks them, which torch would warn of."""
-    if not outputs:
-        return nn.utils.skip_init(nn.Linear, features, 0)
-    return nn.Linear(features, outputs)
+    """A dense layer; torch warns of one without outputs, which a task may lack."""
+    with warnings.catch_warnings(action="ignore"):
+        return nn.Linear(features, outputs)
 
 
 class Algorithm(nn.Module):
