@@ -64,6 +64,7 @@ class Stub:
         self._call = call
 
     def __call__(self, *arguments):
+        """What a pickle's call of it gives."""
         return self._call(*arguments)
 
     def __setstate__(self, state):
