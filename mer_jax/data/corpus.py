@@ -23,6 +23,7 @@ from mer_jax.data import (
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
 from mer_jax.data.arrays import Corpus, Labels
+from mer_jax.data.framing import Framing, framed
 from mer_jax.data.join import Built
 from mer_jax.data.labels import Label
 from mer_jax.data.left_out import LeftOut
@@ -223,13 +224,14 @@ def load(
     count: Count = uncounted,
     level: str = UTTERANCE,
     task: Task | None = None,
+    framing: Framing | None = None,
 ) -> Corpus:
     """The config's corpus, its datasets built where needed; `count` is told of their clips.
 
     Labels are those that the label file holds now. At the utterance level frames are averaged, at
-    the frame level they stay. `task` is what an earlier training predicted; without it the config
-    and the labels of train decide. Raises InputError for wrong input; what `config.data.bad` and
-    `config.data.missing` do not allow to be left out is among it.
+    the frame level they stay, as `framing` has them. `task` is what an earlier training predicted;
+    without it the config and the labels of train decide. Raises InputError for wrong input; what
+    `config.data.bad` and `config.data.missing` do not allow to be left out is among it.
     """
     info = info_of(config)
     chosen = modalities(config)
@@ -249,6 +251,10 @@ def load(
         name: join.join(labels[name], by_modality, info, rules, level)
         for name in info.splits
         if labels.get(name)
+    }
+    splits = {
+        name: split._replace(features=framed(split.features, framing))
+        for name, split in splits.items()
     }
     if TRAIN not in splits:
         why = f"the label file has no {TRAIN} corpus"

@@ -51,13 +51,10 @@ def framed(features: dict[str, Rows], framing: Framing | None) -> dict[str, Rows
     if framing.aligned:
         if TEXT not in frames:
             raise InputError(
-                "config.frames.align: frames are aligned to those of the text, which the config "
-                'does not name; set config.features.text, or config.frames.align="none"'
+                "config.frames.align: frames are aligned to those of the text, and there is no text"
             )
         of_text = frames[TEXT].length
-        frames = {
-            m: x if m == TEXT else resampled(x, of_text, diluted) for m, x in frames.items()
-        }
+        frames = {m: x if m == TEXT else resampled(x, of_text, diluted) for m, x in frames.items()}
     if diluted:
         frames = {m: x.in_front(x.shape[1]) for m, x in frames.items()}
     return features | frames

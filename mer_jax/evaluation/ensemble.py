@@ -89,7 +89,8 @@ def _apply(
     masks: dict[str, jax.Array],
 ) -> Predictions:
     scaled = batch_lib.scaled(rows, weights.scaler, masks)
-    batch = batch_lib.of_features(scaled, frame_mask=masks)
+    shown = batch_lib.shown(masks, static.framing)
+    batch = batch_lib.of_features(scaled, frame_mask=shown)
     variables = {"params": weights.params, **weights.model_state}
     output, sown = build_model(static).apply(variables, batch, settings, mutable=[SOWN])
     attention = sown.get(SOWN, {}).get("fusion", {}).get(ATTENTION, (None,))[0]

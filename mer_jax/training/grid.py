@@ -98,7 +98,7 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
     `feed` gives the plan's samples on the devices. Runs are sharded over them; jit does the rest.
     """
     by_run = devices.by_run()
-    program = _program(chunk.static, plan.whole_batches, by_run, feed.pool_size)
+    program = _program(chunk.static, plan.whole_batches, by_run, feed.pool_size, plan.lengths)
     runs = chunk.padded
     hparams = _stack([_arrays(hparams_of(plan.trials[run.trial])) for run in runs])
     own = [plan.folds[run.repeat, run.fold] for run in runs]
