@@ -140,6 +140,7 @@ def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransforma
             },
         )
         for group in getattr(FUSIONS[static.fusion], "GROUPS", ())
+        if group.when is None or group.when in static.settings
     ]
     return optimizer.make(hparams.optimizer, groups)
 

@@ -1,5 +1,7 @@
 """Settings that several fusions have in common: each is declared once, so one key serves them."""
 
+from typing import Any
+
 from mer_jax.settings import AT_LEAST_1, BELOW_1, WIDTHS, Setting
 
 HIDDEN = Setting("hidden", (128, 256), AT_LEAST_1, "size of h, Eq. 1")
@@ -12,3 +14,8 @@ DROPOUT = Setting(
     traced=True,
     part="train",
 )
+
+
+def in_order(order: tuple[str, ...], by_modality: dict[str, Any]) -> dict[str, Any]:
+    """What is given by modality, in the algorithm's own order; modalities may be absent."""
+    return {m: by_modality[m] for m in order if m in by_modality}
