@@ -13,7 +13,7 @@ from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE, in_order
 from mer_jax.models.groups import ParameterGroup
 from mer_jax.models.layers import Batch, TorchDense
 from mer_jax.models.modality_encoders import encoded
-from mer_jax.settings import AT_LEAST_0, AT_LEAST_1, POSITIVE, Choices, Setting
+from mer_jax.settings import AT_LEAST_0, AT_LEAST_1, POSITIVE, Range, Setting
 
 _ORDER = ("text", "audio", "video")  # the first one that is there is what predicts the others
 # Added to squared norms: the gradient of a row of zeros, which ReLU can give, stays finite.
@@ -25,7 +25,10 @@ CPC_LAYERS = Setting("cpc_layers", 1, AT_LEAST_1, "mmim: layers that predict a m
 ALPHA = Setting("alpha", 0.1, AT_LEAST_0, "mmim: weight of the contrastive losses", traced=True)
 BETA = Setting("beta", 0.1, AT_LEAST_0, "mmim: weight of the likelihood bounds", traced=True)
 STAGES = Setting(
-    "stages", 1, Choices((1, 2)), "mmim: 2: the likelihood nets learn on their own, as in the paper"
+    "stages",
+    1,
+    Range(lambda value: value in (1, 2), "1 or 2"),
+    "mmim: 2: the likelihood nets learn on their own, as in the paper",
 )
 MI_LEARNING_RATE = Setting(
     "mi_learning_rate", 1e-3, POSITIVE, "mmim: of the likelihood nets with stages=2", traced=True

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from mer_jax.settings import AT_LEAST_1, BELOW_1, WIDTHS, Setting
+from mer_jax.settings import AT_LEAST_1, BELOW_1, SWITCH, WIDTHS, Setting
 
 HIDDEN = Setting("hidden", (128, 256), AT_LEAST_1, "size of h, Eq. 1")
 LAYERS = Setting("layers", "256,128", doc="widths of the release's stacks (*_release)", kind=WIDTHS)
@@ -14,6 +14,9 @@ DROPOUT = Setting(
     traced=True,
     part="train",
 )
+# True: the published program to the letter, padding in front that is data and known bugs included.
+# False: with the repairs that docs/fusion_algorithms.md names.
+RELEASE = Setting("release", False, doc="MERBench's release to the letter", kind=SWITCH)
 
 
 def in_order(order: tuple[str, ...], by_modality: dict[str, Any]) -> dict[str, Any]:
