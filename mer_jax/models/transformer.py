@@ -4,8 +4,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float, Num
 
-from mer_jax.models.dropout import dropout
 from mer_jax.models.layers import TorchDense, product
+from mer_jax.models.modality_encoders import dropped
 
 _EPSILON = 1e-5  # of LayerNorm
 
@@ -43,8 +43,7 @@ class SelfAttention(nn.Module):
         q, k, v = (part.reshape(by_head) for part in jnp.split(projected, 3, axis=-1))
         score_BxhxNxN = jnp.einsum("bqhd,bkhd->bhqk", q, k) * (width // self.heads) ** -0.5
         weight_BxhxNxN = nn.softmax(score_BxhxNxN)
-        if train:
-            weight_BxhxNxN = dropout(weight_BxhxNxN, rate, self.make_rng("dropout"))
+        weight_BxhxNxN = dropped(self, weight_BxhxNxN, rate, train)
         gathered = jnp.einsum("bhqk,bkhd->bqhd", weight_BxhxNxN, v).reshape(x.shape)
         return TorchDense(width, name="out_proj")(gathered)
 
@@ -63,12 +62,8 @@ class PostNormLayer(nn.Module):
         self, x: Float[Array, "B N D"], rate: Num[Array, ""] | float, train: bool
     ) -> Float[Array, "B N D"]:
         """The tokens after the layer; dropout acts in four places."""
-
-        def dropped(y: Array) -> Array:
-            return dropout(y, rate, self.make_rng("dropout")) if train else y
-
         attended = SelfAttention(self.heads, name="self_attn")(x, rate, train)
-        x = LayerNorm(name="norm1")(x + dropped(attended))
-        hidden = dropped(nn.relu(TorchDense(self.inner, name="linear1")(x)))
+        x = LayerNorm(name="norm1")(x + dropped(self, attended, rate, train))
+        hidden = dropped(self, nn.relu(TorchDense(self.inner, name="linear1")(x)), rate, train)
         fed = TorchDense(x.shape[-1], name="linear2")(hidden)
-        return LayerNorm(name="norm2")(x + dropped(fed))
+        return LayerNorm(name="norm2")(x + dropped(self, fed, rate, train))

@@ -9,10 +9,9 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from mer_jax.models.batch_statistics import centred, norm, row_mean
-from mer_jax.models.dropout import dropout
-from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE, in_order
+from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
 from mer_jax.models.layers import Batch, TorchDense
-from mer_jax.models.modality_encoders import encoded
+from mer_jax.models.modality_encoders import dropped, encoded
 from mer_jax.models.transformer import LayerNorm, PostNormLayer
 from mer_jax.settings import AT_LEAST_0, Setting
 
@@ -59,7 +58,7 @@ class Misa(nn.Module):
         """The fused vectors of a batch, F = H // 2, and the three losses."""
         rate, width = settings["dropout"], self.hidden
         h = encoded(self, batch, rate, train)
-        h = in_order(_ORDER, dict(zip(self.modalities, h, strict=True)))
+        h = {m: h[m] for m in _ORDER if m in h}
         u = {m: self._projected(m, x) for m, x in h.items()}
         private = {m: nn.sigmoid(TorchDense(width, name=_private(m))(x)) for m, x in u.items()}
         of_all = TorchDense(width, name="shared.shared_1")
@@ -81,8 +80,7 @@ class Misa(nn.Module):
         tokens_BxMxH = layer(tokens_BxMxH, layer_rate, train)
         x = tokens_BxMxH.reshape(len(tokens_BxMxH), -1)
         x = TorchDense(x.shape[-1] // 2, name="fusion.fusion_layer_1")(x)
-        if train:
-            x = dropout(x, rate, self.make_rng("dropout"))
+        x = dropped(self, x, rate, train)
         return TorchDense(width // 2, name="fusion.fusion_layer_3")(nn.relu(x)), losses
 
     def _projected(self, modality: str, x: Array) -> Float[Array, "B H"]:

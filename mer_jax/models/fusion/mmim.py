@@ -8,11 +8,10 @@ from flax import linen as nn
 from jaxtyping import Array, Float
 
 from mer_jax.models.batch_statistics import norm, row_mean
-from mer_jax.models.dropout import dropout
-from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE, in_order
+from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
 from mer_jax.models.groups import ParameterGroup
 from mer_jax.models.layers import Batch, TorchDense
-from mer_jax.models.modality_encoders import encoded
+from mer_jax.models.modality_encoders import dropped, encoded
 from mer_jax.settings import AT_LEAST_0, AT_LEAST_1, POSITIVE, Range, Setting
 
 _ORDER = ("text", "audio", "video")  # the first one that is there is what predicts the others
@@ -65,10 +64,9 @@ class Mmim(nn.Module):
     ) -> tuple[Float[Array, "B H"], dict]:
         """The fused vectors of a batch, and the own loss as `infomax`, weighted."""
         h = encoded(self, batch, settings["dropout"], train)
-        h = in_order(_ORDER, dict(zip(self.modalities, h, strict=True)))
+        h = {m: h[m] for m in _ORDER if m in h}
         x = jnp.concatenate(list(h.values()), axis=-1)
-        if train:
-            x = dropout(x, settings["dropout"], self.make_rng("dropout"))
+        x = dropped(self, x, settings["dropout"], train)
         for i in (1, 2):
             x = jnp.tanh(TorchDense(self.hidden, name=f"fusion_prj.linear_{i}")(x))
         weight, epsilon = batch.row_weight, 0.0 if self.release else _EPSILON

@@ -1,7 +1,5 @@
 """Settings that several fusions have in common: each is declared once, so one key serves them."""
 
-from typing import Any
-
 from mer_jax.settings import AT_LEAST_1, BELOW_1, SWITCH, WIDTHS, Setting
 
 HIDDEN = Setting("hidden", (128, 256), AT_LEAST_1, "size of h, Eq. 1")
@@ -17,8 +15,3 @@ DROPOUT = Setting(
 # True: the published program to the letter, padding in front that is data and known bugs included.
 # False: with the repairs that docs/fusion_algorithms.md names.
 RELEASE = Setting("release", False, doc="MERBench's release to the letter", kind=SWITCH)
-
-
-def in_order(order: tuple[str, ...], by_modality: dict[str, Any]) -> dict[str, Any]:
-    """What is given by modality, in the algorithm's own order; modalities may be absent."""
-    return {m: by_modality[m] for m in order if m in by_modality}
