@@ -12,7 +12,7 @@ from mer_jax import config as config_lib
 from mer_jax.data import views
 from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.data.rows import AUTO, LEVELS
-from mer_jax.data.views import Steps
+from mer_jax.data.views import View
 from mer_jax.errors import InputError
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS, levels
@@ -39,7 +39,7 @@ class Static:
     epochs: int
     batch_size: int
     optimizer: tuple[str, ...] = ("learning_rate", "weight_decay")  # its settings that are on
-    views: Steps = ()  # augmentation of the labelled batch
+    views: View = ()  # augmentation of the labelled batch
     semi: Semi | None = None  # None: supervised
     level: str = UTTERANCE  # what the fusion takes: vectors, or frames with masks
 
