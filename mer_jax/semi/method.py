@@ -11,7 +11,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from mer_jax.data.views import Steps
+from mer_jax.data.views import View
 
 
 @dataclasses.dataclass(frozen=True)
@@ -21,8 +21,8 @@ class Semi:
     method: str  # a name in mer_jax/semi/__init__.py
     mu: int
     top_k: int  # pseudo_label: 0 for thresholds by quantile
-    weak: Steps
-    strong: Steps
+    weak: View
+    strong: View
 
 
 class Weak(NamedTuple):
@@ -55,7 +55,7 @@ class EpochStart(NamedTuple):
     """
 
     validated: Callable[[], Validated]
-    pool: Callable[[], Float[Array, "E C"]]  # probabilities of the epoch's own clips
+    pool_probability: Callable[[], Float[Array, "E C"]]  # of the epoch's own clips
 
 
 class Method:

@@ -30,7 +30,7 @@ class PseudoLabel(Method):
         """Sets the thresholds."""
         del state
         if settings["top_k"]:
-            return top_k_thresholds(epoch.pool(), settings["top_k"])
+            return top_k_thresholds(epoch.pool_probability(), settings["top_k"])
         return quantile_thresholds(*epoch.validated(), settings["eta"])
 
     @staticmethod
