@@ -30,7 +30,7 @@ from mer_jax.extraction.record import (
 )
 from mer_jax.extraction.sets import Wanted
 from mer_jax.extraction.writer import Failures, SetFolder
-from mer_jax.observer import Count, Steps, uncounted
+from mer_jax.observer import Count, Tick, uncounted
 
 LOG = logging.getLogger("mer_jax")
 _MOST_SECONDS = 20 * 60  # of audio that waits for being batched, unless one clip has more
@@ -123,7 +123,7 @@ class _Running:
                 if extractor.needs == FACES and self.follow is None and follow is not None:
                     self.follow = follow()
 
-    def extract(self, tasks: Sequence[Task], tell: Steps) -> None:
+    def extract(self, tasks: Sequence[Task], tell: Tick) -> None:
         """Decodes the tasks' clips ahead, and extracts them in groups."""
         group: list[tuple[Task, Decoded]] = []
         seconds, window = 0.0, None
