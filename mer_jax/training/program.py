@@ -16,6 +16,7 @@ from mer_jax.data.views import View
 from mer_jax.errors import InputError
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS, levels
+from mer_jax.models.groups import groups_of
 from mer_jax.models.layers import Batch
 from mer_jax.semi import METHODS
 from mer_jax.semi.method import SHARED, Semi
@@ -147,17 +148,8 @@ def _optimizer_of(trial: dict[str, Any]) -> dict[str, Any]:
 
 def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransformation:
     """Makes the optimiser of a run, with the groups that its model declares."""
-    groups = [
-        optimizer.Group(
-            group.label,
-            group.pattern,
-            {
-                name: hparams.model[value] if isinstance(value, str) else value
-                for name, value in group.settings.items()
-            },
-        )
-        for group in getattr(FUSIONS[static.fusion], "GROUPS", ())
-    ]
+    of = groups_of(FUSIONS[static.fusion], dict(static.settings), hparams.model)
+    groups = [optimizer.Group(group.label, group.pattern, group.settings) for group in of]
     return optimizer.make(hparams.optimizer, groups)
 
 
