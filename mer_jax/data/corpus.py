@@ -95,7 +95,7 @@ def build(
 ) -> dict[str, pathlib.Path]:
     """Builds what is absent or outdated of the config's feature sets; their directories by set.
 
-    `count` is told of the clips. `verify` builds what is damaged too, for which it reads all of it.
+    `count` shows the progress. `verify` builds what is damaged too, for which it reads all of it.
     Raises InputError for wrong input, a labelled clip that a set lacks among it.
     """
     info = info_of(config)
@@ -226,7 +226,7 @@ def load(
     task: Task | None = None,
     framing: Framing | None = None,
 ) -> Corpus:
-    """The config's corpus, its datasets built where needed; `count` is told of their clips.
+    """The config's corpus, its datasets built where needed; `count` shows the progress.
 
     Labels are those that the label file holds now. At the utterance level frames are averaged, at
     the frame level they stay, as `framing` has them. `task` is what an earlier training predicted;

@@ -21,7 +21,10 @@ CASES = [(True, 6), (True, 1), (False, 12), (False, 1), (True, 4)]
 
 def clips_of(rng):
     return [
-        {m: rng.normal(size=(n, SIZES[m])).astype(np.float32) for m, n in zip(SIZES, each)}
+        {
+            m: rng.normal(size=(n, SIZES[m])).astype(np.float32)
+            for m, n in zip(SIZES, each, strict=True)
+        }
         for each in LENGTHS
     ]
 
@@ -71,9 +74,11 @@ def test_release_equals_the_release():
     count = len(json.loads(str(arrays["config"]))["lengths"])
     clips = [{m: arrays[f"input/{m}/{i}"] for m in SIZES} for i in range(count)]
     for name, framing in {
-        "frm_align-6": Framing(True, 6, "release"), "frm_align-1": Framing(True, 1, "release"),
-        "frm_unalign-12": Framing(False, 12, "release"), "frm_unalign-1": Framing(False, 1, "release"),
-    }.items():  # fmt: skip
+        "frm_align-6": Framing(True, 6, "release"),
+        "frm_align-1": Framing(True, 1, "release"),
+        "frm_unalign-12": Framing(False, 12, "release"),
+        "frm_unalign-1": Framing(False, 1, "release"),
+    }.items():
         for m, (values, _) in whole(ours(clips, framing)).items():
             np.testing.assert_allclose(values, arrays[f"output/{name}/{m}"], rtol=1e-6, atol=1e-6)
     for m in SIZES:

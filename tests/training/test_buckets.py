@@ -69,7 +69,8 @@ def test_every_clip_once_each_in_its_bucket_and_shapes_alike_for_all_runs():
     def order(key, epoch):
         return bucketed_order(key, epoch, weight, of, BATCH)
 
-    orders, ids = jax.vmap(order, in_axes=(0, None))(jax.random.split(jax.random.key(0), 5), 3)
+    keys, epoch = jax.random.split(jax.random.key(0), 5), jnp.int32(3)
+    orders, ids = jax.vmap(order, in_axes=(0, None))(keys, epoch)
     for positions, bucket in zip(np.asarray(orders), np.asarray(ids), strict=True):
         assert sorted(positions.ravel().tolist()) == list(range(20))
         assert ((positions >= 12).all(1) == (bucket == 1)).all()
@@ -77,5 +78,22 @@ def test_every_clip_once_each_in_its_bucket_and_shapes_alike_for_all_runs():
         padded = (positions >= 18).sum(1)
         assert sorted(padded.tolist()) == [0, 0, 0, 0, 2], "padding in one batch"
     assert (orders[0] != orders[1]).any()
-    shapes = {tuple(np.asarray(order(jax.random.key(0), epoch)[1]).tolist()) for epoch in range(9)}
+    shapes = {tuple(order(keys[0], jnp.int32(epoch))[1].tolist()) for epoch in range(9)}
     assert len(shapes) > 3, "another order of lengths in every epoch"
+
+
+def test_runs_side_by_side_choose_one_shape_and_compute_no_other():
+    of, weight = (Bucket(2, ()), Bucket(3, ())), jnp.ones(20)
+
+    def total(key, start, stop):
+        def epoch(number, total):
+            order, bucket_S = bucketed_order(key, number, weight, of, BATCH)
+            return total + jax.lax.switch(bucket_S[0], [jnp.sin, jnp.cos], order[0, 0] * 1.0)
+
+        return jax.lax.fori_loop(start, stop, epoch, 0.0)
+
+    keys = jax.random.split(jax.random.key(0), 3)
+    program = jax.make_jaxpr(jax.vmap(total, in_axes=(0, None, None)))(
+        keys, jnp.int32(0), jnp.int32(2)
+    )
+    assert " cond[" in str(program)
