@@ -29,8 +29,14 @@ from mer_jax.data.npy import UTTERANCE
 from mer_jax.models.fusion.attention import AttentionFusion
 from mer_jax.models.fusion.attention_merbench import AttentionMerbench
 from mer_jax.models.fusion.attention_release import AttentionReleaseFusion
+from mer_jax.models.fusion.attention_topn import AttentionTopn
 from mer_jax.models.fusion.concat import ConcatFusion
+from mer_jax.models.fusion.lf_dnn import LfDnn
+from mer_jax.models.fusion.lmf import Lmf
+from mer_jax.models.fusion.misa import Misa
 from mer_jax.models.fusion.mlp_release import MlpReleaseFusion
+from mer_jax.models.fusion.mmim import Mmim
+from mer_jax.models.fusion.tfn import Tfn
 from mer_jax.models.fusion.unimodal import Unimodal
 from mer_jax.settings import Registry
 
@@ -50,6 +56,12 @@ FUSIONS = Registry(
         "mlp_release": MlpReleaseFusion,
         "concat": ConcatFusion,
         "attention_merbench": AttentionMerbench,
+        "attention_topn": AttentionTopn,
+        "lf_dnn": LfDnn,
+        "lmf": Lmf,
+        "tfn": Tfn,
+        "misa": Misa,
+        "mmim": Mmim,
     },
     _own_fields,
 )

@@ -28,7 +28,7 @@ class AttentionMerbench(nn.Module):
     ) -> tuple[Float[Array, "B H"], dict]:
         """The fused vectors of a batch."""
         rate = settings["dropout"]
-        h = encoded(self, batch, rate, train)
+        h = list(encoded(self, batch, rate, train).values())
         w_BxM = weights(h, self.hidden, rate, train)
         self.sow(SOWN, ATTENTION, dict(zip(self.modalities, w_BxM.T, strict=True)))
         return jnp.einsum("bhm,bm->bh", jnp.stack(h, axis=-1), w_BxM), {}
