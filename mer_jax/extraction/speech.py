@@ -77,10 +77,11 @@ class _Speech(NamedTuple):
 
 def _make(name: str, options: Options) -> _Speech:
     from mer_jax.extraction import states
-    from mer_jax.models.encoders import weights
 
     record = _BY_NAME[name]
     encoder = states.load(record, options)
+    from mer_jax.models.encoders import weights
+
     prepared = encoder.folder / "preprocessor_config.json"
     said = weights.read_json(prepared) if prepared.is_file() else {}
     normalises = bool(said.get("do_normalize", True))  # transformers' default

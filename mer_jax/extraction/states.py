@@ -1,23 +1,26 @@
-"""What the sets of pretrained encoders have in common: their weights, layers, rows and manifest."""
+"""What the sets of pretrained encoders have in common: their weights, layers, rows and manifest.
+
+JAX is imported where an encoder is loaded, after a look at the variables that mislead it.
+"""
 
 import importlib.metadata
 import pathlib
 from collections.abc import Sequence
 from typing import Any
 
-import jax
 import numpy as np
 
+from mer_jax import environment
 from mer_jax.extraction import batching
 from mer_jax.extraction.record import LAYERS, MERBENCH, Extractor, Options
-from mer_jax.models import encoders
-from mer_jax.models.encoders import weights
 
 SUMMED = 4  # the last hidden states that the release takes of texts, and MERBench of audio too
 
 
 def folder_of(record: Extractor, options: Options) -> pathlib.Path:
     """The folder of a set's weights; a hub's name with its owner is fetched from the hub."""
+    from mer_jax.models.encoders import weights
+
     if "/" in options.folder and not pathlib.Path(options.folder).is_absolute():
         local = (options.models or pathlib.Path()) / options.folder
         return local if local.is_dir() else weights.locate(options.folder)
@@ -26,6 +29,11 @@ def folder_of(record: Extractor, options: Options) -> pathlib.Path:
 
 def load(record: Extractor, options: Options) -> Any:
     """The encoder of a set: one of ours, or else PyTorch's through transformers."""
+    environment.load_jax()
+    environment.find_devices()
+    from mer_jax.models import encoders
+    from mer_jax.models.encoders import weights
+
     folder = folder_of(record, options)
     model_type = weights.read_json(folder / weights.CONFIG).get("model_type")
     if model_type not in encoders.FAMILIES:
@@ -40,6 +48,8 @@ def manifest(
     record: Extractor, encoder: Any, packages: Sequence[str] = (), **settings: Any
 ) -> dict:
     """What a set was made by: the model, its weights' SHA-256, settings and packages."""
+    from mer_jax.models.encoders import weights
+
     packages = ("mer_jax", *encoder.packages, *packages)
     return {
         "model": encoder.folder.name,
@@ -68,17 +78,8 @@ def rows(
     lengths = [each.shape[-1] for each in inputs]
     for batch in batching.batches(lengths, step, rows, most, encoder.longest):
         values, mask = batching.padded(inputs, batch)
-        state_BxTxD = np.asarray(_summed(encoder.hidden_states(values, mask), summed))
+        state_BxTxD = np.asarray(sum(encoder.hidden_states(values, mask)[-summed:]))
         frames = encoder.frames(mask.sum(1))
         for i, row in enumerate(batch.rows):
             found[row] = state_BxTxD[i, : frames[i]]
     return found
-
-
-def _summed(states: Sequence[Any], summed: int) -> Any:
-    return states[-1] if summed == 1 else _sum(tuple(states[-summed:]))
-
-
-@jax.jit
-def _sum(states):
-    return sum(states)

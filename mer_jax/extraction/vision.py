@@ -47,10 +47,12 @@ class _Vision(NamedTuple):
 
 
 def _make(name: str, options: Options) -> _Vision:
-    from mer_jax.extraction import pixels, states
+    from mer_jax.extraction import states
 
     record = _BY_NAME[name]
     encoder = states.load(record, options)
+    from mer_jax.extraction import pixels
+
     preprocessing = pixels.read(encoder.folder, encoder.model_type)
     tokens = ""
     if not encoder.model_type.startswith(("clip", "resnet")):
