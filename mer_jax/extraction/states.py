@@ -36,7 +36,7 @@ def load(record: Extractor, options: Options) -> Any:
 
     folder = folder_of(record, options)
     model_type = weights.read_json(folder / weights.CONFIG).get("model_type")
-    if model_type not in encoders.FAMILIES:
+    if not isinstance(model_type, str) or model_type not in encoders.FAMILIES:
         from mer_jax.extraction import foreign
 
         if foreign.is_there():
