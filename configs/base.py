@@ -27,6 +27,9 @@ def get_config() -> config_dict.ConfigDict:
     config.features.audio = ""  # a folder's name under features/; empty: no such modality
     config.features.text = ""  # the same for text
     config.features.video = ""  # the same for video
+    # What models are given: utterance, one vector a clip, frames averaged; frames; auto: what the
+    # fusion takes first.
+    config.features.level = "auto"
     config.features.all = False  # --mode=build: every set in the folder, not these alone
 
     config.model = config_dict.ConfigDict()

@@ -21,12 +21,14 @@ ORDER = (
         "environment",
         "streams",
     ),  # leaves
+    ("extras",),  # packages that a command may lack
     ("files",),  # whole files or none: needs to say what went wrong
     ("task", "published", "settings", "resampling"),  # values and declarations without any data
     ("metrics",),  # before training, which chooses epochs by them
     ("corpora",),  # what a corpus predicts: data is read by it
     ("data",),  # a corpus in memory
     ("models",),  # of features, whatever corpus they are of
+    ("extraction",),  # from raw clips to features, by pretrained models
     ("semi", "training.optimizer"),  # what a step is made of, each with its own settings
     ("config",),  # keys and trials: fusions, methods, corpora and metrics declare what they take
     ("workdir", "lock"),  # what the folder of a training holds, and one training at a time in it

@@ -6,6 +6,7 @@ import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+from mer_jax import extras
 from mer_jax.errors import InputError
 from mer_jax.scoring import lists, tables
 
@@ -143,13 +144,8 @@ def _encoded(image: Any, max_side: int, mime: str | None = None) -> tuple[str, b
 
 def _video_frames(path: pathlib.Path, count: int) -> list[Any]:
     """`count` frames of a video, evenly, as images of Pillow's."""
-    try:
-        import av
-    except ImportError:
-        raise InputError(
-            f"{path}: reading a video needs PyAV: pip install 'mer_jax[video]'; or give a folder "
-            "of images in the column frames"
-        ) from None
+    otherwise = "or give a folder of images in the column frames"
+    av = extras.load("av", "video", f"{path}: reading a video", otherwise)
     try:
         with av.open(str(path)) as video:
             if not video.streams.video:

@@ -15,6 +15,7 @@ from mer_jax import paths
 from mer_jax.config import rows
 from mer_jax.corpora import AUTO, CORPORA, tasks
 from mer_jax.data import left_out, placeholders, views
+from mer_jax.data import rows as rows_lib
 from mer_jax.data.labels import check_word
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
@@ -211,6 +212,7 @@ def declared() -> dict[str, Key]:
         Key("features.audio"),
         Key("features.text"),
         Key("features.video"),
+        Key("features.level", Choices((rows_lib.AUTO, *rows_lib.LEVELS))),
         Key("features.all", identifies=False),
         Key("model.fusion", Choices(tuple(FUSIONS)), grid=True),
         *of_fusions["model"],

@@ -55,7 +55,7 @@ def _read_member(archive: zipfile.ZipFile, member: zipfile.ZipInfo, path: pathli
 # file's program can name: stand-ins that build plain Python values and touch nothing of NumPy's.
 
 
-class _Stub:
+class Stub:
     """A callable that a pickle may name; its state cannot be set."""
 
     __slots__ = ("_call",)
@@ -64,6 +64,7 @@ class _Stub:
         self._call = call
 
     def __call__(self, *arguments):
+        """What a pickle's call of it gives."""
         return self._call(*arguments)
 
     def __setstate__(self, state):
@@ -127,23 +128,29 @@ def _encode(text, encoding):
 
 _ALLOWED = {
     **{
-        (f"numpy.{core}.multiarray", name): _Stub(call)
+        (f"numpy.{core}.multiarray", name): Stub(call)
         for core in ("core", "_core")  # NumPy 1.x and 2.x
         for name, call in (("_reconstruct", _Array), ("scalar", _scalar))
     },
-    ("numpy", "dtype"): _Stub(_DType),
-    ("numpy", "ndarray"): _Stub(_Array),
-    ("_codecs", "encode"): _Stub(_encode),
+    ("numpy", "dtype"): Stub(_DType),
+    ("numpy", "ndarray"): Stub(_Array),
+    ("_codecs", "encode"): Stub(_encode),
 }
 
 
-class _Unpickler(pickle._Unpickler):
-    """In Python: the one in C takes memory for whatever memo index a stream of ten bytes names."""
+class Unpickler(pickle._Unpickler):
+    """Knows what `allowed` holds by module and name, and nothing else.
+
+    In Python: the one in C takes memory for whatever memo index a stream of ten bytes names.
+    """
+
+    allowed = _ALLOWED
 
     def find_class(self, module, name):
-        if (module, name) not in _ALLOWED:
+        """What a pickle gets for a name; raises UnpicklingError for all that is not allowed."""
+        if (module, name) not in self.allowed:
             raise pickle.UnpicklingError(f"its pickle asks for {module}.{name}")
-        return _ALLOWED[module, name]
+        return self.allowed[module, name]
 
 
 def read_plain(file: io.BytesIO, where: str) -> Any:
@@ -175,7 +182,7 @@ def read_plain(file: io.BytesIO, where: str) -> Any:
 
 def _unpickle(file: io.BytesIO, where: str, plain=None, what: str = "a plain label file"):
     try:
-        return (plain or _plain)(_Unpickler(file).load())
+        return (plain or _plain)(Unpickler(file).load())
     except Exception as error:  # whatever a damaged or hostile stream provokes, it is refused
         reason = str(error).partition("\n")[0] or "it ends too early"
         raise InputError(f"{where}: refused, not {what}: {reason}") from None

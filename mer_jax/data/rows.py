@@ -11,6 +11,9 @@ import numpy as np
 
 from mer_jax.data.npy import FRAME, UTTERANCE
 
+AUTO = "auto"  # as config.features.level: what the fusion takes first
+LEVELS = {"utterance": UTTERANCE, "frames": FRAME}  # by what config.features.level calls them
+
 
 @runtime_checkable
 class Rows(Protocol):

@@ -19,6 +19,9 @@ class Batch(NamedTuple):
     features: dict[str, Array]  # by modality: float32 [B, D], or [B, T, D] at frame level
     frame_mask: dict[str, Array]  # by frame-level modality: bool [B, T], False for padding
     row_weight: Array  # float32 [B], 0 for padding
+    # What a model that samples (mfm) takes in place of its own normal draws, in the order in which
+    # it draws: float32 [S, B, H]. None: it draws.
+    noise: Array | None = None
 
 
 def torch_uniform(key: Key[Array, ""], shape: tuple[int, ...], fan_in: int) -> Array:

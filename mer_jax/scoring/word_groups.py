@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mer_jax import extras
 from mer_jax.errors import InputError
 from mer_jax.scoring.wheel import Wheels
 
@@ -132,14 +133,9 @@ def by_average_link(
 
 def encoder_of(name: str) -> Callable[[Sequence[str]], np.ndarray]:
     """The sentence encoder called `name`, as a function from words to vectors [N, D]."""
+    package = extras.load("sentence_transformers", "embedding", "--by=embedding")
     try:
-        from sentence_transformers import SentenceTransformer
-    except ImportError:
-        raise InputError(
-            "--by=embedding needs a sentence encoder: pip install 'mer_jax[embedding]'"
-        ) from None
-    try:
-        model = SentenceTransformer(name)
+        model = package.SentenceTransformer(name)
     except Exception as error:  # the libraries below raise what they like
         reason = str(error).partition("\n")[0]
         raise InputError(f"--encoder={name}: could not be loaded: {reason}") from None

@@ -35,6 +35,12 @@ def supervised(output: Output, labels, row_weight: Float[Array, "B"], settings: 
     if output.valence is not None:
         counted = row_weight * labels.valence_mask
         loss += squared_error(output.valence, labels.valence, counted)
-    for name, value in output.aux.items():
-        loss += settings[f"{name}_weight"] * value
-    return loss
+    return loss + own(output.aux, settings)
+
+
+def own(aux: dict[str, Float[Array, ""]], settings: dict) -> Float[Array, ""]:
+    """The sum of a model's own losses, each by its traced setting `<name>_weight`.
+
+    One without such a setting is weighted already, by a setting of another name.
+    """
+    return sum((settings.get(f"{name}_weight", 1.0) * x for name, x in aux.items()), jnp.zeros(()))

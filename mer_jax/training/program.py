@@ -11,10 +11,11 @@ from ml_collections import ConfigDict
 from mer_jax import config as config_lib
 from mer_jax.data import views
 from mer_jax.data.npy import FRAME, UTTERANCE
+from mer_jax.data.rows import AUTO, LEVELS
 from mer_jax.data.views import Steps
 from mer_jax.errors import InputError
 from mer_jax.models import multitask
-from mer_jax.models.fusion import FUSIONS
+from mer_jax.models.fusion import FUSIONS, levels
 from mer_jax.models.layers import Batch
 from mer_jax.semi import METHODS
 from mer_jax.semi.method import Semi
@@ -22,6 +23,7 @@ from mer_jax.settings import traced
 from mer_jax.task import Task
 from mer_jax.training import optimizer
 
+_TAKES = {UTTERANCE: "one vector a clip", FRAME: "frames"}
 _TRACED_BY_ALL = ("weight", "valence_weight", "warmup", "ema")  # beside a semi method's own
 
 
@@ -60,6 +62,12 @@ def static_of(
             f"config.model.fusion: 'unimodal' takes one modality, the config names "
             f"{', '.join(modalities)}; for these, one of: {others}"
         )
+    needs = getattr(fusion, "NEEDS", modalities)
+    if set(needs) != set(modalities):
+        raise InputError(
+            f"config.model.fusion: {trial['model.fusion']!r} takes {', '.join(needs)}, the config "
+            f"names {', '.join(modalities)}"
+        )
     return Static(
         fusion=trial["model.fusion"],
         settings=tuple(
@@ -74,12 +82,21 @@ def static_of(
         optimizer=tuple(_optimizer_of(trial)),
         views=views.parse(trial.get("train.views", ""), "config.train.views"),
         semi=_semi_of(trial, task),
-        level=_level(trial["model.fusion"]),
+        level=_level(config, trial["model.fusion"]),
     )
 
 
-def _level(fusion: str) -> str:
-    return getattr(FUSIONS[fusion], "LEVEL", UTTERANCE)
+def _level(config: ConfigDict, fusion: str) -> str:
+    """What a fusion takes of a config's features: what the config says, or else its default."""
+    chosen, possible = config.features.level, levels(fusion)
+    if chosen == AUTO:
+        return possible[0]
+    if LEVELS[chosen] not in possible:
+        raise InputError(
+            f"config.features.level={chosen!r}: the fusion {fusion!r} takes "
+            f"{_TAKES[possible[0]]} alone"
+        )
+    return LEVELS[chosen]
 
 
 def level_of(config: ConfigDict) -> str:
@@ -87,13 +104,13 @@ def level_of(config: ConfigDict) -> str:
 
     Raises InputError where one takes vectors and another frames: a grid has its features once.
     """
-    levels = {_level(name): name for name in config_lib.as_tuple(config.model.fusion)}
-    if len(levels) > 1:
+    found = {_level(config, name): name for name in config_lib.as_tuple(config.model.fusion)}
+    if len(found) > 1:
         raise InputError(
-            f"config.model.fusion: {levels[FRAME]!r} takes frames and {levels[UTTERANCE]!r} one "
+            f"config.model.fusion: {found[FRAME]!r} takes frames and {found[UTTERANCE]!r} one "
             "vector a clip; train them in workdirs of their own"
         )
-    return next(iter(levels))
+    return next(iter(found))
 
 
 def _semi_of(trial: dict[str, Any], task: Task) -> Semi | None:

@@ -14,11 +14,13 @@ from tests.support.configs import changed
 def test_which_keys_identify_a_training():
     ours = config_lib.identity(config_lib.check(changed()))
     all_keys = config_lib.declared().keys()
+    of_fusions = FUSIONS.settings().keys() - {s.key for s in FUSIONS["attention"].SETTINGS}
     free = {key for key in all_keys - ours.keys() if not key.startswith(("data.", "evaluate."))}
-    assert free == {
-        "features.all", "model.layers", "report", "select.eta", "table.aliases", "table.metrics",
+    assert free - of_fusions == {
+        "features.all", "report", "select.eta", "table.aliases", "table.metrics",
         "train.checkpoint_seconds", "train.segment", "train.tensorboard",
     }  # fmt: skip
+    assert "model.layers" in of_fusions <= free
     assert {"data.tfds_dir", "data.device_bytes", "evaluate.bootstrap"} <= all_keys - ours.keys()
     assert {"data.root", "data.corpus", "train.epochs", "model.hidden", "seed"} <= ours.keys()
     # With a pool the memory decides whether its clips stay, and which of them an epoch sees.

@@ -69,3 +69,9 @@ def test_a_batch_without_labels_costs_nothing(case):
 def test_a_models_own_losses_enter_by_their_weight(case):
     with_aux = total(case, {"entropy": jnp.float32(3)}, {"entropy_weight": jnp.float32(0.5)})
     np.testing.assert_allclose(with_aux, total(case) + 1.5, rtol=1e-6)
+
+
+def test_an_own_loss_without_a_weight_is_weighted_already(case):
+    settings = {"entropy_weight": jnp.float32(0.5), "alpha": jnp.float32(7)}
+    aux = {"entropy": jnp.float32(3), "contrast": jnp.float32(2)}
+    np.testing.assert_allclose(total(case, aux, settings), total(case) + 3.5, rtol=1e-6)

@@ -4,24 +4,37 @@ A fusion is a Flax module with a field `modalities` (names, in order) and SETTIN
 (mer_jax/settings.py) is a key of the config's `model` or `train` part. The static ones change what
 is compiled and are fields of the module; the traced ones reach it as scalars. It is called as
 `fusion(batch, settings, train)` and gives the fused vector, float32 [B, H], and a dictionary of
-further losses, each weighted by the traced setting called `<loss>_weight`. Where it weighs the
-modalities it sows the weights, `self.sow(SOWN, ATTENTION, {modality: [B]})`: reports draw them.
-Parameters that are trained otherwise than the others it lists in GROUPS (mer_jax/models/groups.py).
+further losses, each weighted by the traced setting called `<loss>_weight`; one without such a
+setting is weighted already, by a setting of another name. Where it weighs the modalities it sows
+the weights, `self.sow(SOWN, ATTENTION, {modality: [B]})`: reports draw them. Parameters that are
+trained otherwise than the others it lists in GROUPS (mer_jax/models/groups.py).
 
 A fusion gets one vector a clip, [B, D], frames averaged. With `LEVEL: ClassVar = FRAME`
 (mer_jax/data/npy.py) it gets frames, [B, T, D], and `batch.frame_mask`, bool [B, T], of every
 modality; a set of vectors comes as clips of one frame. Padded frames are zero and must change
-nothing.
+nothing. One that takes either declares `LEVELS: ClassVar = (UTTERANCE, FRAME)`, its default first,
+and `config.features.level` chooses. One that takes none but certain modalities, each of them, lists
+them in NEEDS.
+
+Fusions of MERBench's release name their submodules and parameters as the release does, so that
+`mer_jax.models.load_torch` finds its weights; with the setting `release` they compute what it does
+to the letter, padding in front included, and without it what docs/fusion_algorithms.md repairs.
 """
 
 import dataclasses
 
 from flax import linen as nn
 
+from mer_jax.data.npy import UTTERANCE
 from mer_jax.models.fusion.attention import AttentionFusion
+from mer_jax.models.fusion.attention_merbench import AttentionMerbench
 from mer_jax.models.fusion.attention_release import AttentionReleaseFusion
+from mer_jax.models.fusion.attention_topn import AttentionTopn
 from mer_jax.models.fusion.concat import ConcatFusion
+from mer_jax.models.fusion.lf_dnn import LfDnn
+from mer_jax.models.fusion.lmf import Lmf
 from mer_jax.models.fusion.mlp_release import MlpReleaseFusion
+from mer_jax.models.fusion.tfn import Tfn
 from mer_jax.models.fusion.unimodal import Unimodal
 from mer_jax.settings import Registry
 
@@ -40,6 +53,17 @@ FUSIONS = Registry(
         "attention_release": AttentionReleaseFusion,
         "mlp_release": MlpReleaseFusion,
         "concat": ConcatFusion,
+        "attention_merbench": AttentionMerbench,
+        "attention_topn": AttentionTopn,
+        "lf_dnn": LfDnn,
+        "lmf": Lmf,
+        "tfn": Tfn,
     },
     _own_fields,
 )
+
+
+def levels(fusion: str) -> tuple[str, ...]:
+    """The levels at which a fusion takes features (mer_jax/data/npy.py), its default first."""
+    declared = FUSIONS[fusion]
+    return getattr(declared, "LEVELS", (getattr(declared, "LEVEL", UTTERANCE),))

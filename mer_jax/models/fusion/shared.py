@@ -1,6 +1,6 @@
 """Settings that several fusions have in common: each is declared once, so one key serves them."""
 
-from mer_jax.settings import AT_LEAST_1, BELOW_1, WIDTHS, Setting
+from mer_jax.settings import AT_LEAST_1, BELOW_1, SWITCH, WIDTHS, Setting
 
 HIDDEN = Setting("hidden", (128, 256), AT_LEAST_1, "size of h, Eq. 1")
 LAYERS = Setting("layers", "256,128", doc="widths of the release's stacks (*_release)", kind=WIDTHS)
@@ -12,3 +12,6 @@ DROPOUT = Setting(
     traced=True,
     part="train",
 )
+# True: the published program to the letter, padding in front that is data and known bugs included.
+# False: with the repairs that docs/fusion_algorithms.md names.
+RELEASE = Setting("release", False, doc="MERBench's release to the letter", kind=SWITCH)

@@ -1,0 +1,140 @@
+"""BERT's encoder (Devlin et al. 2019), which RoBERTa, MacBERT, ELECTRA, LERT and PERT share.
+
+They differ in training and in small things: RoBERTa counts positions from behind its padding
+token, and the small ELECTRA has narrower embeddings.
+"""
+
+import re
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from flax import linen as nn
+from jaxtyping import Array, Bool, Float, Int
+
+from mer_jax.errors import InputError
+from mer_jax.models.encoders.encoder import Part, Plan
+from mer_jax.models.encoders.family import Family, Tensors
+from mer_jax.models.encoders.layers import Attention, Embedding, LayerNorm, Linear, activation
+
+
+class Settings(NamedTuple):
+    """What config.json says, with transformers' defaults."""
+
+    model_type: str = "bert"
+    vocab_size: int = 30522
+    hidden_size: int = 768
+    embedding_size: int = 0  # ELECTRA's; 0: as the hidden size
+    num_hidden_layers: int = 12
+    num_attention_heads: int = 12
+    intermediate_size: int = 3072
+    hidden_act: str = "gelu"
+    max_position_embeddings: int = 512
+    type_vocab_size: int = 2
+    layer_norm_eps: float = 1e-12
+    pad_token_id: int = 0
+    position_embedding_type: str = "absolute"
+
+    @property
+    def first_position(self) -> int:
+        """The first token's row of the position table."""
+        return self.pad_token_id + 1 if self.model_type in _POSITIONS_BEHIND_PADDING else 0
+
+    @property
+    def longest(self) -> int:
+        """The most tokens that have a position, the special ones among them."""
+        return self.max_position_embeddings - self.first_position
+
+
+_POSITIONS_BEHIND_PADDING = ("roberta", "xlm-roberta", "camembert")
+
+
+class Front(nn.Module):
+    """A token's, its position's and the first segment's vectors, added and normalised."""
+
+    settings: Settings
+
+    @nn.compact
+    def __call__(self, tokens: Int[Array, "B T"], mask: Bool[Array, "B T"]):
+        """The first layer's input [B, T, D] and its mask."""
+        settings = self.settings
+        size = settings.embedding_size or settings.hidden_size
+
+        def table(name, count):
+            return Embedding(count, size, name=f"embeddings.{name}_embeddings")()
+
+        words_BxTxD = table("word", settings.vocab_size)[tokens]
+        segment_D = table("token_type", settings.type_vocab_size)[0]
+        first = settings.first_position
+        positions = table("position", settings.max_position_embeddings)
+        positions_TxD = positions[first : first + tokens.shape[1]]
+        x = words_BxTxD + segment_D[None, None] + positions_TxD[None]
+        x = LayerNorm(settings.layer_norm_eps, name="embeddings.LayerNorm")(x)
+        if size != settings.hidden_size:
+            x = Linear(settings.hidden_size, name="embeddings_project")(x)
+        return x, mask
+
+
+class Layer(nn.Module):
+    """Attention and two dense layers, each added to its input and normalised."""
+
+    settings: Settings
+
+    @nn.compact
+    def __call__(self, x: Float[Array, "B T D"], mask: Bool[Array, "B T"]) -> Float[Array, "B T D"]:
+        """The next hidden state."""
+        settings = self.settings
+        epsilon = settings.layer_norm_eps
+        attention = Attention(
+            settings.num_attention_heads,
+            names=("self.query", "self.key", "self.value", "output.dense"),
+            name="attention",
+        )
+        x = LayerNorm(epsilon, name="attention.output.LayerNorm")(x + attention(x, mask))
+        dense = Linear(settings.intermediate_size, name="intermediate.dense")(x)
+        dense = activation(settings.hidden_act)(dense)
+        dense = Linear(settings.hidden_size, name="output.dense")(dense)
+        return LayerNorm(epsilon, name="output.LayerNorm")(x + dense)
+
+
+def plan(settings: Settings) -> Plan:
+    """The encoder's parts; raises InputError for positions that are not a table's."""
+    if settings.position_embedding_type != "absolute":
+        raise InputError(
+            f"position_embedding_type={settings.position_embedding_type!r} is not here; of BERT's "
+            "positions there are the absolute ones alone"
+        )
+    return Plan(
+        front=Part(Front(settings)),
+        layers=tuple(
+            Part(Layer(settings), f"encoder.layer.{i}.") for i in range(settings.num_hidden_layers)
+        ),
+        example=(
+            jax.ShapeDtypeStruct((1, 8), jnp.int32),
+            jax.ShapeDtypeStruct((1, 8), jnp.bool_),
+        ),
+    )
+
+
+def prepare(tensors: Tensors) -> Tensors:
+    """The weights by today's names: the oldest checkpoints have TensorFlow's gamma and beta."""
+    return {
+        re.sub(
+            r"LayerNorm\.(gamma|beta)$",
+            lambda found: f"LayerNorm.{'weight' if found[1] == 'gamma' else 'bias'}",
+            name,
+        ): tensor
+        for name, tensor in tensors.items()
+    }
+
+
+FAMILY = Family(
+    settings=Settings,
+    plan=plan,
+    prefixes=("bert.", "roberta.", "electra."),
+    unused=re.compile(
+        r"embeddings\.(position|token_type)_ids|(pooler|cls|lm_head|classifier|qa_outputs"
+        r"|discriminator_predictions|generator_predictions|generator_lm_head)\b.*"
+    ),
+    prepare=prepare,
+)
