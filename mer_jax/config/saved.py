@@ -10,9 +10,6 @@ from mer_jax.config.keys import flatten
 from mer_jax.config.loading import load_base
 from mer_jax.errors import InputError
 
-# What trainings did before a key was there, where that is another thing than its default.
-_BEFORE = {"data.group_folds": False}
-
 
 def read_saved(path) -> ConfigDict:
     """The config out of a config.json, over today's defaults, which fill in keys that are newer.
@@ -27,7 +24,7 @@ def read_saved(path) -> ConfigDict:
         raise InputError(f"{path}: not a config.json: {error}") from None
     config = load_base()
     known = flatten(config)
-    for key, value in (_BEFORE | leaves).items():
+    for key, value in leaves.items():
         if key not in known:
             raise InputError(f"{path}: {unknown_key(key)}")
         try:

@@ -86,11 +86,11 @@ def described(
 
 def resolved(config: ConfigDict, info: CorpusInfo) -> ConfigDict:
     """The config with what `described` found, so that a workdir records it; says it in the log."""
+    if not info.from_file:
+        return config
     config = config.copy_and_resolve_references()
     with config.ignore_type():
         config.data.group_folds = info.folds_by_group(config.data.group_folds)
-    if not info.from_file:
-        return config
     config.data.classes, config.data.valence_range = info.task.classes, ()
     said = [f"classes {', '.join(info.task.classes)}"] if info.task.classes else []
     if info.task.valence_range:
