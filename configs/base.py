@@ -1,7 +1,10 @@
 """Every configuration key with its default: the other files of this folder start from here."""
 
+import itertools
+
 from ml_collections import config_dict
 
+from mer_jax import semi
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.training import optimizer
 
@@ -51,22 +54,21 @@ def get_config() -> config_dict.ConfigDict:
 
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
 
-    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
-    # and so are the optimiser's (train.learning_rate, train.weight_decay, train.clip_value,
-    # train.clip_norm) in mer_jax/training/optimizer.py.
-    for setting in (*FUSIONS.settings().values(), *optimizer.SETTINGS):
-        config[setting.part][setting.name] = grid(setting.default)
+    config.semi = config_dict.ConfigDict()
+    # "", fixmatch, flexmatch, freematch, softmatch, pseudo_label; the pool: clips without labels
+    config.semi.method = grid("")
 
-    config.semi = semi()
+    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
+    # and so are the semi-supervised methods' (semi.threshold) in mer_jax/semi/ and the optimiser's
+    # (train.learning_rate, train.clip_norm) in mer_jax/training/optimizer.py.
+    declared = (FUSIONS.settings().values(), optimizer.SETTINGS, semi.settings().values())
+    for setting in itertools.chain(*declared):
+        config[setting.part][setting.name] = grid(setting.default)
 
     config.select = config_dict.ConfigDict()
     config.select.eta = 0.8  # --mode=select: quantile of the correct ones' confidence, by class
 
-    config.evaluate = config_dict.ConfigDict()
-    config.evaluate.batch_size = 4096  # clips predicted at once
-    config.evaluate.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
-    config.evaluate.probabilities = False  # predictions with a column for each class as well
-    config.evaluate.metrics = ()  # shown of each run; empty: those that training computes
+    config.evaluate = evaluate()
 
     config.report = True  # report.md, report.html and figures/ after training and evaluating
 
@@ -108,6 +110,16 @@ def data() -> config_dict.ConfigDict:
     return config
 
 
+def evaluate() -> config_dict.ConfigDict:
+    """Predictions and scores."""
+    config = config_dict.ConfigDict()
+    config.batch_size = 4096  # clips predicted at once
+    config.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
+    config.probabilities = False  # predictions with a column for each class as well
+    config.metrics = ()  # shown of each run; empty: those that training computes
+    return config
+
+
 def table() -> config_dict.ConfigDict:
     """A table of trainings: its rows, and what it shows."""
     config = config_dict.ConfigDict()
@@ -119,27 +131,4 @@ def table() -> config_dict.ConfigDict:
     config.aliases = ""
     config.unimodal_fusion = "unimodal"  # of rows with one modality; others: model.fusion
     config.metrics = ("dis", "dim", "com")  # of table.md and table.tex; table.csv has all
-    return config
-
-
-def semi() -> config_dict.ConfigDict:
-    """Semi-supervised learning: FixMatch and its successors, and classic pseudo-labelling."""
-    config = config_dict.ConfigDict()
-    # "", fixmatch, flexmatch, freematch, softmatch, pseudo_label; the pool: clips without labels
-    config.method = grid("")
-    config.mu = grid(7)  # unlabelled clips for each labelled one in a batch
-    config.weight = grid(1.0)  # lambda_u of the unlabelled loss
-    config.valence_weight = grid(1.0)  # of the valence's part in it; 0: none
-    config.warmup = grid(10)  # epochs over which both weights rise from 0; the papers: 0
-    config.threshold = grid(0.95)  # tau: fixmatch, flexmatch
-    # Of the running averages of freematch and softmatch. The papers: 0.999, over a million steps;
-    # runs here have a few thousand.
-    config.momentum = grid(0.99)
-    config.fairness_weight = grid(0.001)  # freematch
-    config.eta = grid(0.8)  # pseudo_label: quantile of the correct ones' confidence, by class
-    config.top_k = grid(0)  # pseudo_label: as many by class in an epoch instead; 0: quantile
-    config.weak = grid("noise 0.1")  # the view that gives the target
-    # The view that is trained towards that target.
-    config.strong = grid("noise 0.5, feature_dropout 0.3, modality_dropout 0.3")
-    config.ema = grid(0.999)  # largest decay of the averaged weights, which are evaluated
     return config

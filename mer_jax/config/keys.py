@@ -1,17 +1,18 @@
 """The registry of keys: what each may hold, whether a grid varies it, whether it decides results.
 
 A key's default and its meaning stand in configs/base.py; a fusion's own settings, which are keys
-too, in the files of mer_jax/models/fusion/, the optimiser's in mer_jax/training/optimizer.py.
+too, in the files of mer_jax/models/fusion/, those of semi-supervised methods in mer_jax/semi/, the
+optimiser's in mer_jax/training/optimizer.py.
 """
 
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 from ml_collections.config_dict import RequiredValueError
 
-from mer_jax import paths
+from mer_jax import paths, semi
 from mer_jax.config import rows
 from mer_jax.corpora import AUTO, CORPORA, tasks
 from mer_jax.data import left_out, placeholders, views
@@ -20,15 +21,14 @@ from mer_jax.data.labels import check_word
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
-from mer_jax.semi import METHODS
 from mer_jax.settings import (
     AT_LEAST_0,
     AT_LEAST_1,
-    BELOW_1,
     SHARE,
     Choices,
     Kind,
     Range,
+    Setting,
 )
 from mer_jax.training import optimizer
 
@@ -74,11 +74,6 @@ def _read_text(value: Any, where: str) -> str:
 def _read_path(value: Any, where: str) -> str:
     text = _read_text(value, where)
     return str(paths.of_user(text, where).resolve()) if text else text
-
-
-def _read_views(value: Any, where: str) -> str:
-    views.parse(_read_text(value, where), where)
-    return value
 
 
 def _read_aliases(value: Any, where: str) -> str:
@@ -151,7 +146,6 @@ def _read_shown(value: Any, where: str) -> tuple[str, ...]:
 
 
 _PATH = Kind("a path", _read_path)
-_VIEWS = Kind('views such as "noise 0.5, mixup 0.3"', _read_views)
 _ALIASES = Kind('aliases such as "HuBERT-large=my_hubert"', _read_aliases)
 _CHUNK = Kind('"auto", "measure" or a whole number', _read_chunk)
 _ROWS = Kind('rows such as "audio HuBERT-large, text MacBERT-large"', _read_rows)
@@ -173,21 +167,20 @@ def _has_pool(values: Mapping[str, Any]) -> bool:
     return any(as_tuple(values["semi.method"]))
 
 
+def _of_settings(settings: Iterable[Setting]) -> list[Key]:
+    """The keys of declared settings, each an axis of the grid."""
+    return [Key(s.key, s.allowed, s.kind, grid=True, doc=s.doc) for s in settings]
+
+
 def declared() -> dict[str, Key]:
     """Every key by its name; those that a grid varies stand in the order of its axes."""
     own = FUSIONS.settings()
     of_fusions = {
-        part: [
-            Key(key, setting.allowed, setting.kind, grid=True, doc=setting.doc)
-            for key, setting in own.items()
-            if setting.part == part
-        ]
+        part: _of_settings(setting for setting in own.values() if setting.part == part)
         for part in ("model", "train")
     }
-    rate, *of_optimizer = (
-        Key(setting.key, setting.allowed, setting.kind, grid=True, doc=setting.doc)
-        for setting in optimizer.SETTINGS
-    )
+    rate, *of_optimizer = _of_settings(optimizer.SETTINGS)
+    of_methods = _of_settings(semi.settings().values())
     keys = (
         Key("seed", _SEED),
         Key("folds", _FOLDS),
@@ -226,20 +219,9 @@ def declared() -> dict[str, Key]:
         Key("train.checkpoint_seconds", AT_LEAST_0, identifies=False),
         Key("train.tensorboard", identifies=False),
         Key("train.selection", Choices(("", *METRICS))),
-        Key("train.views", kind=_VIEWS, grid=True),
-        Key("semi.method", Choices(("", *METHODS)), grid=True),
-        Key("semi.mu", AT_LEAST_1, grid=True),
-        Key("semi.weight", AT_LEAST_0, grid=True),
-        Key("semi.valence_weight", AT_LEAST_0, grid=True),
-        Key("semi.warmup", AT_LEAST_0, grid=True),
-        Key("semi.threshold", SHARE, grid=True),
-        Key("semi.momentum", SHARE, grid=True),
-        Key("semi.fairness_weight", AT_LEAST_0, grid=True),
-        Key("semi.eta", SHARE, grid=True),
-        Key("semi.top_k", AT_LEAST_0, grid=True),
-        Key("semi.weak", kind=_VIEWS, grid=True),
-        Key("semi.strong", kind=_VIEWS, grid=True),
-        Key("semi.ema", BELOW_1, grid=True),
+        Key("train.views", kind=views.KIND, grid=True),
+        Key("semi.method", Choices(("", *semi.METHODS)), grid=True),
+        *of_methods,
         Key("select.eta", SHARE, identifies=False),
         Key("evaluate.batch_size", AT_LEAST_1, identifies=False),
         Key("evaluate.bootstrap", AT_LEAST_0, identifies=False),

@@ -16,7 +16,7 @@ from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.data.reader import Reader
 from mer_jax.data.rows import mean_over_frames
 from mer_jax.errors import InputError
-from mer_jax.observer import Steps, nobody
+from mer_jax.observer import Tick, nobody
 from mer_jax.task import UNLABELLED
 
 LOG = logging.getLogger("mer_jax")
@@ -48,7 +48,7 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         "manual_dir is the folder with label-6way.npz or label.npz and features/<feature set>/."
     )
     CORPUS: CorpusInfo
-    tell: Steps = staticmethod(nobody)  # told of every clip that is read
+    tick: Tick = staticmethod(nobody)  # called with 1 for every clip that is read
     # Collects the faults of clips, which then are left out; without it the first one is raised.
     reader: Reader | None = None
 
@@ -97,7 +97,7 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         zeros = 0
         for name in names:
             rows_TxD = reader.rows(name)
-            self.tell(1)
+            self.tick(1)
             if rows_TxD is None:
                 if self.reader is None:
                     raise InputError(reader.faults[name])

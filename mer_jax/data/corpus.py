@@ -113,7 +113,7 @@ def build(
 ) -> dict[str, pathlib.Path]:
     """Builds what is absent or outdated of the config's feature sets; their directories by set.
 
-    `count` is told of the clips. `verify` builds what is damaged too, for which it reads all of it.
+    `count` shows the progress. `verify` builds what is damaged too, for which it reads all of it.
     Raises InputError for wrong input, a labelled clip that a set lacks among it.
     """
     info = info_of(config)
@@ -242,7 +242,7 @@ def load(
     level: str = UTTERANCE,
     task: Task | None = None,
 ) -> Corpus:
-    """The config's corpus, its datasets built where needed; `count` is told of their clips.
+    """The config's corpus, its datasets built where needed; `count` shows the progress.
 
     Labels are those that the label file holds now. At the utterance level frames are averaged, at
     the frame level they stay. `task` is what an earlier training predicted; without it the config

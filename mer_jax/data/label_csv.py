@@ -73,21 +73,11 @@ def read_rows(path: pathlib.Path, of_clips: bool = False) -> list[Row]:
     another encoding, for a heading that looks like one of ours and is none, for two columns of one
     meaning, and for a row that does not fit the headings.
     """
-    try:
-        lines = list(csv.reader(io.StringIO(_text(path)), strict=True))
-    except csv.Error as error:
-        raise InputError(f"{path}: not a CSV file: {error}") from None
-    header = lines[0] if lines else []
+    header, lines = read_cells(path)
     columns = _columns(header, path, of_clips)
     rows: list[Row] = []
     seen = set()
-    for line, cells in enumerate(lines[1:], start=2):
-        if not cells:
-            continue
-        if len(cells) != len(header):
-            raise InputError(
-                f"{path}: line {line} has {len(cells)} cells, the header {len(header)}"
-            )
+    for line, cells in lines:
         of = {ours: cells[place] for ours, place in columns.items()}
         if of["name"] in seen:
             raise InputError(f"{path}: line {line}: duplicate name {of['name']!r}")
@@ -98,13 +88,32 @@ def read_rows(path: pathlib.Path, of_clips: bool = False) -> list[Row]:
     return rows
 
 
+def read_cells(path: pathlib.Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header of a CSV in UTF-8, and each row's line and cells, as many as the header's.
+
+    Raises InputError for another encoding, another separator, and rows of other lengths.
+    """
+    try:
+        lines = list(csv.reader(io.StringIO(_text(path)), strict=True))
+    except csv.Error as error:
+        raise InputError(f"{path}: not a CSV file: {error}") from None
+    header = lines[0] if lines else []
+    separator = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
+    if separator is not None:
+        raise InputError(f"{path}: its columns are separated by {separator!r}, not by ','")
+    rows = [(line, cells) for line, cells in enumerate(lines[1:], start=2) if cells]
+    for line, cells in rows:
+        if len(cells) != len(header):
+            raise InputError(
+                f"{path}: line {line} has {len(cells)} cells, the header {len(header)}"
+            )
+    return header, rows
+
+
 def _columns(header: list[str], path: pathlib.Path, of_clips: bool) -> dict[str, int]:
     """The place of each of our columns."""
     headings = _HEADINGS | _OF_CLIPS if of_clips else _HEADINGS
     loose = _LOOSE | _LOOSE_OF_CLIPS if of_clips else _LOOSE
-    separator = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
-    if separator is not None:
-        raise InputError(f"{path}: its columns are separated by {separator!r}, not by ','")
     plain = [heading.strip().lower() for heading in header]
     places: dict[str, int] = {}
     for place, heading in enumerate(plain):

@@ -26,7 +26,7 @@ def train(
     config: ConfigDict,
     folder: os.PathLike[str],
     repeated: pathlib.Path | None = None,
-    shown: Display = SILENT,
+    display: Display = SILENT,
 ) -> None:
     """Trains each row whose features are there, in a workdir of its own, and writes the table.
 
@@ -51,7 +51,7 @@ def train(
                 continue
             try:
                 earlier = _config_json(repeated, row)
-                experiment.train(of_rows[row], workdir.row(row.folder).folder, earlier, shown)
+                experiment.train(of_rows[row], workdir.row(row.folder).folder, earlier, display)
             except InputError as error:
                 if jax.process_count() > 1:  # the others may not have met it, and wait for this one
                     raise

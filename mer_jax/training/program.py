@@ -12,19 +12,19 @@ from mer_jax import config as config_lib
 from mer_jax.data import views
 from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.data.rows import AUTO, LEVELS
-from mer_jax.data.views import Steps
+from mer_jax.data.views import View
 from mer_jax.errors import InputError
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS, levels
+from mer_jax.models.groups import groups_of
 from mer_jax.models.layers import Batch
 from mer_jax.semi import METHODS
-from mer_jax.semi.method import Semi
+from mer_jax.semi.method import SHARED, Semi
 from mer_jax.settings import traced
 from mer_jax.task import Task
 from mer_jax.training import optimizer
 
 _TAKES = {UTTERANCE: "one vector a clip", FRAME: "frames"}
-_TRACED_BY_ALL = ("weight", "valence_weight", "warmup", "ema")  # beside a semi method's own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -38,7 +38,7 @@ class Static:
     epochs: int
     batch_size: int
     optimizer: tuple[str, ...] = ("learning_rate", "weight_decay")  # its settings that are on
-    views: Steps = ()  # augmentation of the labelled batch
+    views: View = ()  # augmentation of the labelled batch
     semi: Semi | None = None  # None: supervised
     level: str = UTTERANCE  # what the fusion takes: vectors, or frames with masks
 
@@ -118,12 +118,13 @@ def _semi_of(trial: dict[str, Any], task: Task) -> Semi | None:
         return None
     if not task.classes:
         raise InputError("config.semi.method: pseudo-labels need emotions, which the task lacks")
+    own = METHODS[trial["semi.method"]].SETTINGS
     return Semi(
         method=trial["semi.method"],
         mu=trial["semi.mu"],
-        top_k=trial.get("semi.top_k", 0),
         weak=views.parse(trial["semi.weak"], "config.semi.weak"),
         strong=views.parse(trial["semi.strong"], "config.semi.strong"),
+        settings=tuple((s.name, trial[s.key]) for s in own if not s.traced),
     )
 
 
@@ -132,8 +133,8 @@ def hparams_of(trial: dict[str, Any]) -> HParams:
     fusion = FUSIONS[trial["model.fusion"]]
     semi = None
     if "semi.method" in trial:
-        names = (*_TRACED_BY_ALL, *METHODS[trial["semi.method"]].TRACED)
-        semi = {name: trial[f"semi.{name}"] for name in names}
+        own = METHODS[trial["semi.method"]].SETTINGS
+        semi = {s.name: trial[s.key] for s in (*SHARED, *own) if s.traced}
     return HParams(
         optimizer=_optimizer_of(trial),
         model={setting.name: trial[setting.key] for setting in fusion.SETTINGS if setting.traced},
@@ -147,17 +148,8 @@ def _optimizer_of(trial: dict[str, Any]) -> dict[str, Any]:
 
 def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransformation:
     """Makes the optimiser of a run, with the groups that its model declares."""
-    groups = [
-        optimizer.Group(
-            group.label,
-            group.pattern,
-            {
-                name: hparams.model[value] if isinstance(value, str) else value
-                for name, value in group.settings.items()
-            },
-        )
-        for group in getattr(FUSIONS[static.fusion], "GROUPS", ())
-    ]
+    of = groups_of(FUSIONS[static.fusion], dict(static.settings), hparams.model)
+    groups = [optimizer.Group(group.label, group.pattern, group.settings) for group in of]
     return optimizer.make(hparams.optimizer, groups)
 
 

@@ -33,7 +33,9 @@ from mer_jax.models.fusion.attention_topn import AttentionTopn
 from mer_jax.models.fusion.concat import ConcatFusion
 from mer_jax.models.fusion.lf_dnn import LfDnn
 from mer_jax.models.fusion.lmf import Lmf
+from mer_jax.models.fusion.misa import Misa
 from mer_jax.models.fusion.mlp_release import MlpReleaseFusion
+from mer_jax.models.fusion.mmim import Mmim
 from mer_jax.models.fusion.tfn import Tfn
 from mer_jax.models.fusion.unimodal import Unimodal
 from mer_jax.settings import Registry
@@ -58,6 +60,8 @@ FUSIONS = Registry(
         "lf_dnn": LfDnn,
         "lmf": Lmf,
         "tfn": Tfn,
+        "misa": Misa,
+        "mmim": Mmim,
     },
     _own_fields,
 )
