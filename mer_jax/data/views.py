@@ -9,6 +9,7 @@ from jaxtyping import Array, Float, Key
 
 from mer_jax import random_bits
 from mer_jax.errors import InputError
+from mer_jax.settings import NAME, Kind
 
 Features = dict[str, Array]  # by modality: float32 [B, D], or [B, T, D] at frame level
 
@@ -145,6 +146,14 @@ def parse(text: str, where: str) -> View:
             )
         view.append((name, strength))
     return tuple(view)
+
+
+def _read(value: Any, where: str) -> str:
+    parse(NAME.read(value, where), where)
+    return value
+
+
+KIND = Kind('views such as "noise 0.5, mixup 0.3"', _read)  # of the settings that hold a view
 
 
 def apply(

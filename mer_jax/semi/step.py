@@ -128,4 +128,4 @@ def ema_decay(most: Float[Array, ""], step: Int[Array, ""]) -> Float[Array, ""]:
 
 def _all(semi: Semi, settings: dict[str, Array]) -> dict[str, Any]:
     """A method's settings: those that change the program and the traced ones."""
-    return {"top_k": semi.top_k, **settings}
+    return {**dict(semi.settings), **settings}
