@@ -10,5 +10,5 @@ def get_config():
     config.model.fusion = "lmf"
     config.model.hidden = 64
     config.train.learning_rate = 1e-3
-    config.train.dropout = 0.3
+    config.train.dropout = 0.5
     return config

@@ -8,7 +8,7 @@ def get_config():
     config = base.get_config()
     config.data.standardise = True
     config.model.fusion = "tfn"
-    config.model.hidden = 64
+    config.model.hidden = 32
     config.train.learning_rate = 1e-3
     config.train.dropout = 0.3
     return config
