@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.models.batch_statistics import centred, norm, row_mean
 from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
 from mer_jax.models.layers import Batch, TorchDense
@@ -47,6 +48,7 @@ class Misa(nn.Module):
     """
 
     SETTINGS: ClassVar = (HIDDEN, RELEASE, DROPOUT, SIMILARITY, DIFFERENCE, RECONSTRUCTION)
+    LEVELS: ClassVar = (UTTERANCE, FRAME)
     modalities: tuple[str, ...]
     hidden: int
     release: bool

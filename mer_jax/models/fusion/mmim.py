@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.models.batch_statistics import norm, row_mean
 from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
 from mer_jax.models.groups import ParameterGroup
@@ -52,6 +53,7 @@ class Mmim(nn.Module):
         # The release's Adam skips what gets no gradient: it is not decayed either.
         ParameterGroup("unused", "entropy_prj", {"weight_decay": 0.0}, ("release", True)),
     )
+    LEVELS: ClassVar = (UTTERANCE, FRAME)
     modalities: tuple[str, ...]
     hidden: int
     cpc_layers: int
