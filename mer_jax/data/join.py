@@ -35,7 +35,7 @@ def with_pool(
     """Labels by split with the unlabelled clips among them, and what was no clip.
 
     Unlabelled is every name with features that no other split than the pool's own holds, and that
-    has no emotion label; what is called a copy of another clip is none.
+    has no emotion label; what is called a copy or a statistic of other clips is none.
     """
     if not info.pool_split:
         return dict(labels), []
@@ -47,7 +47,7 @@ def with_pool(
     }
     listed = {name for of_split in labels.values() for name in of_split}
     present = set().union(*(built.names | built.faults.keys() for built in sets))
-    copies = set(strays.copies(sorted(present | listed))) - listed
+    copies = set(strays.no_clips(sorted(present | listed))) - listed
     names = sorted(present - elsewhere - copies)
     copied = [
         LeftOut(UNLABELLED, built.name, left_out.COPY, left_out.DROP, tuple(found))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from mer_jax import files
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 
 LOG = logging.getLogger("mer_jax")
 ERROR, DROP, ZERO = "error", "drop", "zero"
@@ -90,7 +90,7 @@ def judge_missing(
     if not missing:
         return
     told = "; ".join(
-        f"{where}: {len(names)} names have no feature: {first_few(names)}"
+        f"{where}: {counted(len(names), 'name')} without a feature: {first_few(names)}"
         for where, names in missing
     )
     if any(len(names) > _SHOWN for _, names in missing):
@@ -109,11 +109,11 @@ def judge_missing(
 
 
 def say_copies(copies: Collection[str], where: str) -> None:
-    """Says in the log which clips are left out as copies of others."""
+    """Says in the log which clips are left out as copies or statistics of others."""
     if copies:
         LOG.warning(
-            "%s: left out: %d clips without a label are called copies of others: %s",
-            where, len(copies), first_few(sorted(copies)),
+            "%s: left out: %s without a label, by name a copy of another clip or a statistic: %s",
+            where, counted(len(copies), "clip"), first_few(sorted(copies)),
         )  # fmt: skip
 
 

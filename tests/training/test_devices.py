@@ -1,5 +1,6 @@
 """Who of several processes does what, and when."""
 
+import socket
 import warnings
 
 import pytest
@@ -82,3 +83,13 @@ def test_a_folder_that_cannot_hold_programs_is_told_of_once(cache, caplog):
     assert caplog.messages == [said]
     warnings.warn("something else", stacklevel=1)
     assert shown == ["something else"]
+
+
+def test_a_port_in_use_is_refused_before_jax_ends_the_process():
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=rf"port {port} of this machine cannot be used: Addr"):
+            devices._check_port(f"127.0.0.1:{port}")
+    devices._check_port(f"127.0.0.1:{port}")
