@@ -24,30 +24,7 @@ def get_config() -> config_dict.ConfigDict:
     config.folds = 5  # cross-validation on train; 0: the corpus's own `val` split validates
     config.repeats = 3  # each with folds, weights and batch order of its own
 
-    config.data = config_dict.ConfigDict()
-    config.data.corpus = "mer2023"  # which corpus data.root holds; synthetic: the embedded one
-    # What is predicted: auto (all that the corpus has and train has labels for), both, emotion,
-    # valence.
-    config.data.task = "auto"
-    config.data.root = ""  # the folder with the label file and features/
-    config.data.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
-    config.data.standardise = False  # by column, with each training fold's own mean and deviation
-    config.data.device_bytes = 0  # features beyond it stream from the host; 0: half the memory
-    # Of train, by class; the rest's labels are hidden. Above 1: so many clips of each class.
-    config.data.labelled_fraction = 1.0
-    config.data.labelled_per_class = 0  # instead: exactly so many clips of each class; 0: off
-    config.data.group_folds = False  # whole videos or dialogues in one fold, where names tell them
-    # The class of valence 0 where valences tell it: positive; negative as CH-SIMS has it; drop.
-    config.data.zero_valence = "positive"
-    # Labels of test splits that look like placeholders for clips which nobody labelled: auto
-    # decides by split and says so in the log; unlabelled: they are; labels: they are true.
-    config.data.placeholders = "auto"
-    config.data.bad = "error"  # files that are no features: error, drop (leaves the clip out)
-    # A labelled clip that a feature set lacks: error, drop (leaves it out), zero (fills in zeros).
-    config.data.missing = "error"
-    config.data.synthetic = config_dict.ConfigDict()
-    config.data.synthetic.seed = 0  # of the embedded corpus's content
-    config.data.synthetic.pool = 500  # its unlabelled clips (MER-SEMI has 73,148)
+    config.data = data()
 
     config.features = config_dict.ConfigDict()
     config.features.audio = ""  # a folder's name under features/; empty: no such modality
@@ -96,6 +73,40 @@ def get_config() -> config_dict.ConfigDict:
     config.report = True  # report.md, report.html and figures/ after training and evaluating
 
     config.table = table()
+    return config
+
+
+def data() -> config_dict.ConfigDict:
+    """The corpus, and how its labels are read."""
+    config = config_dict.ConfigDict()
+    config.corpus = "mer2023"  # which corpus data.root holds; table: as its clips.csv says
+    # What is predicted: auto (all that the corpus has and train has labels for), both, emotion,
+    # valence.
+    config.task = "auto"
+    config.root = ""  # the folder with the label file and features/
+    config.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
+    config.standardise = False  # by column, with each training fold's own mean and deviation
+    config.device_bytes = 0  # features beyond it stream from the host; 0: half the memory
+    # Of train, by class; the rest's labels are hidden. Above 1: so many clips of each class.
+    config.labelled_fraction = 1.0
+    config.labelled_per_class = 0  # instead: exactly so many clips of each class; 0: off
+    # Whole groups of clips in one fold: the speakers of clips.csv, or videos or dialogues where
+    # names tell them. auto: those of clips.csv alone.
+    config.group_folds = open_type("auto")
+    # corpus=table: its classes in the order of their indices; empty: train's, sorted by name.
+    config.classes = ()
+    config.valence_range = ()  # corpus=table: lowest and highest; empty: those of train
+    # The class of valence 0 where valences tell it: positive; negative as CH-SIMS has it; drop.
+    config.zero_valence = "positive"
+    # Labels of test splits that look like placeholders for clips which nobody labelled: auto
+    # decides by split and says so in the log; unlabelled: they are; labels: they are true.
+    config.placeholders = "auto"
+    config.bad = "error"  # files that are no features: error, drop (leaves the clip out)
+    # A labelled clip that a feature set lacks: error, drop (leaves it out), zero (fills in zeros).
+    config.missing = "error"
+    config.synthetic = config_dict.ConfigDict()
+    config.synthetic.seed = 0  # of the embedded corpus's content
+    config.synthetic.pool = 500  # its unlabelled clips (MER-SEMI has 73,148)
     return config
 
 

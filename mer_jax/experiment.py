@@ -58,6 +58,7 @@ def train(
     Raises Terminated where Ctrl-C or SIGTERM came, with what was trained saved.
     """
     with contextlib.ExitStack() as until_trained:
+        config = corpus_lib.resolved(config)
         _train(config, Workdir(workdir), repeated, display, until_trained)
 
 

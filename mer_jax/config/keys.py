@@ -5,6 +5,7 @@ too, in the files of mer_jax/models/fusion/, those of semi-supervised methods in
 optimiser's in mer_jax/training/optimizer.py.
 """
 
+import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
@@ -13,9 +14,10 @@ from ml_collections.config_dict import RequiredValueError
 
 from mer_jax import paths, semi
 from mer_jax.config import rows
-from mer_jax.corpora import CORPORA, tasks
+from mer_jax.corpora import AUTO, CORPORA, tasks
 from mer_jax.data import left_out, placeholders, views
 from mer_jax.data import rows as rows_lib
+from mer_jax.data.labels import check_word
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
@@ -100,6 +102,34 @@ def _read_rows(value: Any, where: str) -> tuple[str, ...]:
     return given
 
 
+def _read_group_folds(value: Any, where: str) -> str | bool:
+    text = str(value).lower()
+    if text == AUTO:
+        return AUTO
+    if text not in ("true", "false"):
+        raise InputError(f"{where}: {value!r} is not {AUTO!r}, True or False")
+    return text == "true"
+
+
+def _read_classes(value: Any, where: str) -> tuple[str, ...]:
+    given = tuple(map(str, as_tuple(value)))
+    if given and (len(given) < 2 or len(set(given)) < len(given)):
+        raise InputError(f"{where}: {value!r} is not two classes or more, each once")
+    for name in given:
+        if name != name.strip() or not name:
+            raise InputError(f"{where}: {name!r} is empty or has spaces around it")
+        check_word(name, where, what="class")
+    return given
+
+
+def _read_valence_range(value: Any, where: str) -> tuple[float, ...]:
+    given = as_tuple(value)
+    are_numbers = all(type(each) in (int, float) and math.isfinite(each) for each in given)
+    if given and not (are_numbers and len(given) == 2 and given[0] < given[1]):
+        raise InputError(f"{where}: {value!r} is not a lower and a higher number")
+    return tuple(map(float, given))
+
+
 def _read_metrics(value: Any, where: str) -> tuple[str, ...]:
     given = _read_shown(value, where)
     if not given:
@@ -119,6 +149,9 @@ _PATH = Kind("a path", _read_path)
 _ALIASES = Kind('aliases such as "HuBERT-large=my_hubert"', _read_aliases)
 _CHUNK = Kind('"auto", "measure" or a whole number', _read_chunk)
 _ROWS = Kind('rows such as "audio HuBERT-large, text MacBERT-large"', _read_rows)
+_GROUP_FOLDS = Kind('"auto", True or False', _read_group_folds)
+_CLASSES = Kind("names of classes, or none", _read_classes)
+_VALENCE_RANGE = Kind("two numbers, or none", _read_valence_range)
 _METRICS = Kind("names of metrics", _read_metrics)
 _SHOWN = Kind("names of metrics, or none", _read_shown)
 _SEED = Range(lambda value: 0 <= value < 1 << 32, "from 0 to 2**32 - 1")  # what a JAX key holds
@@ -160,7 +193,9 @@ def declared() -> dict[str, Key]:
         Key("data.device_bytes", AT_LEAST_0, identifies=_has_pool),
         Key("data.labelled_fraction", _LABELLED),
         Key("data.labelled_per_class", AT_LEAST_0),
-        Key("data.group_folds"),
+        Key("data.group_folds", kind=_GROUP_FOLDS),
+        Key("data.classes", kind=_CLASSES),
+        Key("data.valence_range", kind=_VALENCE_RANGE),
         Key("data.bad", Choices(left_out.BAD_POLICIES)),
         Key("data.missing", Choices(left_out.MISSING_POLICIES)),
         Key("data.zero_valence", Choices(("positive", "negative", "drop"))),

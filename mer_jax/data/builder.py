@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 from mer_jax.corpora import CorpusInfo
 from mer_jax.data import features as features_lib
-from mer_jax.data import label_files
+from mer_jax.data import label_files, table
 from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.data.reader import Reader
 from mer_jax.data.rows import mean_over_frames
@@ -73,7 +73,10 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         root = pathlib.Path(dl_manager.manual_dir)
         features = features_lib.scan(root, self.builder_config.name)
-        splits = label_files.read(label_files.find(root, self.CORPUS), self.CORPUS).splits
+        info = self.CORPUS
+        if info.from_file and not info.corpora:  # loaded by TFDS itself, without a config of ours
+            info = table.described(info, root)
+        splits = label_files.read(label_files.find(root, info), info).splits
         known_faults = () if self.reader is None else self.reader.faults
         usable = dict.fromkeys(name for name in features.clips if name not in known_faults)
         listed = {name for labels in splits.values() for name in labels}

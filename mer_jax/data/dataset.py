@@ -176,7 +176,7 @@ def _records(
     config = FeatureSetConfig(name=reader.folder.name, level=reader.level, size=reader.size)
     with _quiet(), _temporary_files_in(folder):
         builder = builder_class(info)(config=config, data_dir=folder, file_format="array_record")
-        builder.reader = reader
+        builder.reader, builder.CORPUS = reader, info
         try:
             with count(f"building {config.name}", len(names)) as builder.tick:
                 builder.download_and_prepare(

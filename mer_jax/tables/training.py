@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from mer_jax import experiment, lock
 from mer_jax.config.rows import Row
+from mer_jax.data import corpus as corpus_lib
 from mer_jax.errors import InputError, first_few
 from mer_jax.progress import SILENT, Display
 from mer_jax.tables import gathering
@@ -34,6 +35,7 @@ def train(
     repeated. Raises InputError where a row failed, or none can be trained.
     """
     workdir = Workdir(folder)
+    config = corpus_lib.resolved(config)
     of_rows, notes = resolve(config)
     _check_table(config, workdir)
     failed = []
