@@ -41,10 +41,10 @@ def keep_compilations() -> None:
         processor = hashlib.sha256(_processor().encode()).hexdigest()[:12]
         jax.config.update("jax_compilation_cache_dir", str(cache / f"compiled-{processor}"))
         jax.config.update("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING_SECONDS)
-    warnings.showwarning = functools.partial(_mend_or_tell, warnings.showwarning)
+    warnings.showwarning = functools.partial(_mend_or_warn, warnings.showwarning)
 
 
-def _mend_or_tell(otherwise, message, *where, **more) -> None:
+def _mend_or_warn(otherwise, message, *where, **more) -> None:
     """In place of JAX's page for each program: a folder that cannot be used is told of once.
 
     JAX writes a program in place and never again: what a kill or a full disk has cut off would be
@@ -63,11 +63,11 @@ def _mend_or_tell(otherwise, message, *where, **more) -> None:
     except OSError as error:
         damaged, reason = [], error.strerror
     if not damaged:
-        _tell_once(f"{folder}: compiled programs cannot be kept there: {reason}")
+        _warn_once(f"{folder}: compiled programs cannot be kept there: {reason}")
 
 
 @functools.cache
-def _tell_once(sentence: str) -> None:
+def _warn_once(sentence: str) -> None:
     LOG.warning("%s", sentence)
 
 

@@ -57,7 +57,7 @@ def cache(tmp_path, monkeypatch):
     before = devices.jax.config.jax_compilation_cache_dir
     devices.jax.config.update("jax_compilation_cache_dir", str(tmp_path))
     devices.keep_compilations()
-    devices._tell_once.cache_clear()
+    devices._warn_once.cache_clear()
     with warnings.catch_warnings():
         warnings.simplefilter("default")
         yield tmp_path, shown
