@@ -8,7 +8,7 @@ from collections.abc import Iterable
 
 from mer_jax.data import label_csv, near_names, strays
 from mer_jax.data.labels import check_name
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 from mer_jax.extraction.media import SUFFIXES
 from mer_jax.extraction.record import Clip
 
@@ -30,7 +30,8 @@ def read(path: pathlib.Path, media: pathlib.Path | None) -> list[Clip]:
     header, rows = label_csv.read_cells(path)
     plain = [heading.strip().lower() for heading in header]
     if _NAME not in plain:
-        raise InputError(f"{path}: no column name; found: {','.join(header)}")
+        there = f"found: {','.join(header)}" if header else "the file is empty"
+        raise InputError(f"{path}: no column name; {there}")
     for column in (_NAME, _TEXT):
         if plain.count(column) > 1:
             raise InputError(f"{path}: the column {column} stands in its header twice")
@@ -71,7 +72,7 @@ def find(media: pathlib.Path, names: Iterable[str]) -> dict[str, pathlib.Path]:
     if not found:
         hint = near_names.hint(names, files)
         raise InputError(
-            f"--media: {media} holds a media file for none of the {len(names)} clips: "
+            f"--media: {media} holds a media file for none of the {counted(len(names), 'clip')}: "
             f"{first_few(names)}{hint}"
         )
     return found

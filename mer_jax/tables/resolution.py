@@ -34,10 +34,9 @@ def resolve(config: ConfigDict) -> tuple[dict[Row, ConfigDict], dict[Row, str]]:
             of_rows[row] = _config_of(config, row, features, aliases)
     if not of_rows:
         raise InputError(
-            f"none of {counted(len(notes), 'row')} can be trained: {first_few(notes.values())}; "
-            "present: "
-            f"{', '.join(present) or 'none'}; name your folders in config.table.aliases, "
-            '"HuBERT-large=my_hubert"'
+            f"none of the {counted(len(notes), 'row')} can be trained: "
+            f"{first_few(notes.values())}; present: {', '.join(present) or 'none'}; "
+            'name your folders in config.table.aliases, "HuBERT-large=my_hubert"'
         )
     return of_rows, notes
 

@@ -148,7 +148,7 @@ WRONG = {
     "no list": (
         more("labels.csv", "c,happy or sad"), OPEN_FLAGS,
         "labels.csv, c: 'happy or sad' cannot be read as a list by --lists=literal (['happy', "
-        "'sad']); mend the cell, or try --lists=mer2024 or --lists=mer2025",
+        "'sad']); correct the cell, or try --lists=mer2024 or --lists=mer2025",
     ),
     "a deep list": (more("labels.csv", "c," + "[" * 5000), OPEN_FLAGS, "labels.csv, c: '[[["),
     "an empty list of labels": (
@@ -162,7 +162,7 @@ WRONG = {
     ),
     "a synonym file too many": (
         text("synonyms.json", '{"a": [], "b": [], "z": []}'), GROUPS,
-        "synonyms.json: holds groups of 1 clips without a label: z",
+        "synonyms.json: holds groups of 1 clip without a label: z",
     ),
     "synonyms of another form": (
         text("synonyms.json", '{"a": ["happy"], "b": []}'), GROUPS,
@@ -244,12 +244,12 @@ WRONG = {
     "an unknown preference": (
         more("prefer.csv", "q,both"), PREFER, "prefer.csv, line 3, q: unknown preference 'both'",
     ),
-    "a clip without a response": (more("prefer.csv", "q,a2"), PREFER, "clips have no response: q"),
+    "a clip without a response": (more("prefer.csv", "q,a2"), PREFER, "1 clip without a response: q"),
     "an unknown key": (text("keys.txt", "u real\n"), FG, "line 1, u: unknown label 'real'"),
     "a score that is none": (
         text("scores.txt", "u 1\nv nan\n"), FG, "line 2, v: score 'nan' is not a finite",
     ),
-    "an utterance without a score": (text("scores.txt", "u 1\n"), FG, "no prediction: v"),
+    "an utterance without a score": (text("scores.txt", "u 1\n"), FG, "1 clip without a prediction: v"),
     "genuine alone": (text("keys.txt", "u genuine\n"), FG, "keys.txt: needs genuine and fake"),
     "round 2 without its scores": (nothing, [*FG, "--labels2=keys.txt"], "go together"),
     "weights": (
@@ -285,7 +285,7 @@ WRONG = {
     ),
     "one verdict": (
         cells("notes/reliability_round1.csv", "name,annotator,verdict", ["c", "r1", "reliable"]),
-        ANNOTATE, "round 1: 1 clips with a major emotion have fewer than 2 verdicts: c",
+        ANNOTATE, "round 1: 1 clip with a major emotion and fewer than 2 verdicts: c",
     ),
     "a verdict on a clip that did not pass": (
         lambda f: [more("notes/emotion_round1.csv", "d,a1,anger")(f),
