@@ -568,7 +568,8 @@ def test_a_workdir_that_is_a_file(command_line, tmp_path, flags):
     (tmp_path / "work").write_text("mine")
     done = command_line(*flags)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == f"mer_jax: {tmp_path / 'work'}: File exists"
+    said = f"mer_jax: --workdir: {tmp_path / 'work'} is a file; name a folder, which need not be "
+    assert done.stderr.splitlines()[-1] == f"{said}there"
     assert "Traceback" not in done.stderr
     assert (tmp_path / "work").read_text() == "mine"
 

@@ -244,12 +244,12 @@ WRONG = {
     "an unknown preference": (
         more("prefer.csv", "q,both"), PREFER, "prefer.csv, line 3, q: unknown preference 'both'",
     ),
-    "a clip without a response": (more("prefer.csv", "q,a2"), PREFER, "1 clip without a response: q"),
+    "a clip without a response": (more("prefer.csv", "q,a2"), PREFER, "clip without a response: q"),
     "an unknown key": (text("keys.txt", "u real\n"), FG, "line 1, u: unknown label 'real'"),
     "a score that is none": (
         text("scores.txt", "u 1\nv nan\n"), FG, "line 2, v: score 'nan' is not a finite",
     ),
-    "an utterance without a score": (text("scores.txt", "u 1\n"), FG, "1 clip without a prediction: v"),
+    "an utterance without a score": (text("scores.txt", "u 1\n"), FG, "1 clip without a prediction"),
     "genuine alone": (text("keys.txt", "u genuine\n"), FG, "keys.txt: needs genuine and fake"),
     "round 2 without its scores": (nothing, [*FG, "--labels2=keys.txt"], "go together"),
     "weights": (
