@@ -43,7 +43,7 @@ def spoil(root, feature_set, **clips):
 def of_split(corpus, name):
     """A split's clips: their audio and text by name."""
     split = corpus.splits[name]
-    rows = zip(*(split.features[m].tolist() for m in ("audio", "text")), strict=True)
+    rows = zip(*(np.asarray(split.features[m]).tolist() for m in ("audio", "text")), strict=True)
     return dict(zip(split.names.tolist(), rows, strict=True))
 
 

@@ -249,7 +249,7 @@ WRONG = {
     "a score that is none": (
         text("scores.txt", "u 1\nv nan\n"), FG, "line 2, v: score 'nan' is not a finite",
     ),
-    "an utterance without a score": (text("scores.txt", "u 1\n"), FG, "1 clip without a prediction"),
+    "an utterance without a score": (text("scores.txt", "u 1\n"), FG, "clip without a prediction"),
     "genuine alone": (text("keys.txt", "u genuine\n"), FG, "keys.txt: needs genuine and fake"),
     "round 2 without its scores": (nothing, [*FG, "--labels2=keys.txt"], "go together"),
     "weights": (
