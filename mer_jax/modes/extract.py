@@ -18,22 +18,31 @@ _CLIPS = "clips.csv"  # the label file of the corpus that is written
 
 
 def _run(arguments: Arguments) -> None:
-    from mer_jax.extraction import engine, sets
+    from mer_jax.extraction import corruption, engine, faces, sets
 
+    recipe = corruption.recipe_of(*(arguments[flag.name] for flag in flags.CORRUPTION))
     settings = sets.Settings(
         models=arguments["models"],
         level=arguments["level"],
         layers=arguments["layers"],
         every=arguments["every"],
         batch=arguments["batch_clips"],
+        change=None if recipe is None else corruption.change(recipe),
     )
-    wanted = sets.wanted(arguments["sets"], settings)
+    wanted, follow = faces.with_faces(sets.wanted(arguments["sets"], settings), arguments["face"])
     clips = _clips(wanted, arguments["clips"], arguments["media"])
     out = arguments["out"]
     if arguments["clips"] is not None:
         _copy(arguments["clips"], out / _CLIPS)
+    if recipe is not None:
+        corruption.write_choices(out, recipe, clips)
     outcome = engine.run(
-        wanted, clips, out, workers=arguments["workers"], count=arguments.display().count
+        wanted,
+        clips,
+        out,
+        follow=follow,
+        workers=arguments["workers"],
+        count=arguments.display().count,
     )
     print("\n".join(_summary(wanted, outcome, out)))
     _refuse_failures(outcome, out)
@@ -120,6 +129,9 @@ MODE = Mode(
              choices=("release", "merbench")),
         Flag("every", "Takes every N-th image of a video.", int, default=1, least=1),
         Flag("batch_clips", "Clips in a call of a model; none: each model's own.", int, least=1),
+        Flag("face", "Of several faces: the one seen first, or each image's largest.",
+             default="steady", choices=("steady", "largest")),
+        *flags.CORRUPTION,
         flags.WORKERS,
         flags.OUT_CORPUS,
     ),

@@ -33,7 +33,8 @@ PREDICTIONS = Flag("predictions", "What a system says of each clip, a file or a 
 RESPONSES = Flag("responses", "Stored answers: a CSV, or the JSONL of --mode=ask.", pathlib.Path)
 RESAMPLES = Flag("resamples", "Drawings of the bootstrap; 0: no intervals.", int, default=1000,
                  least=0)  # fmt: skip
-SEED = Flag("seed", "Of the bootstrap's drawings, and sent to a server.", int, default=0, least=0)
+SEED = Flag("seed", "Of drawings: the bootstrap's, noise and blur; and sent to a server.", int,
+            default=0, least=0)  # fmt: skip
 MISSING = Flag("missing", "What a clip without an answer counts as.", choices=("empty", "wrong"))
 SYNONYMS = Flag("synonyms", "Groups of words with one meaning: a zip, a folder or JSON.",
                 pathlib.Path, value_name="PATH")  # fmt: skip
@@ -48,6 +49,15 @@ CLIPS = Flag("clips", "A CSV with name and any of emotion, valence, speaker, tex
              pathlib.Path)  # fmt: skip
 MODELS = Flag("models", "The folder of folders with pretrained weights.", pathlib.Path,
               value_name="DIR")  # fmt: skip
+NOISE = Flag("noise", "A folder of speech: mixed into each clip's audio, as in MER-NOISE.",
+             pathlib.Path, value_name="DIR")  # fmt: skip
+SNR = Flag("snr", "In dB: uniform in LOW:HIGH, or one of A,B,C. The paper's: 5:10.",
+           value_name="LOW:HIGH")  # fmt: skip
+BLUR = Flag("blur", "Factors, one of which blurs a clip. The paper's: 1,2,4.",
+            value_name="A,B,C")  # fmt: skip
+AS_RELEASE = Flag("as_release", "Noise and blur as the release's code makes them.", bool,
+                  default=False)  # fmt: skip
+CORRUPTION = (NOISE, SNR, BLUR, SEED, AS_RELEASE)  # as corruption.recipe_of takes them
 WORKERS = Flag("workers", "Threads that decode; none: one a core.", int, least=1)
 
 # Of the modes that ask a server.
