@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import pathlib
-
 from mer_jax.errors import InputError, counted
 from mer_jax.modes import flags
-from mer_jax.modes.record import Arguments, Flag, Mode
+from mer_jax.modes.record import Arguments, Mode
 
 
 def _run(arguments: Arguments) -> None:
@@ -39,8 +37,7 @@ MODE = Mode(
         flags.CLIPS,
         *flags.CORRUPTION,
         flags.WORKERS,
-        Flag("out", "The folder that gets the clips.", pathlib.Path,
-             writes_in=("corruption.csv", "corruption.json", "failures.csv"), value_name="DIR"),
+        flags.OUT_CLIPS,
     ),
     needs=(("media",), ("noise",), ("out",)),
-)  # fmt: skip
+)

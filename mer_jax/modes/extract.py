@@ -11,13 +11,13 @@ from mer_jax.modes.record import Arguments, Flag, Mode
 
 if TYPE_CHECKING:
     from mer_jax.extraction.engine import Outcome
-    from mer_jax.extraction.record import Clip
     from mer_jax.extraction.sets import Wanted
 
 _CLIPS = "clips.csv"  # the label file of the corpus that is written
 
 
 def _run(arguments: Arguments) -> None:
+    from mer_jax.extraction import clips as clips_lib
     from mer_jax.extraction import corruption, engine, faces, sets
 
     recipe = corruption.recipe_of(*(arguments[flag.name] for flag in flags.CORRUPTION))
@@ -30,7 +30,7 @@ def _run(arguments: Arguments) -> None:
         change=None if recipe is None else corruption.change(recipe),
     )
     wanted, follow = faces.with_faces(sets.wanted(arguments["sets"], settings), arguments["face"])
-    clips = _clips(wanted, arguments["clips"], arguments["media"])
+    clips = clips_lib.of_sets(wanted, arguments["clips"], arguments["media"])
     out = arguments["out"]
     if arguments["clips"] is not None:
         _copy(arguments["clips"], out / _CLIPS)
@@ -46,24 +46,6 @@ def _run(arguments: Arguments) -> None:
     )
     print("\n".join(_summary(wanted, outcome, out)))
     _refuse_failures(outcome, out)
-
-
-def _clips(
-    wanted: list[Wanted], listed: pathlib.Path | None, media: pathlib.Path | None
-) -> list[Clip]:
-    """The clips of --clips, or of --media where no list is given."""
-    from mer_jax.extraction import clips
-    from mer_jax.extraction.record import TEXT
-
-    of_media = [each.extractor.name for each in wanted if each.extractor.needs != TEXT]
-    of_text = [each.extractor.name for each in wanted if each.extractor.needs == TEXT]
-    if of_media and media is None:
-        raise InputError(f"{of_media[0]} needs --media=DIR, the folder with the clips")
-    if of_text and listed is None:
-        raise InputError(f"{of_text[0]} needs --clips=FILE with the column text")
-    if listed is None:
-        return clips.of_folder(media)
-    return clips.read(listed, media if of_media else None)
 
 
 def _copy(source: pathlib.Path, target: pathlib.Path) -> None:

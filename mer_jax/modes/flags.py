@@ -16,7 +16,7 @@ QUIET = Flag("quiet", "No progress and no log lines; warnings, errors and result
              default=False)  # fmt: skip
 
 LABELS = Flag("labels", "Labels of clips, a CSV or, of test clips, an npz.", pathlib.Path)
-OUT = Flag("out", "What to write: a file; of the score modes and extract a folder.", pathlib.Path,
+OUT = Flag("out", "What to write: a file; of score modes, extract, corrupt a folder.", pathlib.Path,
            value_name="PATH")  # fmt: skip
 AGAINST = Flag("against", "What to compare with: the DIR of another run, or another file.",
                pathlib.Path, value_name="PATH")  # fmt: skip
@@ -25,7 +25,12 @@ OUT_FOLDER = dataclasses.replace(OUT, writes_in=("scores.json", "clips.csv"))  #
 OUT_REPORT = dataclasses.replace(  # of scores with a confusion matrix
     OUT, writes_in=(*OUT_FOLDER.writes_in, "report.md", "report.html", "figures/confusion.png")
 )
-OUT_CORPUS = dataclasses.replace(OUT, writes_in=("failures.csv",))  # and features of clips
+OUT_CORPUS = dataclasses.replace(  # and features of clips
+    OUT, writes_in=("failures.csv", "corruption.csv")
+)
+OUT_CLIPS = dataclasses.replace(  # of corrupted media
+    OUT, writes_in=("corruption.csv", "corruption.json", "failures.csv")
+)
 
 # Of the modes that score files.
 PREDICTIONS = Flag("predictions", "What a system says of each clip, a file or a folder.",
