@@ -20,6 +20,7 @@ def predict(
     """Writes the prediction of every clip in config.data.root's features, labelled or not."""
     from mer_jax.data import corpus as corpus_lib
     from mer_jax.data import folder
+    from mer_jax.data.framing import framed
     from mer_jax.evaluation import ensemble, submission
     from mer_jax.evaluation.model import predict_runs, restore
 
@@ -35,6 +36,7 @@ def predict(
         missing=config.data.missing,
         lists_beside=out,
     )
+    features = framed(features, model.static.framing)
     together = ensemble.average(predict_runs(model, features, display, config.data.root))
     submission.write(out, names, together, model.static.task, config.evaluate.probabilities)
     print(f"{len(names)} predictions: {out}")
