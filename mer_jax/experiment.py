@@ -191,7 +191,8 @@ def _finish(
     validated = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
     clips = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
     test = {**test, "clips": clips}
-    results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
+    validation = kept.validation_scores(model, prepared.plan, display)
+    results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validation)
     results["left_out"] = results_lib.left_out(corpus)
     written.discard(workdir)
     workdir.write_results(results)

@@ -113,6 +113,8 @@ def _read_group_folds(value: Any, where: str) -> str | bool:
 
 def _read_classes(value: Any, where: str) -> tuple[str, ...]:
     given = tuple(map(str, as_tuple(value)))
+    if len(given) == 1 and "," in given[0]:  # a command line's a,b,c
+        given = tuple(name.strip() for name in given[0].split(","))
     if given and (len(given) < 2 or len(set(given)) < len(given)):
         raise InputError(f"{where}: {value!r} is not two classes or more, each once")
     for name in given:

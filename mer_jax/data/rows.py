@@ -1,7 +1,8 @@
 """What a modality's features are on the host: one vector a clip, or frames; both indexed by rows.
 
-Vectors are an array [N, D]. `Frames` holds clips of unlike lengths without padding. Both have
-`len`, `shape` (whose last entry is the size D), `nbytes`, and give rows for rows: `x[index]`.
+Vectors are an array [N, D], or `Vectors` where they lie scattered in arrays of the built dataset.
+`Frames` holds clips of unlike lengths without padding. All have `len`, `shape` (whose last entry is
+the size D), `nbytes`, and give rows for rows: `x[index]`.
 """
 
 from collections.abc import Sequence
@@ -29,6 +30,77 @@ class Rows(Protocol):
         """The clips of an array of rows, or of a slice."""
 
 
+class Stacked:
+    """Arrays [R, D] one after another as one, none of them copied: they may be memory maps."""
+
+    dtype = np.dtype(np.float32)
+    itemsize = dtype.itemsize
+
+    def __init__(self, parts: Sequence[np.ndarray]):
+        self.parts = tuple(parts)
+        self._stop = np.cumsum([len(part) for part in parts])  # of each part, in all rows
+        self.shape = int(self._stop[-1]), parts[0].shape[1]
+
+    def __len__(self) -> int:
+        """The rows of all parts."""
+        return self.shape[0]
+
+    def __getitem__(self, index) -> np.ndarray:
+        """The rows of an array of numbers, copied; of a slice that lies within a part, a view."""
+        if isinstance(index, slice):
+            start, stop, step = index.indices(len(self))
+            number = int(np.searchsorted(self._stop, start, side="right"))
+            if step == 1 and start < stop <= self._stop[number]:
+                before = self._stop[number] - len(self.parts[number])
+                return self.parts[number][start - before : stop - before]
+            index = np.arange(start, stop, step)
+        index = np.asarray(index)
+        found = np.empty((*index.shape, self.shape[1]), self.dtype)
+        part_of = np.searchsorted(self._stop, index, side="right")
+        for number, part in enumerate(self.parts):
+            inside = part_of == number
+            found[inside] = part[index[inside] - (self._stop[number] - len(part))]
+        return found
+
+
+class Vectors:
+    """Vectors of clips that are rows here and there in `values`: read when they are asked for.
+
+    `values` may be a memory map, or several, that are larger than the memory. Indexing gives an
+    array of the rows that are asked for; NumPy takes the whole as an array by reading all of it.
+    """
+
+    dtype = np.dtype(np.float32)
+    itemsize = dtype.itemsize
+
+    def __init__(self, values: np.ndarray | Stacked, row: np.ndarray):
+        self.values = values  # float32 [R, D]
+        self.row = row  # int64 [N]
+
+    def __len__(self) -> int:
+        """N."""
+        return len(self.row)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, D)."""
+        return len(self), self.values.shape[1]
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of these clips' vectors."""
+        return len(self) * self.values.shape[1] * self.itemsize
+
+    def __getitem__(self, index) -> np.ndarray:
+        """The vectors of an array of rows, of any shape, or of a slice: float32 [..., D]."""
+        return self.values[self.row[index]]
+
+    def __array__(self, dtype=None, copy=None) -> np.ndarray:
+        """All vectors, read: [N, D]."""
+        del copy  # it always is one
+        return np.asarray(self[:], dtype)
+
+
 class Frames:
     """Clips of unlike lengths: a clip's frames are rows of `values`, from its start on.
 
@@ -39,7 +111,7 @@ class Frames:
 
     def __init__(
         self,
-        values: np.ndarray,
+        values: np.ndarray | Stacked,
         start: np.ndarray,
         length: np.ndarray,
         blank: np.ndarray | None = None,
@@ -90,7 +162,8 @@ class Frames:
 
     def packed(self) -> "Frames":
         """The same clips with `values` that hold their frames and nothing else."""
-        if len(self.values) == self.length.sum() and (np.diff(self.start) >= 0).all():
+        is_whole = isinstance(self.values, np.ndarray) and len(self.values) == self.length.sum()
+        if is_whole and (np.diff(self.start) >= 0).all():
             return self
         packed = Frames.of_clips([self.clip(row) for row in range(len(self))])
         return Frames(packed.values, packed.start, packed.length, self.blank)
@@ -141,15 +214,19 @@ def at_level(features: dict[str, Rows], level: str) -> dict[str, Rows]:
     if level == UTTERANCE:
         return {m: x.vectors if isinstance(x, Frames) else x for m, x in features.items()}
     assert level == FRAME, level
-    return {
-        m: x if isinstance(x, Frames) else Frames.of_lengths(x, np.ones(len(x), np.int64))
-        for m, x in features.items()
-    }
+    return {m: _as_frames(x) for m, x in features.items()}
+
+
+def _as_frames(x: Rows) -> Frames:
+    if isinstance(x, Frames):
+        return x
+    one = np.ones(len(x), np.int64)
+    return Frames(x.values, x.row, one) if isinstance(x, Vectors) else Frames.of_lengths(x, one)
 
 
 def values_of(x: Rows) -> np.ndarray:
     """What statistics are taken of: the vectors [N, D], or the frames of all clips [R, D]."""
-    return x.packed().values if isinstance(x, Frames) else x
+    return x.packed().values if isinstance(x, Frames) else np.asarray(x)
 
 
 def sizes(features: dict[str, Rows]) -> dict[str, int]:

@@ -51,7 +51,8 @@ def predict(
     `batch_size` vectors or frames at a time, and `tick` takes the number of clips of each.
     """
     apply = functools.partial(_program(static), hparams.model)
-    weights = Weights(kept["params"], kept.get("model_state", {}), kept.get("scaler", {}))
+    scaler = {m: tuple(pair) for m, pair in kept.get("scaler", {}).items()}  # read back: lists
+    weights = Weights(kept["params"], kept.get("model_state", {}), scaler)
     weights = jax.device_put(weights)
     count = rows_lib.count(features)
     frames = {m: x.shape[1] for m, x in features.items() if isinstance(x, Frames)}

@@ -12,10 +12,11 @@ from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import label_arrays
 from mer_jax.data.arrays import Corpus, Split
 from mer_jax.errors import InputError
-from mer_jax.evaluation import ensemble, submission, terminal
+from mer_jax.evaluation import ensemble, out_of_fold, submission, terminal
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation.model import Model, predict_runs, test_splits
 from mer_jax.progress import Display
+from mer_jax.training.plan import Plan
 from mer_jax.training.program import framing_of, level_of
 from mer_jax.workdir import Workdir
 
@@ -66,6 +67,16 @@ def predict_and_score(
     return results_lib.test_scores(
         task, predictions, splits, model.kept["repeat"], config.evaluate.bootstrap, config.seed
     )
+
+
+def validation_scores(model: Model, plan: Plan, display: Display) -> dict[str, list[float]]:
+    """Each repeat's validation score by the metrics that training leaves to the end."""
+    task = model.static.task
+    if not metrics.at_the_end(task):
+        return {}
+    predicted = predict_runs(model, plan.samples.features, display, "the clips validated on")
+    repeat, fold = model.kept["repeat"], model.kept["fold"]
+    return out_of_fold.scores(task, predicted, repeat, fold, plan.folds, plan.samples.labels)
 
 
 def show(results: dict[str, Any], config: ConfigDict, workdir: Workdir) -> None:

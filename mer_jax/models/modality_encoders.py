@@ -4,9 +4,11 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Num
 
 from mer_jax.models.dropout import dropout
-from mer_jax.models.layers import Batch, TorchDense
+from mer_jax.models.layers import FRAME_ATTENTION, SOWN, Batch, TorchDense
+from mer_jax.models.lstm_fcn import LSTMFCNEncoder
 from mer_jax.models.recurrent import LSTM
 
+WITH_ATTENTION = {"lstm_fcn": False, "alstm_fcn": True}  # values of the setting `encoder`
 AUDIO_VIDEO_TEXT = ("audio", "video", "text")  # the order of several algorithms
 
 
@@ -57,16 +59,26 @@ def encoded(
 ) -> dict[str, Float[Array, "B H"]]:
     """One vector of each modality, called inside a fusion's `__call__`.
 
-    The encoders are named `<modality>_encoder`: MLPEncoder of vectors, LSTMEncoder of frames.
+    The encoders are named `<modality>_encoder`: MLPEncoder of vectors, of frames what the fusion's
+    setting `encoder` names. An attention's weights of the frames are sown for the report.
     """
-    vectors = {}
+    vectors, frame_weights = {}, {}
     for modality in fusion.modalities:
         name, x = f"{modality}_encoder", batch.features[modality]
         if x.ndim == 2:
             vectors[modality] = MLPEncoder(fusion.hidden, name=name)(x, rate, train)
+        elif fusion.encoder in WITH_ATTENTION:
+            encoder = LSTMFCNEncoder(fusion.hidden, WITH_ATTENTION[fusion.encoder], name=name)
+            mask = batch.frame_mask[modality]
+            seen = encoder(x, mask, batch.row_weight, rate, train)
+            vectors[modality] = seen.vector
+            if seen.frame_weight is not None:
+                frame_weights[modality] = seen.frame_weight
         else:
             encoder = LSTMEncoder(fusion.hidden, fusion.release, name=name)
             vectors[modality] = encoder(x, batch.frame_mask[modality], rate, train)
+    if frame_weights:
+        fusion.sow(SOWN, FRAME_ATTENTION, frame_weights)
     return vectors
 
 

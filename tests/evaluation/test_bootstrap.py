@@ -122,7 +122,7 @@ def test_written_predictions_read_back(tmp_path):
     [
         (
             "name,discrete,valence\na,happy,1\n",
-            "1 names are in this file or the corpus but not in both.*: b",
+            "1 name in this file or in the corpus, but not in both: b;",
         ),
         ("name,discrete,valence\na,happy,1\nb,glad,1\n", "b: emotion 'glad' is not one of"),
         ("name,discrete,valence\na,happy,nan\nb,sad,1\n", "a: valence 'nan' is not a finite"),

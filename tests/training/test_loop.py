@@ -239,6 +239,14 @@ def test_standardised_training_equals_training_on_standardised_features():
     )
 
 
+def test_of_equally_good_epochs_the_first_is_kept():
+    state = Group([(0, 0, 0.0)]).advance(0, 3)  # nothing is learnt
+    scores = np.asarray(state.history["com"][0, :3])
+    assert np.isfinite(scores[0])
+    np.testing.assert_array_equal(scores, scores[0])
+    assert state.best.epoch[0] == 0
+
+
 @pytest.mark.parametrize("fusion", ["attention", "attention_release", "concat"])
 def test_learnable_samples_are_learnt(fusion):
     samples, static = samples_of(120), static_of(fusion, epochs=30)
