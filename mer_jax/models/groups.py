@@ -1,6 +1,7 @@
 """Groups of parameters that a model's optimiser treats in a way of their own."""
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple
 
 
 class ParameterGroup(NamedTuple):
@@ -10,3 +11,20 @@ class ParameterGroup(NamedTuple):
     pattern: str  # a regular expression found in their paths alone: fusion/audio_factor
     # By name of the optimiser's setting: a number, or the name of the fusion's own traced Setting.
     settings: dict[str, float | str]
+    when: tuple[str, Any] | None = None  # a static setting and its value: no such group otherwise
+
+
+def groups_of(
+    fusion: Any, static: Mapping[str, Any], traced: Mapping[str, Any]
+) -> list[ParameterGroup]:
+    """The groups that a fusion has with these settings, names of settings replaced by numbers."""
+    return [
+        group._replace(
+            settings={
+                name: traced[value] if isinstance(value, str) else value
+                for name, value in group.settings.items()
+            }
+        )
+        for group in getattr(fusion, "GROUPS", ())
+        if group.when is None or group.when in static.items()
+    ]

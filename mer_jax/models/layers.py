@@ -11,6 +11,7 @@ from mer_jax.models.dropout import dropout
 
 SOWN = "intermediates"  # Flax's collection of what a module shows beside its output
 ATTENTION = "modality_weights"  # in it: {modality: [B]}; no submodule may be called so too
+FRAME_ATTENTION = "frame_weights"  # in it: {modality: [B, T]}, of each frame as the model reads it
 
 
 class Batch(NamedTuple):
@@ -67,6 +68,21 @@ class TorchDense(nn.Module):
         bias_H = self.param("bias", torch_uniform, (self.features,), fan_in)
         y = product(x, kernel_DxH)
         return y + jnp.broadcast_to(bias_H, y.shape)
+
+
+class TorchKernel(nn.Module):
+    """The weights of a `torch.nn.Linear` for what applies them in parts, or in a loop."""
+
+    features: int
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self, size: int) -> tuple[Float[Array, "D H"], Float[Array, "H"] | None]:
+        """The kernel for inputs of `size` and the bias, None where there is none."""
+        kernel_DxH = self.param("kernel", torch_uniform, (size, self.features), size)
+        if not self.use_bias:
+            return kernel_DxH, None
+        return kernel_DxH, self.param("bias", torch_uniform, (self.features,), size)
 
 
 class Encoder(nn.Module):

@@ -139,11 +139,11 @@ _run.defvjp(_forward, _backward)
 
 
 def run_together(
-    gates_NxTxBxG: list[Array], kernels_NxHxG: list[Array], mask_TxB: Array | None = None
+    gates_NxTxBxG: list[Array], kernels_NxHxG: list[Array], masks_NxTxB: list[Array] | None = None
 ) -> States:
-    """Runs N LSTMs of one width over the same frames in one loop; states are [N, T, B, H]."""
-    each = jax.vmap(run, in_axes=(0, 0, None))
-    return each(jnp.stack(gates_NxTxBxG), jnp.stack(kernels_NxHxG), mask_TxB)
+    """Runs N LSTMs of one width side by side in one loop; states are [N, T, B, H]."""
+    masks = None if masks_NxTxB is None else jnp.stack(masks_NxTxB)
+    return jax.vmap(run)(jnp.stack(gates_NxTxBxG), jnp.stack(kernels_NxHxG), masks)
 
 
 class LSTMCell(nn.Module):

@@ -12,10 +12,11 @@ from mer_jax import config as config_lib
 from mer_jax.data import views
 from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.data.rows import AUTO, LEVELS
-from mer_jax.data.views import Steps
+from mer_jax.data.views import View
 from mer_jax.errors import InputError
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS, levels
+from mer_jax.models.groups import groups_of
 from mer_jax.models.layers import Batch
 from mer_jax.semi import METHODS
 from mer_jax.semi.method import Semi
@@ -38,7 +39,7 @@ class Static:
     epochs: int
     batch_size: int
     optimizer: tuple[str, ...] = ("learning_rate", "weight_decay")  # its settings that are on
-    views: Steps = ()  # augmentation of the labelled batch
+    views: View = ()  # augmentation of the labelled batch
     semi: Semi | None = None  # None: supervised
     level: str = UTTERANCE  # what the fusion takes: vectors, or frames with masks
 
@@ -147,17 +148,8 @@ def _optimizer_of(trial: dict[str, Any]) -> dict[str, Any]:
 
 def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransformation:
     """Makes the optimiser of a run, with the groups that its model declares."""
-    groups = [
-        optimizer.Group(
-            group.label,
-            group.pattern,
-            {
-                name: hparams.model[value] if isinstance(value, str) else value
-                for name, value in group.settings.items()
-            },
-        )
-        for group in getattr(FUSIONS[static.fusion], "GROUPS", ())
-    ]
+    of = groups_of(FUSIONS[static.fusion], dict(static.settings), hparams.model)
+    groups = [optimizer.Group(group.label, group.pattern, group.settings) for group in of]
     return optimizer.make(hparams.optimizer, groups)
 
 

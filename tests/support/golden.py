@@ -22,6 +22,7 @@ from mer_jax.config.keys import as_tuple
 from mer_jax.data.arrays import Labels
 from mer_jax.models import load_torch, multitask
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.models.groups import groups_of
 from mer_jax.models.layers import Batch
 from mer_jax.models.load_torch import as_torch
 from mer_jax.task import Task
@@ -51,8 +52,8 @@ _TOLERANCES = {
     SINGLE: Tolerance(1e-5, 1e-5, 1e-5),
     DOUBLE: Tolerance(1e-12, 1e-11, 1e-11),
 }
-# Their float32 gradients are sums of terms that nearly cancel.
-_LOOSER = {"misa": 1e-4, "mult": 1e-4}
+# Their float32 gradients are sums of terms that nearly cancel: PyTorch's own are as far off.
+_LOOSER = {"misa": 1e-4, "mult": 1e-4, "mmim": 1e-4}
 
 
 class Golden(NamedTuple):
@@ -122,7 +123,8 @@ class _Case:
             tuple(_CLASSES[: config["output_dim1"]]), (-5.0, 5.0) if config["output_dim2"] else None
         )
         kinds = {s.name: s.kind.build(settings[s.name]) for s in self._fusion.SETTINGS}
-        self._model = multitask.build(name, {n: kinds[n] for n in static}, modalities, task)
+        self._static = {n: kinds[n] for n in static}
+        self._model = multitask.build(name, self._static, modalities, task)
         self._batch = self._batch_of()
         variables = self._model.init(jax.random.key(0), self._batch, self._settings)
         weights = {**golden.part("param/"), **golden.part("frozen/")}
@@ -180,7 +182,7 @@ class _Case:
         of_outputs = _largest(found, expected)
         expected = {**golden.part("grad/"), **golden.part("grad_frozen/")}
         expected = {k: v for k, v in expected.items() if v.size}
-        floor = 1e-6 * max(np.abs(x).max() for x in expected.values())
+        floor = 1e-6 * max(np.nanmax(np.abs(x), initial=0) for x in expected.values())
         of_gradients = _largest(as_torch(gradient), expected, floor)
         return of_outputs, of_gradients, _relative(self._losses(), golden.arrays["steps/losses"])
 
@@ -190,12 +192,8 @@ class _Case:
         settings = {"learning_rate": steps["lr"], "weight_decay": steps["l2"]}
         if steps["clip_value"] > 0:
             settings["clip_value"] = steps["clip_value"]
-        groups = [
-            optimizer.Group(g.label, g.pattern, {
-                n: self._settings[v] if isinstance(v, str) else v for n, v in g.settings.items()
-            })
-            for g in getattr(self._fusion, "GROUPS", ())
-        ]  # fmt: skip
+        of = groups_of(self._fusion, self._static, self._settings)
+        groups = [optimizer.Group(group.label, group.pattern, group.settings) for group in of]
         adam = optimizer.make(settings, groups)
         emotion, valence = golden.arrays["target/emos"], golden.arrays["target/vals"]
         known = np.ones(len(emotion), bool)
@@ -240,6 +238,9 @@ def _relative(found: Any, expected: np.ndarray, floor: float = 0.0) -> float:
     found, expected = np.asarray(found, np.float64), np.asarray(expected, np.float64)
     if found.shape != expected.shape:
         raise AssertionError(f"shape {found.shape} instead of {expected.shape}")
+    # The release's gradients may be NaN, as MISA's are in a batch of one; ours must be there too.
+    same = np.isnan(found) & np.isnan(expected)
+    found, expected = np.where(same, 0, found), np.where(same, 0, expected)
     scale = max(np.abs(expected).max(), floor)
     difference = np.abs(found - expected).max()
     return float(difference / scale) if scale else float(difference)

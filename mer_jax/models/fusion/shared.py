@@ -15,3 +15,5 @@ DROPOUT = Setting(
 # True: the published program to the letter, padding in front that is data and known bugs included.
 # False: with the repairs that docs/fusion_algorithms.md names.
 RELEASE = Setting("release", False, doc="MERBench's release to the letter", kind=SWITCH)
+# Of the models that have one kind of layer, however many.
+NUM_LAYERS = Setting("num_layers", 2, AT_LEAST_1, "ef_lstm, mult: layers")
