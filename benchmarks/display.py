@@ -80,9 +80,9 @@ def train(prepared: Plan, chunk: Chunk, watched: bool) -> Spent:
             see = around.enter_context(shown.grid([chunk], 1))
             record = around.enter_context(contextlib.closing(events.Live(workdir)))
 
-            def observe(seen: grid.Seen) -> None:
-                see(seen)
-                record(seen)
+            def observe(snapshot: grid.Snapshot) -> None:
+                see(snapshot)
+                record(snapshot)
 
             grid.train(prepared, [chunk], checkpoints, observe=observe)
         else:

@@ -1,7 +1,10 @@
 """Every configuration key with its default: the other files of this folder start from here."""
 
+import itertools
+
 from ml_collections import config_dict
 
+from mer_jax import semi
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.training import optimizer
 
@@ -21,30 +24,7 @@ def get_config() -> config_dict.ConfigDict:
     config.folds = 5  # cross-validation on train; 0: the corpus's own `val` split validates
     config.repeats = 3  # each with folds, weights and batch order of its own
 
-    config.data = config_dict.ConfigDict()
-    config.data.corpus = "mer2023"  # which corpus data.root holds; synthetic: the embedded one
-    # What is predicted: auto (all that the corpus has and train has labels for), both, emotion,
-    # valence.
-    config.data.task = "auto"
-    config.data.root = ""  # the folder with the label file and features/
-    config.data.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
-    config.data.standardise = False  # by column, with each training fold's own mean and deviation
-    config.data.device_bytes = 0  # features beyond it stream from the host; 0: half the memory
-    # Of train, by class; the rest's labels are hidden. Above 1: so many clips of each class.
-    config.data.labelled_fraction = 1.0
-    config.data.labelled_per_class = 0  # instead: exactly so many clips of each class; 0: off
-    config.data.group_folds = False  # whole videos or dialogues in one fold, where names tell them
-    # The class of valence 0 where valences tell it: positive; negative as CH-SIMS has it; drop.
-    config.data.zero_valence = "positive"
-    # Labels of test splits that look like placeholders for clips which nobody labelled: auto
-    # decides by split and says so in the log; unlabelled: they are; labels: they are true.
-    config.data.placeholders = "auto"
-    config.data.bad = "error"  # files that are no features: error, drop (leaves the clip out)
-    # A labelled clip that a feature set lacks: error, drop (leaves it out), zero (fills in zeros).
-    config.data.missing = "error"
-    config.data.synthetic = config_dict.ConfigDict()
-    config.data.synthetic.seed = 0  # of the embedded corpus's content
-    config.data.synthetic.pool = 500  # its unlabelled clips (MER-SEMI has 73,148)
+    config.data = data()
 
     config.features = config_dict.ConfigDict()
     config.features.audio = ""  # a folder's name under features/; empty: no such modality
@@ -74,26 +54,69 @@ def get_config() -> config_dict.ConfigDict:
 
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
 
-    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
-    # and so are the optimiser's (train.learning_rate, train.weight_decay, train.clip_value,
-    # train.clip_norm) in mer_jax/training/optimizer.py.
-    for setting in (*FUSIONS.settings().values(), *optimizer.SETTINGS):
-        config[setting.part][setting.name] = grid(setting.default)
+    config.semi = config_dict.ConfigDict()
+    # "", fixmatch, flexmatch, freematch, softmatch, pseudo_label; the pool: clips without labels
+    config.semi.method = grid("")
 
-    config.semi = semi()
+    # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
+    # and so are the semi-supervised methods' (semi.threshold) in mer_jax/semi/ and the optimiser's
+    # (train.learning_rate, train.clip_norm) in mer_jax/training/optimizer.py.
+    declared = (FUSIONS.settings().values(), optimizer.SETTINGS, semi.settings().values())
+    for setting in itertools.chain(*declared):
+        config[setting.part][setting.name] = grid(setting.default)
 
     config.select = config_dict.ConfigDict()
     config.select.eta = 0.8  # --mode=select: quantile of the correct ones' confidence, by class
 
-    config.evaluate = config_dict.ConfigDict()
-    config.evaluate.batch_size = 4096  # clips predicted at once
-    config.evaluate.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
-    config.evaluate.probabilities = False  # predictions with a column for each class as well
-    config.evaluate.metrics = ()  # shown of each run; empty: those that training computes
+    config.evaluate = evaluate()
 
     config.report = True  # report.md, report.html and figures/ after training and evaluating
 
     config.table = table()
+    return config
+
+
+def data() -> config_dict.ConfigDict:
+    """The corpus, and how its labels are read."""
+    config = config_dict.ConfigDict()
+    config.corpus = "mer2023"  # which corpus data.root holds; table: as its clips.csv says
+    # What is predicted: auto (all that the corpus has and train has labels for), both, emotion,
+    # valence.
+    config.task = "auto"
+    config.root = ""  # the folder with the label file and features/
+    config.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
+    config.standardise = False  # by column, with each training fold's own mean and deviation
+    config.device_bytes = 0  # features beyond it stream from the host; 0: half the memory
+    # Of train, by class; the rest's labels are hidden. Above 1: so many clips of each class.
+    config.labelled_fraction = 1.0
+    config.labelled_per_class = 0  # instead: exactly so many clips of each class; 0: off
+    # Whole groups of clips in one fold: the speakers of clips.csv, or videos or dialogues where
+    # names tell them. auto: those of clips.csv alone.
+    config.group_folds = open_type("auto")
+    # corpus=table: its classes in the order of their indices; empty: train's, sorted by name.
+    config.classes = ()
+    config.valence_range = ()  # corpus=table: lowest and highest; empty: those of train
+    # The class of valence 0 where valences tell it: positive; negative as CH-SIMS has it; drop.
+    config.zero_valence = "positive"
+    # Labels of test splits that look like placeholders for clips which nobody labelled: auto
+    # decides by split and says so in the log; unlabelled: they are; labels: they are true.
+    config.placeholders = "auto"
+    config.bad = "error"  # files that are no features: error, drop (leaves the clip out)
+    # A labelled clip that a feature set lacks: error, drop (leaves it out), zero (fills in zeros).
+    config.missing = "error"
+    config.synthetic = config_dict.ConfigDict()
+    config.synthetic.seed = 0  # of the embedded corpus's content
+    config.synthetic.pool = 500  # its unlabelled clips (MER-SEMI has 73,148)
+    return config
+
+
+def evaluate() -> config_dict.ConfigDict:
+    """Predictions and scores."""
+    config = config_dict.ConfigDict()
+    config.batch_size = 4096  # clips predicted at once
+    config.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
+    config.probabilities = False  # predictions with a column for each class as well
+    config.metrics = ()  # shown of each run; empty: those that training computes
     return config
 
 
@@ -108,27 +131,4 @@ def table() -> config_dict.ConfigDict:
     config.aliases = ""
     config.unimodal_fusion = "unimodal"  # of rows with one modality; others: model.fusion
     config.metrics = ("dis", "dim", "com")  # of table.md and table.tex; table.csv has all
-    return config
-
-
-def semi() -> config_dict.ConfigDict:
-    """Semi-supervised learning: FixMatch and its successors, and classic pseudo-labelling."""
-    config = config_dict.ConfigDict()
-    # "", fixmatch, flexmatch, freematch, softmatch, pseudo_label; the pool: clips without labels
-    config.method = grid("")
-    config.mu = grid(7)  # unlabelled clips for each labelled one in a batch
-    config.weight = grid(1.0)  # lambda_u of the unlabelled loss
-    config.valence_weight = grid(1.0)  # of the valence's part in it; 0: none
-    config.warmup = grid(10)  # epochs over which both weights rise from 0; the papers: 0
-    config.threshold = grid(0.95)  # tau: fixmatch, flexmatch
-    # Of the running averages of freematch and softmatch. The papers: 0.999, over a million steps;
-    # runs here have a few thousand.
-    config.momentum = grid(0.99)
-    config.fairness_weight = grid(0.001)  # freematch
-    config.eta = grid(0.8)  # pseudo_label: quantile of the correct ones' confidence, by class
-    config.top_k = grid(0)  # pseudo_label: as many by class in an epoch instead; 0: quantile
-    config.weak = grid("noise 0.1")  # the view that gives the target
-    # The view that is trained towards that target.
-    config.strong = grid("noise 0.5, feature_dropout 0.3, modality_dropout 0.3")
-    config.ema = grid(0.999)  # largest decay of the averaged weights, which are evaluated
     return config

@@ -48,7 +48,7 @@ def train(
     config: ConfigDict,
     workdir: os.PathLike[str],
     repeated: pathlib.Path | None = None,
-    shown: Display = SILENT,
+    display: Display = SILENT,
 ) -> None:
     """Cross-validates the grid, keeps the best trial, predicts and scores the test splits.
 
@@ -58,12 +58,13 @@ def train(
     Raises Terminated where Ctrl-C or SIGTERM came, with what was trained saved.
     """
     with contextlib.ExitStack() as until_trained:
-        _train(config, Workdir(workdir), repeated, shown, until_trained)
+        config = corpus_lib.resolved(config)
+        _train(config, Workdir(workdir), repeated, display, until_trained)
 
 
-def _train(config, workdir, repeated, shown, until_trained) -> None:
+def _train(config, workdir, repeated, display, until_trained) -> None:
     with devices.first_before_others("prepared"):
-        prepared = _prepare(config, workdir, repeated, shown, until_trained)
+        prepared = _prepare(config, workdir, repeated, display, until_trained)
     checkpoints = Checkpoints(workdir)
     trained = _is_trained(prepared, checkpoints, workdir)
     if trained:
@@ -78,18 +79,18 @@ def _train(config, workdir, repeated, shown, until_trained) -> None:
             counted(len(prepared.plan.trials), "trial"), counted(config.repeats, "repeat"),
             counted(max(config.folds, 1), "fold"), counted(len(prepared.chunks), "chunk"),
         )  # fmt: skip
-        _train_chunks(prepared, checkpoints, workdir, shown)
+        _train_chunks(prepared, checkpoints, workdir, display)
     with devices.first_before_others("finished"):
         if devices.is_first():
             if not trained:
-                _finish(prepared, checkpoints, workdir, shown)
+                _finish(prepared, checkpoints, workdir, display)
             kept.show(workdir.results(prepared.corpus.task), config, workdir)
             if config.report:
-                written.ensure(config, workdir, shown=shown)
+                written.ensure(config, workdir, display=display)
 
 
 def _train_chunks(
-    prepared: _Prepared, checkpoints: Checkpoints, workdir: Workdir, shown: Display
+    prepared: _Prepared, checkpoints: Checkpoints, workdir: Workdir, display: Display
 ) -> None:
     """Trains this process's share; returns, or raises Terminated, in all processes alike.
 
@@ -101,13 +102,13 @@ def _train_chunks(
     left = None
     with contextlib.ExitStack() as around:
         ending = around.enter_context(termination.asked_for())
-        observers = [around.enter_context(shown.grid(share, len(chunks)))]
+        observers = [around.enter_context(display.grid(share, len(chunks)))]
         if prepared.plan.config.train.tensorboard:
             observers.append(around.enter_context(contextlib.closing(events.Live(workdir))))
 
-        def observe(seen: grid.Seen) -> None:
+        def observe(snapshot: grid.Snapshot) -> None:
             for observer in observers:
-                observer(seen)
+                observer(snapshot)
 
         try:
             grid.train(prepared.plan, chunks, checkpoints, ending, observe)
@@ -126,7 +127,7 @@ def _prepare(
     config: ConfigDict,
     workdir: Workdir,
     repeated: pathlib.Path | None,
-    shown: Display,
+    display: Display,
     until_trained: contextlib.ExitStack,
 ) -> _Prepared:
     """The grid and its data; locks the workdir and writes what is used into config.json."""
@@ -136,7 +137,7 @@ def _prepare(
     for trial in trials:  # refuses what does not fit together before anything is built
         program.static_of(config, trial, modalities, task)
     workdir.check_same_config(config)
-    corpus = corpus_lib.load(config, shown.count, program.level_of(config))
+    corpus = corpus_lib.load(config, display.count, program.level_of(config))
     grid_plan = Plan(config, trials, *divide(config, corpus))
     groups = plan_lib.group(config, trials, modalities, corpus.task)
     if devices.is_first():  # one lock for all processes of a training: they share the workdir
@@ -162,7 +163,7 @@ def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: Workdir)
 
 
 def _finish(
-    prepared: _Prepared, checkpoints: Checkpoints, workdir: Workdir, shown: Display
+    prepared: _Prepared, checkpoints: Checkpoints, workdir: Workdir, display: Display
 ) -> None:
     """Chooses the best trial of a grid that is trained; keeps, tests and writes it."""
     config, trials = prepared.plan.config, prepared.plan.trials
@@ -184,7 +185,7 @@ def _finish(
     if config.train.tensorboard:
         events.write(workdir, outcomes, trials, best, corpus.task)
     splits = test_splits(config, corpus)
-    test = kept.predict_and_score(model, splits, config, workdir, shown)
+    test = kept.predict_and_score(model, splits, config, workdir, display)
     validated = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
     clips = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
     test = {**test, "clips": clips}

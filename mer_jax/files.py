@@ -13,7 +13,7 @@ import pathlib
 import platform
 import shutil
 import tempfile
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from mer_jax.errors import InputError
@@ -84,7 +84,22 @@ def write_bytes(path: pathlib.Path, *content: bytes) -> None:
     Removes what killed processes left of theirs.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    beside = _name_beside(path, path.name)
+    _write_whole(path, _name_beside(path, path.name), content)
+
+
+@contextlib.contextmanager
+def many(folder: pathlib.Path) -> Iterator[Callable[..., None]]:
+    """Gives a function as `write_bytes` for a folder's many files: it takes a name, not a path.
+
+    Creates the folder. What killed processes left of theirs is looked for once, not for each file.
+    One thread at a time may write.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    beside = _name_beside(folder / "file", "writing")
+    yield lambda name, *content: _write_whole(folder / name, beside, content)
+
+
+def _write_whole(path: pathlib.Path, beside: pathlib.Path, content: Iterable[bytes]) -> None:
     with naming(path, beside):
         try:
             with beside.open("wb") as file:

@@ -14,8 +14,8 @@ from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
-    from mer_jax.observer import Steps
-    from mer_jax.training.grid import Observer, Seen
+    from mer_jax.observer import Tick
+    from mer_jax.training.grid import Observer, Snapshot
     from mer_jax.training.plan import Chunk, Run
 
 LOG = logging.getLogger("mer_jax")
@@ -34,39 +34,39 @@ class Row(Protocol):
         """What stands beside the bar at this moment."""
 
 
-View = Callable[[Sequence[Row]], AbstractContextManager[Callable[[], None]]]
+Renderer = Callable[[Sequence[Row]], AbstractContextManager[Callable[[], None]]]
 
 
 class Display:
-    """Shows work while it lasts; a view draws it and is told when something has changed."""
+    """Shows work while it lasts; a renderer draws it whenever something has changed."""
 
-    def __init__(self, view: View):
-        self._view = view
+    def __init__(self, renderer: Renderer):
+        self._renderer = renderer
 
     @contextlib.contextmanager
-    def count(self, what: str, total: int) -> Iterator[Steps]:
-        """A body of `total` steps; it calls what it is given with the number of steps done."""
+    def count(self, what: str, total: int) -> Iterator[Tick]:
+        """A body of `total` steps; it is given a Tick."""
         row = _Counted(what, total)
-        with self._view([row]) as refresh:
+        with self._renderer([row]) as refresh:
 
-            def tell(steps: int) -> None:
+            def tick(steps: int) -> None:
                 row.pace.add(steps)
                 refresh()
 
-            yield tell
+            yield tick
 
     @contextlib.contextmanager
     def grid(self, share: Sequence[Chunk], chunks: int) -> Iterator[Observer]:
-        """A body that trains `share` of a grid's `chunks` and tells of each segment."""
+        """A body that trains `share` of a grid's `chunks` and is given an Observer."""
         runs, chunk = _Runs(share, chunks), _Epochs(chunks)
-        with self._view([runs, chunk]) as refresh:
+        with self._renderer([runs, chunk]) as refresh:
 
-            def see(seen: Seen) -> None:
-                runs.see(seen)
-                chunk.see(seen)
+            def observe(snapshot: Snapshot) -> None:
+                runs.update(snapshot)
+                chunk.update(snapshot)
                 refresh()
 
-            yield see
+            yield observe
 
 
 class _Pace:
@@ -89,7 +89,7 @@ class _Pace:
         return steps / spent if steps and spent > 0 else None
 
     def words(self, unit: str) -> list[str]:
-        """The speed and what is left, once there is a speed to tell them by."""
+        """The speed and what is left, once any step is done."""
         if self.speed is None:
             return []
         since = _clock() - self._latest
@@ -131,14 +131,14 @@ class _Runs:
     def total(self) -> int:
         return self._pace.total
 
-    def see(self, seen: Seen) -> None:
+    def update(self, snapshot: Snapshot) -> None:
         from mer_jax import metrics
 
-        runs, task = seen.chunk.runs, seen.chunk.static.task
-        epochs = seen.epoch if seen.is_found else seen.epoch - seen.before
-        self._pace.add(epochs * len(runs), found=seen.is_found)
-        self._trained += len(runs) if seen.epoch == seen.chunk.static.epochs else 0
-        for run, score in zip(runs, seen.score.tolist(), strict=True):
+        runs, task = snapshot.chunk.runs, snapshot.chunk.static.task
+        epochs = snapshot.epoch if snapshot.is_found else snapshot.epoch - snapshot.before
+        self._pace.add(epochs * len(runs), found=snapshot.is_found)
+        self._trained += len(runs) if snapshot.epoch == snapshot.chunk.static.epochs else 0
+        for run, score in zip(runs, snapshot.score.tolist(), strict=True):
             if math.isfinite(score):
                 self._scores.setdefault(run.trial, {})[run] = score
         # As trials are compared in the end: by the mean over their folds and repeats.
@@ -161,10 +161,10 @@ class _Epochs:
         self.what, self.done, self.total = "", 0, 1
         self._runs = 0
 
-    def see(self, seen: Seen) -> None:
-        self.what = f"chunk {seen.number + 1}/{self._chunks}"
-        self.done, self.total = seen.epoch, seen.chunk.static.epochs
-        self._runs = len(seen.chunk.runs)
+    def update(self, snapshot: Snapshot) -> None:
+        self.what = f"chunk {snapshot.number + 1}/{self._chunks}"
+        self.done, self.total = snapshot.epoch, snapshot.chunk.static.epochs
+        self._runs = len(snapshot.chunk.runs)
 
     def words(self) -> str:
         return f"epoch {self.done}/{self.total} of {self._runs} runs" if self.what else ""

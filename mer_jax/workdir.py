@@ -123,7 +123,10 @@ class Workdir:
     def task_of(self, config: ConfigDict) -> Task:
         """What is trained here to be predicted; `config` is the one that stands here."""
         record = files.read_json(self.config_file, {}) if self.has_config else {}
-        return tasks.recorded(info_of(config), config, record, str(self.config_file))
+        info = info_of(config)
+        if info.from_file and record:  # a config that is given again may leave classes to the file
+            info = info_of(self.config())
+        return tasks.recorded(info, config, record, str(self.config_file))
 
     def record(self) -> dict[str, Any]:
         """The content of config.json; InputError where it has another form."""

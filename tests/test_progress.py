@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from mer_jax import progress
-from mer_jax.training.grid import Seen
+from mer_jax.training.grid import Snapshot
 from mer_jax.training.plan import Chunk, Run
 from tests.support.runs import static_of
 
@@ -32,10 +32,10 @@ def clock(monkeypatch):
     return times
 
 
-def seen(number, before, epoch, *scores):
+def snapshot(number, before, epoch, *scores):
     chunk = CHUNKS[number]
     scores = np.array(scores or [np.nan] * len(chunk.runs), np.float32)
-    return Seen(number, chunk, before, epoch, scores, {})
+    return Snapshot(number, chunk, before, epoch, scores, {})
 
 
 @contextlib.contextmanager
@@ -55,11 +55,11 @@ def rows_of(share=CHUNKS):
 def test_what_was_found_done_counts_but_not_for_the_speed(clock):
     with rows_of() as (see, shown):
         assert shown()[0] == ("training", 0, 50, "0/5 runs")
-        see(seen(0, EPOCHS, EPOCHS, 0.25, 0.75))  # finished by an earlier process
-        see(seen(1, 4, 4, 0.5, 0.1))  # its next chunk was saved after four epochs
+        see(snapshot(0, EPOCHS, EPOCHS, 0.25, 0.75))  # finished by an earlier process
+        see(snapshot(1, 4, 4, 0.5, 0.1))  # its next chunk was saved after four epochs
         assert shown()[0] == ("training", 28, 50, "2/5 runs, best com 0.500")
         clock.append(1002.0)
-        see(seen(1, 4, 7, 0.5, 0.1))
+        see(snapshot(1, 4, 7, 0.5, 0.1))
         # Six run-epochs in two seconds; 16 are left. The best trial is that of the best mean.
         words = "2/5 runs, 3 run-epochs/s, 0:00:05 left, best com 0.500"
         assert shown() == [
@@ -68,12 +68,12 @@ def test_what_was_found_done_counts_but_not_for_the_speed(clock):
         ]
         clock.append(1004.5)
         assert "0:00:03 left" in shown()[0][3], "it runs down between two segments"
-        see(seen(1, 7, EPOCHS, 0.5, 0.9))
+        see(snapshot(1, 7, EPOCHS, 0.5, 0.9))
         assert shown()[0][1] == 40
         assert "4/5 runs" in shown()[0][3]
         assert "best com 0.900" in shown()[0][3]
-        see(seen(2, 0, 0))
-        see(seen(2, 0, EPOCHS, 0.2))
+        see(snapshot(2, 0, 0))
+        see(snapshot(2, 0, EPOCHS, 0.2))
         assert shown()[0][3].startswith("5/5 runs")
         assert "0:00:00 left" in shown()[0][3]
         assert "best com 0.550" in shown()[0][3], "the second fold of a trial joins its mean"
@@ -81,7 +81,7 @@ def test_what_was_found_done_counts_but_not_for_the_speed(clock):
 
 def test_a_process_of_several_shows_its_own_share(clock):
     with rows_of(CHUNKS[::2]) as (see, shown):
-        see(seen(2, EPOCHS, EPOCHS))
+        see(snapshot(2, EPOCHS, EPOCHS))
         assert shown()[0] == ("this process", 10, 30, "1/3 runs")
         assert shown()[1][0] == "chunk 3/3"
 
@@ -92,7 +92,7 @@ def test_a_lower_metric_can_be_the_better_one(clock):
     runs = (Run(0, 0, 0), Run(1, 0, 0))
     chunk = Chunk(static_of(task=task, epochs=EPOCHS), runs, 2)
     with rows_of([chunk]) as (see, shown):
-        see(Seen(0, chunk, 0, EPOCHS, np.array([1.5, 0.5], np.float32), {}))
+        see(Snapshot(0, chunk, 0, EPOCHS, np.array([1.5, 0.5], np.float32), {}))
         assert "best dim 0.500" in shown()[0][3]
 
 
@@ -112,9 +112,9 @@ def test_elsewhere_a_line_comes_every_few_seconds(clock, caplog, monkeypatch):
         tell(50)
     assert caplog.messages[1:] == ["predicting train: 300/300 clips, 30 clips/s, 0:00:00 left"]
     with shown.grid(CHUNKS, len(CHUNKS)) as see:
-        see(seen(0, 0, 0))
+        see(snapshot(0, 0, 0))
         clock.append(clock[-1] + progress.LINE_SECONDS)
-        see(seen(0, 0, 5, 0.5, 0.5))
+        see(snapshot(0, 0, 5, 0.5, 0.5))
     assert caplog.messages[2:] == [
         "training: 0/5 runs, 2 run-epochs/s, 0:00:20 left, best com 0.500; "
         "chunk 1/3: epoch 5/10 of 2 runs"
@@ -163,7 +163,7 @@ def test_on_a_terminal_lines_of_the_log_stand_above_the_bars(clock, terminal):
     text = terminal()
     with progress.display(silent=False).grid(CHUNKS, len(CHUNKS)) as see:
         clock.append(1002.0)
-        see(seen(0, 0, 5, 0.25, 0.75))
+        see(snapshot(0, 0, 5, 0.25, 0.75))
         print("something went wrong", file=sys.stderr)
     shown = text()
     # Both bars are erased before the line and drawn again below it.

@@ -44,11 +44,11 @@ def ask(
 ) -> Outcome:
     """Asks all inputs into the record `path`; InputError where the server answered nothing."""
     client = client_of(flags)
-    with journal.opened(path) as record, count("asking", len(inputs)) as tell:
+    with journal.opened(path) as record, count("asking", len(inputs)) as tick:
         asker = run.Asker(
             question, client, record, parallel=flags["parallel"], retry=flags["retry"]
         )
-        outcome = asker.run(inputs, batch, tell)
+        outcome = asker.run(inputs, batch, tick)
     if outcome.all_failed:
         raise InputError(
             f"{path}: all {outcome.counts[FAILED]} inputs failed: {outcome.errors[0]}; "

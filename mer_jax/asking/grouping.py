@@ -80,13 +80,13 @@ def _by_embedding(words: Mapping[str, list[str]], flags: Mapping[str, Any], coun
     every = sorted({word for of in words.values() for word in of})
     vectors = dict(zip(every, encode(every), strict=True)) if every else {}
     groups = {}
-    with count("grouping", len(words)) as tell:
+    with count("grouping", len(words)) as tick:
         for name, of in words.items():
             groups[name] = []
             if of:
                 stacked = np.stack([vectors[word] for word in of])
                 groups[name] = word_groups.by_average_link(of, stacked, flags["threshold"])
-            tell(1)
+            tick(1)
     summary = f"cosine of {flags['encoder']}, average link at {flags['threshold']:g}"
     return groups, {"summary": summary, "threshold": flags["threshold"]}, []
 

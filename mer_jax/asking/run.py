@@ -94,8 +94,8 @@ class Asker:
         self._outbox: queue.SimpleQueue = queue.SimpleQueue()
         self.outcome = Outcome()
 
-    def run(self, inputs: Sequence[Input], batch: int, tell: Callable[[int], None]) -> Outcome:
-        """Asks all inputs, at most `batch` in a request; `tell` takes how many are settled."""
+    def run(self, inputs: Sequence[Input], batch: int, tick: Callable[[int], None]) -> Outcome:
+        """Asks all inputs, at most `batch` in a request; `tick` takes how many are settled."""
         self._todo.extend(
             _Batch(tuple(inputs[i : i + batch])) for i in range(0, len(inputs), batch)
         )
@@ -103,9 +103,9 @@ class Asker:
             threading.Thread(target=self._work, daemon=True).start()
         while self._todo or self._waiting:
             while self._todo and len(self._waiting) < self._parallel:
-                self._begin(self._todo.popleft(), tell)
+                self._begin(self._todo.popleft(), tick)
             if self._waiting:
-                self._end(*self._outbox.get(), tell)
+                self._end(*self._outbox.get(), tick)
         for _ in range(self._parallel):
             self._inbox.put(None)
         return self.outcome
@@ -123,13 +123,13 @@ class Asker:
             except BaseException as error:  # raised again by whoever waits
                 self._outbox.put((request, error))
 
-    def _begin(self, batch: _Batch, tell: Callable[[int], None]) -> None:
+    def _begin(self, batch: _Batch, tick: Callable[[int], None]) -> None:
         messages = self._question.messages(batch.inputs)
         request = self._question.identity(messages)
         if request in self._waiting:
             self._waiting[request].append(batch)
         elif request in self._journal and not self._is_asked_anew(request):
-            self._settle(batch, self._journal[request], tell)
+            self._settle(batch, self._journal[request], tick)
         else:
             self._waiting[request] = [batch]
             is_single = len(batch.inputs) == 1 and not batch.again
@@ -140,7 +140,7 @@ class Asker:
         is_final = line["status"] in (REFUSED, FAILED) or len(line["names"]) == 1
         return self._retry and line["status"] != OK and is_final and request not in self._asked_now
 
-    def _end(self, request: str, reply: Reply | BaseException, tell: Callable[[int], None]) -> None:
+    def _end(self, request: str, reply: Reply | BaseException, tick: Callable[[int], None]) -> None:
         if isinstance(reply, BaseException):
             raise reply
         batches = self._waiting.pop(request)
@@ -152,7 +152,7 @@ class Asker:
         line = self._line(request, batches[0], reply)
         self._journal.append(line)
         for batch in batches:
-            self._settle(batch, line, tell)
+            self._settle(batch, line, tick)
 
     def _line(self, request: str, batch: _Batch, reply: Reply) -> dict[str, Any]:
         """The line of the record: what was asked, what came, and how it is read."""
@@ -188,7 +188,7 @@ class Asker:
             "time": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         }
 
-    def _settle(self, batch: _Batch, line: Mapping[str, Any], tell: Callable[[int], None]) -> None:
+    def _settle(self, batch: _Batch, line: Mapping[str, Any], tick: Callable[[int], None]) -> None:
         """Takes an answer, or asks the inputs in smaller batches."""
         status, size = line["status"], len(batch.inputs)
         if not self._journal.has_told(line["id"], batch.names):
@@ -202,4 +202,4 @@ class Asker:
             self.outcome.counts[status] += size
             if status != OK:
                 self.outcome.errors.append(f"{batch.names[0]}: {line['error']}")
-            tell(size)
+            tick(size)

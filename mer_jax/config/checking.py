@@ -7,6 +7,7 @@ from ml_collections import ConfigDict
 
 from mer_jax.config.keys import Key, declared, flatten
 from mer_jax.config.loading import load_base
+from mer_jax.corpora import AUTO, CORPORA
 from mer_jax.errors import InputError
 from mer_jax.settings import kind_of, read_axis, read_single
 
@@ -62,6 +63,8 @@ def check(config: ConfigDict) -> ConfigDict:
     check_keys(config)
     known, base = declared(), flatten(load_base())
     values = {key: _read(known[key], value, base[key]) for key, value in flatten(config).items()}
+    if values["data.group_folds"] == AUTO and not CORPORA[values["data.corpus"]].from_file:
+        values["data.group_folds"] = False  # of a table its file decides, once it is read
     checked = config.copy_and_resolve_references()
     checked = ConfigDict(checked.to_dict())  # forgets field types: the checks here are stricter
     with checked.ignore_type():

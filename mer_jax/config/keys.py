@@ -1,32 +1,34 @@
 """The registry of keys: what each may hold, whether a grid varies it, whether it decides results.
 
 A key's default and its meaning stand in configs/base.py; a fusion's own settings, which are keys
-too, in the files of mer_jax/models/fusion/, the optimiser's in mer_jax/training/optimizer.py.
+too, in the files of mer_jax/models/fusion/, those of semi-supervised methods in mer_jax/semi/, the
+optimiser's in mer_jax/training/optimizer.py.
 """
 
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 from ml_collections.config_dict import RequiredValueError
 
-from mer_jax import paths
+from mer_jax import paths, semi
 from mer_jax.config import rows
-from mer_jax.corpora import CORPORA, tasks
+from mer_jax.corpora import AUTO, CORPORA, tasks
 from mer_jax.data import left_out, placeholders, views
 from mer_jax.data import rows as rows_lib
+from mer_jax.data.labels import check_word
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
-from mer_jax.semi import METHODS
 from mer_jax.settings import (
     AT_LEAST_0,
     AT_LEAST_1,
-    BELOW_1,
     SHARE,
     Choices,
     Kind,
     Range,
+    Setting,
 )
 from mer_jax.training import optimizer
 
@@ -74,11 +76,6 @@ def _read_path(value: Any, where: str) -> str:
     return str(paths.of_user(text, where).resolve()) if text else text
 
 
-def _read_views(value: Any, where: str) -> str:
-    views.parse(_read_text(value, where), where)
-    return value
-
-
 def _read_aliases(value: Any, where: str) -> str:
     rows.parse_aliases(_read_text(value, where), where)
     return value
@@ -105,6 +102,34 @@ def _read_rows(value: Any, where: str) -> tuple[str, ...]:
     return given
 
 
+def _read_group_folds(value: Any, where: str) -> str | bool:
+    text = str(value).lower()
+    if text == AUTO:
+        return AUTO
+    if text not in ("true", "false"):
+        raise InputError(f"{where}: {value!r} is not {AUTO!r}, True or False")
+    return text == "true"
+
+
+def _read_classes(value: Any, where: str) -> tuple[str, ...]:
+    given = tuple(map(str, as_tuple(value)))
+    if given and (len(given) < 2 or len(set(given)) < len(given)):
+        raise InputError(f"{where}: {value!r} is not two classes or more, each once")
+    for name in given:
+        if name != name.strip() or not name:
+            raise InputError(f"{where}: {name!r} is empty or has spaces around it")
+        check_word(name, where, what="class")
+    return given
+
+
+def _read_valence_range(value: Any, where: str) -> tuple[float, ...]:
+    given = as_tuple(value)
+    are_numbers = all(type(each) in (int, float) and math.isfinite(each) for each in given)
+    if given and not (are_numbers and len(given) == 2 and given[0] < given[1]):
+        raise InputError(f"{where}: {value!r} is not a lower and a higher number")
+    return tuple(map(float, given))
+
+
 def _read_metrics(value: Any, where: str) -> tuple[str, ...]:
     given = _read_shown(value, where)
     if not given:
@@ -121,10 +146,12 @@ def _read_shown(value: Any, where: str) -> tuple[str, ...]:
 
 
 _PATH = Kind("a path", _read_path)
-_VIEWS = Kind('views such as "noise 0.5, mixup 0.3"', _read_views)
 _ALIASES = Kind('aliases such as "HuBERT-large=my_hubert"', _read_aliases)
 _CHUNK = Kind('"auto", "measure" or a whole number', _read_chunk)
 _ROWS = Kind('rows such as "audio HuBERT-large, text MacBERT-large"', _read_rows)
+_GROUP_FOLDS = Kind('"auto", True or False', _read_group_folds)
+_CLASSES = Kind("names of classes, or none", _read_classes)
+_VALENCE_RANGE = Kind("two numbers, or none", _read_valence_range)
 _METRICS = Kind("names of metrics", _read_metrics)
 _SHOWN = Kind("names of metrics, or none", _read_shown)
 _SEED = Range(lambda value: 0 <= value < 1 << 32, "from 0 to 2**32 - 1")  # what a JAX key holds
@@ -140,21 +167,20 @@ def _has_pool(values: Mapping[str, Any]) -> bool:
     return any(as_tuple(values["semi.method"]))
 
 
+def _of_settings(settings: Iterable[Setting]) -> list[Key]:
+    """The keys of declared settings, each an axis of the grid."""
+    return [Key(s.key, s.allowed, s.kind, grid=True, doc=s.doc) for s in settings]
+
+
 def declared() -> dict[str, Key]:
     """Every key by its name; those that a grid varies stand in the order of its axes."""
     own = FUSIONS.settings()
     of_fusions = {
-        part: [
-            Key(key, setting.allowed, setting.kind, grid=True, doc=setting.doc)
-            for key, setting in own.items()
-            if setting.part == part
-        ]
+        part: _of_settings(setting for setting in own.values() if setting.part == part)
         for part in ("model", "train")
     }
-    rate, *of_optimizer = (
-        Key(setting.key, setting.allowed, setting.kind, grid=True, doc=setting.doc)
-        for setting in optimizer.SETTINGS
-    )
+    rate, *of_optimizer = _of_settings(optimizer.SETTINGS)
+    of_methods = _of_settings(semi.settings().values())
     keys = (
         Key("seed", _SEED),
         Key("folds", _FOLDS),
@@ -167,7 +193,9 @@ def declared() -> dict[str, Key]:
         Key("data.device_bytes", AT_LEAST_0, identifies=_has_pool),
         Key("data.labelled_fraction", _LABELLED),
         Key("data.labelled_per_class", AT_LEAST_0),
-        Key("data.group_folds"),
+        Key("data.group_folds", kind=_GROUP_FOLDS),
+        Key("data.classes", kind=_CLASSES),
+        Key("data.valence_range", kind=_VALENCE_RANGE),
         Key("data.bad", Choices(left_out.BAD_POLICIES)),
         Key("data.missing", Choices(left_out.MISSING_POLICIES)),
         Key("data.zero_valence", Choices(("positive", "negative", "drop"))),
@@ -191,20 +219,9 @@ def declared() -> dict[str, Key]:
         Key("train.checkpoint_seconds", AT_LEAST_0, identifies=False),
         Key("train.tensorboard", identifies=False),
         Key("train.selection", Choices(("", *METRICS))),
-        Key("train.views", kind=_VIEWS, grid=True),
-        Key("semi.method", Choices(("", *METHODS)), grid=True),
-        Key("semi.mu", AT_LEAST_1, grid=True),
-        Key("semi.weight", AT_LEAST_0, grid=True),
-        Key("semi.valence_weight", AT_LEAST_0, grid=True),
-        Key("semi.warmup", AT_LEAST_0, grid=True),
-        Key("semi.threshold", SHARE, grid=True),
-        Key("semi.momentum", SHARE, grid=True),
-        Key("semi.fairness_weight", AT_LEAST_0, grid=True),
-        Key("semi.eta", SHARE, grid=True),
-        Key("semi.top_k", AT_LEAST_0, grid=True),
-        Key("semi.weak", kind=_VIEWS, grid=True),
-        Key("semi.strong", kind=_VIEWS, grid=True),
-        Key("semi.ema", BELOW_1, grid=True),
+        Key("train.views", kind=views.KIND, grid=True),
+        Key("semi.method", Choices(("", *semi.METHODS)), grid=True),
+        *of_methods,
         Key("select.eta", SHARE, identifies=False),
         Key("evaluate.batch_size", AT_LEAST_1, identifies=False),
         Key("evaluate.bootstrap", AT_LEAST_0, identifies=False),

@@ -40,17 +40,11 @@ def _used(trial: dict[str, Any]) -> dict[str, Any]:
         if setting.name in optimizer.OFF_AT_0 and not trial[setting.key]
     }
     method = trial["semi.method"]
-    of_methods = {name: _own_keys(name) for name in METHODS}
     if method:
-        unused |= set().union(*of_methods.values()) - of_methods[method]
+        unused |= METHODS.settings().keys() - {s.key for s in METHODS[method].SETTINGS}
     else:
         unused |= {key for key in trial if key.startswith("semi.")}
     return {key: value for key, value in trial.items() if key not in unused}
-
-
-def _own_keys(method: str) -> set[str]:
-    own = {f"semi.{name}" for name in METHODS[method].TRACED}
-    return own | {"semi.top_k"} if method == "pseudo_label" else own
 
 
 def varied(all_trials: Sequence[dict[str, Any]]) -> list[str]:

@@ -2,23 +2,29 @@
 
 from __future__ import annotations
 
+import dataclasses
 from typing import TYPE_CHECKING
 
 from mer_jax.corpora.cmumosi import CMUMOSI
-from mer_jax.corpora.info import CorpusInfo, before_last_underscore
+from mer_jax.corpora.info import ABSENT_VALENCE, AUTO, CorpusInfo, before_last_underscore
 from mer_jax.corpora.meld import MELD
 from mer_jax.corpora.mer2023 import MER2023
+from mer_jax.corpora.table import TABLE
 from mer_jax.errors import InputError
+from mer_jax.task import Task
 
 if TYPE_CHECKING:  # scoring and asking know corpora and load no config
     from ml_collections import ConfigDict
 
 __all__ = [
+    "ABSENT_VALENCE",
+    "AUTO",
     "CMUMOSI",
     "CORPORA",
     "MELD",
     "MER2023",
     "SYNTHETIC",
+    "TABLE",
     "CorpusInfo",
     "before_last_underscore",
     "corpus_info",
@@ -26,7 +32,13 @@ __all__ = [
 ]
 
 # The synthetic corpus is written in MER 2023's layout and built by its builder.
-CORPORA = {"mer2023": MER2023, "cmumosi": CMUMOSI, "meld": MELD, "synthetic": MER2023}
+CORPORA = {
+    "mer2023": MER2023,
+    "cmumosi": CMUMOSI,
+    "meld": MELD,
+    "synthetic": MER2023,
+    "table": TABLE,
+}
 SYNTHETIC = "synthetic"
 
 
@@ -40,5 +52,18 @@ def corpus_info(name: str) -> CorpusInfo:
 
 
 def info_of(config: ConfigDict) -> CorpusInfo:
-    """A config's corpus, with all that it can be trained to predict."""
-    return corpus_info(config.data.corpus)
+    """A config's corpus, with all that it can be trained to predict.
+
+    That of a table is what the config records; its file is not read here.
+    """
+    info = corpus_info(config.data.corpus)
+    classes, valence_range = tuple(config.data.classes), tuple(config.data.valence_range)
+    if info.from_file:
+        return dataclasses.replace(info, task=Task(classes, valence_range or None))
+    for key, value in (("classes", classes), ("valence_range", valence_range)):
+        if value:
+            raise InputError(
+                f"config.data.{key}: {config.data.corpus} has its own; only "
+                f"config.data.corpus={TABLE.name} takes others"
+            )
+    return info

@@ -5,6 +5,9 @@ from collections.abc import Callable, Mapping
 
 from mer_jax.task import UNLABELLED, Task
 
+ABSENT_VALENCE = -10.0  # how the release writes a valence that nobody gave
+AUTO = "auto"  # of `config.data.group_folds`
+
 
 @dataclasses.dataclass(frozen=True)
 class CorpusInfo:
@@ -20,11 +23,22 @@ class CorpusInfo:
     pool_split: str | None = None  # its clips without an emotion are in `unlabelled` as well
     emotion_from_valence: bool = False  # classes are (negative, positive) by the valence's sign
     group: Callable[[str], str] | None = None  # the session, video or dialogue of a clip
+    # Classes, valences, splits and groups stand in the label file: mer_jax/data/table.py reads it.
+    from_file: bool = False
+    absent_valence: float | None = ABSENT_VALENCE  # what stands where nobody gave one; None: blank
 
     @property
     def splits(self) -> tuple[str, ...]:
         """Every split that the corpus can have, in the order of reports."""
-        return tuple(self.corpora.values()) + ((UNLABELLED,) if self.pool_split else ())
+        pool = (UNLABELLED,) if self.pool_split else ()
+        return tuple(dict.fromkeys((*self.corpora.values(), *pool)))
+
+    def folds_by_group(self, asked: bool | str) -> bool:
+        """Whether groups stay whole in folds; `asked` is the value of `config.data.group_folds`.
+
+        AUTO keeps those whole that the label file names.
+        """
+        return self.from_file and self.group is not None if asked == AUTO else bool(asked)
 
 
 def before_last_underscore(name: str) -> str:

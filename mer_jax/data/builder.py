@@ -11,12 +11,12 @@ import tensorflow_datasets as tfds
 
 from mer_jax.corpora import CorpusInfo
 from mer_jax.data import features as features_lib
-from mer_jax.data import label_files
+from mer_jax.data import label_files, table
 from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.data.reader import Reader
 from mer_jax.data.rows import mean_over_frames
 from mer_jax.errors import InputError
-from mer_jax.observer import Steps, nobody
+from mer_jax.observer import Tick, nobody
 from mer_jax.task import UNLABELLED
 
 LOG = logging.getLogger("mer_jax")
@@ -48,7 +48,7 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         "manual_dir is the folder with label-6way.npz or label.npz and features/<feature set>/."
     )
     CORPUS: CorpusInfo
-    tell: Steps = staticmethod(nobody)  # told of every clip that is read
+    tick: Tick = staticmethod(nobody)  # called with 1 for every clip that is read
     # Collects the faults of clips, which then are left out; without it the first one is raised.
     reader: Reader | None = None
 
@@ -73,7 +73,10 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     def _split_generators(self, dl_manager: tfds.download.DownloadManager):
         root = pathlib.Path(dl_manager.manual_dir)
         features = features_lib.scan(root, self.builder_config.name)
-        splits = label_files.read(label_files.find(root, self.CORPUS), self.CORPUS).splits
+        info = self.CORPUS
+        if info.from_file and not info.corpora:  # loaded by TFDS itself, without a config of ours
+            info = table.described(info, root)
+        splits = label_files.read(label_files.find(root, info), info).splits
         known_faults = () if self.reader is None else self.reader.faults
         usable = dict.fromkeys(name for name in features.clips if name not in known_faults)
         listed = {name for labels in splits.values() for name in labels}
@@ -94,7 +97,7 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
         zeros = 0
         for name in names:
             rows_TxD = reader.rows(name)
-            self.tell(1)
+            self.tick(1)
             if rows_TxD is None:
                 if self.reader is None:
                     raise InputError(reader.faults[name])

@@ -8,8 +8,8 @@ from typing import NamedTuple
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
-from mer_jax import files
-from mer_jax.corpora import SYNTHETIC, CorpusInfo, info_of, tasks
+from mer_jax import corpora, files
+from mer_jax.corpora import SYNTHETIC, CorpusInfo, tasks
 from mer_jax.data import (
     dataset,
     join,
@@ -19,6 +19,7 @@ from mer_jax.data import (
     near_names,
     stored,
     synthetic,
+    table,
 )
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
@@ -75,6 +76,24 @@ def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
     return root, default / f"{data.corpus}-{of_root}"
 
 
+def info_of(config: ConfigDict, trained: Task | None = None) -> CorpusInfo:
+    """The record of the config's corpus, that of a table with what stands in its file.
+
+    `trained` is what an earlier training predicted, whose classes are kept.
+    """
+    info = corpora.info_of(config)
+    if not info.from_file:
+        return info
+    root, tfds_dir = locate(config)
+    folder = tfds_dir / info.name if root is None else root
+    return table.described(info, folder, config.data.task, config.data.group_folds, trained)
+
+
+def resolved(config: ConfigDict) -> ConfigDict:
+    """The config to train with, in which stands what a table's file says; told in the log."""
+    return table.resolved(config, info_of(config))
+
+
 def available(config: ConfigDict) -> list[str]:
     """The feature sets that the config's corpus can be trained on.
 
@@ -86,7 +105,7 @@ def available(config: ConfigDict) -> list[str]:
     root, tfds_dir = locate(config)
     if root is not None:
         return features_lib.list_sets(root)
-    return dataset.list_built(info_of(config), tfds_dir)
+    return dataset.list_built(corpora.info_of(config), tfds_dir)
 
 
 def build(
@@ -94,11 +113,11 @@ def build(
 ) -> dict[str, pathlib.Path]:
     """Builds what is absent or outdated of the config's feature sets; their directories by set.
 
-    `count` is told of the clips. `verify` builds what is damaged too, for which it reads all of it.
+    `count` shows the progress. `verify` builds what is damaged too, for which it reads all of it.
     Raises InputError for wrong input, a labelled clip that a set lacks among it.
     """
     info = info_of(config)
-    built = _build(config, count, verify)
+    built = _build(config, info, count, verify)
     _settle(config, built, *join.with_pool(built.labels.splits, list(built.sets.values()), info))
     return built.directories
 
@@ -111,8 +130,7 @@ class _Built(NamedTuple):
     labels: label_files.Read
 
 
-def _build(config: ConfigDict, count: Count, verify: bool = False) -> _Built:
-    info = info_of(config)
+def _build(config: ConfigDict, info: CorpusInfo, count: Count, verify: bool = False) -> _Built:
     root, tfds_dir = locate(config)
     if config.features.all:
         if root is None:
@@ -168,7 +186,7 @@ def _settle(
             missing.append(each._replace(names=names, handled=config.data.missing))
     if root is not None and missing:
         _check_nested(root, missing)
-    listing = tfds_dir / info_of(config).name / f"{'+'.join(built.sets)}.missing.csv"
+    listing = tfds_dir / corpora.info_of(config).name / f"{'+'.join(built.sets)}.missing.csv"
     left_out.judge_missing(
         [(f"{folder}{each.feature_set}, {each.split}", each.names) for each in missing],
         config.data.missing,
@@ -224,18 +242,18 @@ def load(
     level: str = UTTERANCE,
     task: Task | None = None,
 ) -> Corpus:
-    """The config's corpus, its datasets built where needed; `count` is told of their clips.
+    """The config's corpus, its datasets built where needed; `count` shows the progress.
 
     Labels are those that the label file holds now. At the utterance level frames are averaged, at
     the frame level they stay. `task` is what an earlier training predicted; without it the config
     and the labels of train decide. Raises InputError for wrong input; what `config.data.bad` and
     `config.data.missing` do not allow to be left out is among it.
     """
-    info = info_of(config)
+    info = info_of(config, task)
     chosen = modalities(config)
     config = config.copy_and_resolve_references()
     config.features.all = False
-    built = _build(config, count)
+    built = _build(config, info, count)
     for feature_set, of_set in built.sets.items():
         is_frames = any((split.lengths > 1).any() for split in of_set.columns.values())
         if is_frames and level == UTTERANCE:

@@ -19,7 +19,7 @@ from mer_jax.data import left_out, stored
 from mer_jax.data.builder import FeatureSetBuilder, FeatureSetConfig
 from mer_jax.data.reader import Reader
 from mer_jax.errors import InputError
-from mer_jax.observer import Count, Steps, uncounted
+from mer_jax.observer import Count, Tick, uncounted
 from mer_jax.paths import BUILDERS
 
 LOG = logging.getLogger("mer_jax")
@@ -55,7 +55,7 @@ def ensure(
       root: the user's folder; None: an existing dataset is taken as it is.
       tfds_dir: the datasets' folder.
       feature_set: a folder's name under features/.
-      count: told of the clips.
+      count: shows the progress, clip by clip.
       verify: reads every array through and builds again what is no longer as it was built.
       bad: what becomes of files that are no features, one of `left_out.BAD_POLICIES`.
 
@@ -145,8 +145,8 @@ def _build(
             built = pathlib.Path(builder.data_dir)
             with count(
                 f"reading {features.name} back", builder.info.splits.total_num_examples
-            ) as tell:
-                content = _write_arrays(builder, built / stored.ARRAYS, tell)
+            ) as tick:
+                content = _write_arrays(builder, built / stored.ARRAYS, tick)
             told = {"clips": clips, "faults": reader.faults} if reader.faults else {}
             files.write_json(built / stored.SOURCE, {**source, "fingerprint": content, **told})
             if target.exists():
@@ -176,9 +176,9 @@ def _records(
     config = FeatureSetConfig(name=reader.folder.name, level=reader.level, size=reader.size)
     with _quiet(), _temporary_files_in(folder):
         builder = builder_class(info)(config=config, data_dir=folder, file_format="array_record")
-        builder.reader = reader
+        builder.reader, builder.CORPUS = reader, info
         try:
-            with count(f"building {config.name}", len(names)) as builder.tell:
+            with count(f"building {config.name}", len(names)) as builder.tick:
                 builder.download_and_prepare(
                     download_config=tfds.download.DownloadConfig(manual_dir=root),
                     file_format="array_record",
@@ -197,11 +197,11 @@ def _records(
     return builder or _records(info, root, reader, folder, count, judge)
 
 
-def _write_arrays(builder: FeatureSetBuilder, folder: pathlib.Path, tell: Steps) -> str:
+def _write_arrays(builder: FeatureSetBuilder, folder: pathlib.Path, tick: Tick) -> str:
     """Writes a built dataset's columns as arrays; the hash of their content."""
     clips: list[stored.Clip] = []
     for split in sorted(builder.info.splits):
-        columns = _parse(builder, split, tell)
+        columns = _parse(builder, split, tick)
         (folder / split).mkdir(parents=True)
         for column, array in columns._asdict().items():
             files.write_array(folder / split / f"{column}.npy", array)
@@ -233,7 +233,7 @@ def _temporary_files_in(folder: pathlib.Path):
         tempfile.tempdir = before
 
 
-def _parse(builder: FeatureSetBuilder, split: str, tell: Steps) -> stored.Columns:
+def _parse(builder: FeatureSetBuilder, split: str, tick: Tick) -> stored.Columns:
     """Reads a split's records past TFDS's decoder, which is half as fast as parsing them here."""
     source = builder.as_data_source(
         split=split, deserialize_method=tfds.decode.DeserializeMethod.RAW_BYTES
@@ -253,7 +253,7 @@ def _parse(builder: FeatureSetBuilder, split: str, tell: Steps) -> stored.Column
                     vectors.reshape(-1, size),
                 )
             )
-        tell(len(records))
+        tick(len(records))
     rows.sort(key=lambda row: row[0])
     names, features = zip(*rows, strict=True)
     return stored.Columns(

@@ -29,7 +29,7 @@ def read(
     Args:
       root: the folder that holds features/.
       chosen: the feature set of each modality.
-      count: told of the clips.
+      count: shows the progress, clip by clip.
       level: at UTTERANCE frames are averaged, at FRAME they stay.
       bad: what becomes of files that are no features, one of `left_out.BAD_POLICIES`.
       missing: of names that one set lacks, one of `left_out.MISSING_POLICIES`.
@@ -84,14 +84,14 @@ def read(
 def _clips(reader: Reader, count: Count, level: str) -> dict[str, np.ndarray]:
     """Each clip's rows [T, D], averaged at the utterance level; the reader has the faults."""
     clips, averaged = {}, False
-    with count(f"reading {reader.folder.name}", len(reader.names)) as tell:
+    with count(f"reading {reader.folder.name}", len(reader.names)) as tick:
         for name in reader.names:
             rows_TxD = reader.rows(name)
             if rows_TxD is not None:
                 averaged |= len(rows_TxD) > 1
                 is_vector = UTTERANCE in (level, reader.level)
                 clips[name] = mean_over_frames(rows_TxD)[None, :] if is_vector else rows_TxD
-            tell(1)
+            tick(1)
     if averaged and level == UTTERANCE and reader.level == FRAME:
         say_averaged(reader.folder.name)
     return clips

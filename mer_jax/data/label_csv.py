@@ -6,13 +6,14 @@ import io
 import logging
 import pathlib
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from mer_jax.errors import InputError
 
 LOG = logging.getLogger("mer_jax")
 COLUMNS = ("name", "discrete", "valence")
-SPLIT = "split"
+SPLIT, GROUP, TEXT = "split", "group", "text"
 # What each of our columns may be called, in any case and with spaces around.
 _HEADINGS = {
     "name": "name",
@@ -23,6 +24,8 @@ _HEADINGS = {
     "val": "valence",
     "split": SPLIT,
 }
+# And the columns of clips.csv, which other label files hold for nobody here.
+_OF_CLIPS = {"group": GROUP, "speaker": GROUP, "text": TEXT}
 # Other words for our columns, too loose to be taken: refused where the column is missing.
 _EITHER = ("label", "labels", "class", "value", "sentiment", "annotation", "annotations", "标签")
 _LOOSE = {
@@ -30,6 +33,10 @@ _LOOSE = {
     **dict.fromkeys(("v", "score", "polarity", "regression", "效价", "得分"), ("valence",)),
     **dict.fromkeys(("情感", "情绪", "类别"), ("discrete",)),
     **dict.fromkeys(("set", "subset", "partition", "mode", "phase", "usage", "fold"), (SPLIT,)),
+}
+_LOOSE_OF_CLIPS = {
+    **dict.fromkeys(("transcript", "transcription", "sentence", "subtitle", "文本"), (TEXT,)),
+    **dict.fromkeys(("spk", "subject", "actor", "session", "dialogue", "说话人"), (GROUP,)),
 }
 _NEAR = 0.8  # difflib's ratio from which a heading looks like one of ours
 _EAST_ASIAN = ("gb18030", "big5", "shift_jis", "euc_kr")  # with two bytes for most characters
@@ -50,6 +57,8 @@ class Row(NamedTuple):
     valence: str
     split: str | None  # None: the file has no such column
     line: int
+    group: str | None = None  # of clips.csv alone, as is the next; None: no such column
+    text: str | None = None
 
 
 def read(path: pathlib.Path) -> dict[str, tuple[str, str]]:
@@ -57,45 +66,58 @@ def read(path: pathlib.Path) -> dict[str, tuple[str, str]]:
     return {row.name: (row.discrete, row.valence) for row in read_rows(path)}
 
 
-def read_rows(path: pathlib.Path) -> list[Row]:
+def read_rows(path: pathlib.Path, of_clips: bool = False) -> list[Row]:
     """The rows of a label CSV in UTF-8, each name once.
 
-    Raises InputError for another encoding, for a heading that looks like one of ours and is none,
-    for two columns of one meaning, and for a row that does not fit the headings.
+    With `of_clips` its groups and texts too, and it need not hold any label. Raises InputError for
+    another encoding, for a heading that looks like one of ours and is none, for two columns of one
+    meaning, and for a row that does not fit the headings.
+    """
+    header, lines = read_cells(path)
+    columns = _columns(header, path, of_clips)
+    rows: list[Row] = []
+    seen = set()
+    for line, cells in lines:
+        of = {ours: cells[place] for ours, place in columns.items()}
+        if of["name"] in seen:
+            raise InputError(f"{path}: line {line}: duplicate name {of['name']!r}")
+        seen.add(of["name"])
+        discrete, valence = (of.get(column, "").strip() for column in COLUMNS[1:])
+        rest = of.get(SPLIT), line, of.get(GROUP), of.get(TEXT)
+        rows.append(Row(of["name"], discrete, valence, *rest))
+    return rows
+
+
+def read_cells(path: pathlib.Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
+    """The header of a CSV in UTF-8, and each row's line and cells, as many as the header's.
+
+    Raises InputError for another encoding, another separator, and rows of other lengths.
     """
     try:
         lines = list(csv.reader(io.StringIO(_text(path)), strict=True))
     except csv.Error as error:
         raise InputError(f"{path}: not a CSV file: {error}") from None
     header = lines[0] if lines else []
-    columns = _columns(header, path)
-    rows: list[Row] = []
-    seen = set()
-    for line, cells in enumerate(lines[1:], start=2):
-        if not cells:
-            continue
+    separator = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
+    if separator is not None:
+        raise InputError(f"{path}: its columns are separated by {separator!r}, not by ','")
+    rows = [(line, cells) for line, cells in enumerate(lines[1:], start=2) if cells]
+    for line, cells in rows:
         if len(cells) != len(header):
             raise InputError(
                 f"{path}: line {line} has {len(cells)} cells, the header {len(header)}"
             )
-        of = {ours: cells[place] for ours, place in columns.items()}
-        if of["name"] in seen:
-            raise InputError(f"{path}: line {line}: duplicate name {of['name']!r}")
-        seen.add(of["name"])
-        discrete, valence = (of.get(column, "").strip() for column in COLUMNS[1:])
-        rows.append(Row(of["name"], discrete, valence, of.get(SPLIT), line))
-    return rows
+    return header, rows
 
 
-def _columns(header: list[str], path: pathlib.Path) -> dict[str, int]:
+def _columns(header: list[str], path: pathlib.Path, of_clips: bool) -> dict[str, int]:
     """The place of each of our columns."""
-    separator = next((mark for mark in ";\t|" if len(header) == 1 and mark in header[0]), None)
-    if separator is not None:
-        raise InputError(f"{path}: its columns are separated by {separator!r}, not by ','")
+    headings = _HEADINGS | _OF_CLIPS if of_clips else _HEADINGS
+    loose = _LOOSE | _LOOSE_OF_CLIPS if of_clips else _LOOSE
     plain = [heading.strip().lower() for heading in header]
     places: dict[str, int] = {}
     for place, heading in enumerate(plain):
-        ours = _HEADINGS.get(heading)
+        ours = headings.get(heading)
         if ours in places:
             raise InputError(
                 f"{path}: the columns {header[places[ours]]!r} and {header[place]!r} both give "
@@ -103,29 +125,31 @@ def _columns(header: list[str], path: pathlib.Path) -> dict[str, int]:
             )
         if ours is not None:
             places[ours] = place
-    left = [place for place, heading in enumerate(plain) if heading not in _HEADINGS]
+    left = [place for place, heading in enumerate(plain) if heading not in headings]
     for place in left:
-        like = [ours for ours in _looks_like(plain[place]) if ours not in places]
+        found = loose.get(plain[place]) or _looks_like(plain[place], headings)
+        like = [ours for ours in found if ours not in places]
         if like:
             raise InputError(
                 f"{path}: the column {header[place]!r} looks like {' or '.join(like)}; call it so, "
                 "or leave it out"
             )
-    if "name" not in places or not {"discrete", "valence"} & set(places):
-        raise InputError(f"{path}: the first line must be {','.join(COLUMNS)}, not {header}")
+    is_labelled = of_clips or {"discrete", "valence"} & set(places)
+    if "name" not in places or not is_labelled:
+        columns = "name and any of emotion, valence, speaker, text, split"
+        must = f"hold {columns}" if of_clips else f"be {','.join(COLUMNS)}"
+        raise InputError(f"{path}: the first line must {must}, not {header}")
     if left:
         names = (header[place].strip() or f"number {place + 1}" for place in left)
         LOG.info("%s: columns left unread: %s", path, ", ".join(names))
     return places
 
 
-def _looks_like(heading: str) -> list[str]:
+def _looks_like(heading: str, headings: Mapping[str, str]) -> list[str]:
     """Which of our columns an unknown heading may mean."""
-    if heading in _LOOSE:
-        return list(_LOOSE[heading])
-    near = difflib.get_close_matches(heading, _HEADINGS, n=1, cutoff=_NEAR)
-    words = [word for word in re.split(r"[^a-z]+", heading) if word in _HEADINGS]
-    return list(dict.fromkeys(_HEADINGS[found] for found in near + words))
+    near = difflib.get_close_matches(heading, headings, n=1, cutoff=_NEAR)
+    words = [word for word in re.split(r"[^a-z]+", heading) if word in headings]
+    return list(dict.fromkeys(headings[found] for found in near + words))
 
 
 def _text(path: pathlib.Path) -> str:

@@ -5,9 +5,9 @@ import pathlib
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
-from mer_jax.corpora import CorpusInfo
+from mer_jax.corpora import ABSENT_VALENCE, CorpusInfo
 from mer_jax.data import label_csv, pickles, placeholders
-from mer_jax.data.labels import ABSENT_VALENCE, MISSING_EMOTION, Label, check_name, parse_label
+from mer_jax.data.labels import MISSING_EMOTION, Label, check_name, parse_label
 from mer_jax.errors import InputError, first_few
 from mer_jax.task import TRAIN, Task
 
@@ -31,8 +31,9 @@ def find(root: pathlib.Path, info: CorpusInfo) -> list[pathlib.Path]:
     of_splits = _of_splits(info)
     by_split = [root / name for name in of_splits if (root / name).is_file()]
     if not whole and not by_split:
-        names = ", ".join((*info.label_files, _CSV))
-        raise InputError(f"{root}: no label file; expected {names} or {TRAIN}{_CSV_OF_SPLIT}")
+        by_split = [] if info.from_file else [f"{TRAIN}{_CSV_OF_SPLIT}"]
+        *names, last = (*info.label_files, _CSV, *by_split)
+        raise InputError(f"{root}: no label file; expected {', '.join(names)} or {last}")
     if len(whole) > 1 or (whole and by_split):
         others = ", ".join(path.name for path in (whole + by_split)[1:])
         LOG.info("%s: labels are read from %s, not from %s", root, whole[0].name, others)
@@ -130,7 +131,7 @@ def read_given(
         return _without_placeholders(splits, released, train, info, mode)
     labels = {
         row.name: parse_label(row.discrete, row.valence, f"{path}, {row.name}", info)
-        for row in label_csv.read_rows(path)
+        for row in label_csv.read_rows(path, of_clips=info.from_file)
     }
     return _without_placeholders({"": labels}, None, train, info, mode)
 
@@ -174,6 +175,8 @@ def _without_placeholders(
     info: CorpusInfo,
     mode: str,
 ) -> Read:
+    if info.from_file and mode == placeholders.AUTO:
+        mode = placeholders.KEEP  # whoever writes a table leaves cells empty
     train = list(train)
     cleared, why = {}, {}
     for split, labels in splits.items():
@@ -223,7 +226,7 @@ def _read_csv(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, _Entr
     own = _of_splits(info).get(path.name)
     known = {**info.corpora, **{split: split for split in info.corpora.values()}}
     splits: dict[str, dict[str, _Entry]] = {}
-    for row in label_csv.read_rows(path):
+    for row in label_csv.read_rows(path, of_clips=info.from_file):
         where = f"{path}, {row.name}"
         check_name(row.name, str(path))
         told = own or TRAIN if row.split is None else known.get(row.split.strip())

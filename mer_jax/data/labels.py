@@ -14,7 +14,6 @@ from mer_jax.task import Task
 
 MISSING_EMOTION = -1  # within mer_jax.data; a mask everywhere else
 MISSING_VALENCE = float("nan")
-ABSENT_VALENCE = -10.0  # how the release writes a valence that nobody gave
 # What a spreadsheet would compute on opening a submission. A scorer needs names as they are, and
 # quotes do not stop a spreadsheet, so such names are refused before anything is trained on them.
 # A sign at the start alone is harmless and common: many a video's identity begins with "-".
@@ -49,20 +48,29 @@ def check_name(name, where: str, what: str = "clip") -> None:
     """Refuses a name that is no plain file name."""
     if not isinstance(name, str) or not name or name in (".", ".."):
         raise InputError(f"{where}: {name!r} is not a valid name of a {what}")
-    if not name.isprintable() or "/" in name or "\\" in name:
+    if "/" in name or "\\" in name:
         raise InputError(f"{where}: the name {name!r} holds a separator or a control character")
-    if _FORMULA.match(name):
+    check_word(name, where, what)
+
+
+def check_word(word: str, where: str, what: str) -> None:
+    """Refuses a word that a CSV of predictions cannot hold safely."""
+    if not word.isprintable():
+        raise InputError(f"{where}: the name {word!r} holds a separator or a control character")
+    if _FORMULA.match(word):
         raise InputError(
-            f"{where}: the name {name!r} is a formula to a spreadsheet that opens the predictions; "
+            f"{where}: the name {word!r} is a formula to a spreadsheet that opens the predictions; "
             f"rename the {what}"
         )
 
 
 def parse_label(emotion, valence, where: str, info: CorpusInfo) -> Label:
     """A label as a file writes it; InputError, beginning with `where`, where it is none."""
-    valence = _parse_valence(valence, where, info.task)
+    valence = _parse_valence(valence, where, info)
     if info.emotion_from_valence and not math.isnan(valence):
         return Label(int(valence >= 0), valence)
+    if info.from_file and not info.task.classes:
+        return Label(valence=valence)  # whoever trains on a table's valence alone
     return Label(_parse_emotion(emotion, where, info.task), valence)
 
 
@@ -82,7 +90,7 @@ def _parse_emotion(emotion, where: str, task: Task) -> int:
     )
 
 
-def _parse_valence(valence, where: str, task: Task) -> float:
+def _parse_valence(valence, where: str, info: CorpusInfo) -> float:
     if valence is None or valence == "":
         return MISSING_VALENCE
     try:
@@ -91,9 +99,12 @@ def _parse_valence(valence, where: str, task: Task) -> float:
         number = float(valence)
     except (TypeError, ValueError, OverflowError):
         raise InputError(f"{where}: valence {valence!r} is not a number") from None
-    if math.isnan(number) or number == ABSENT_VALENCE or task.valence_range is None:
+    valence_range = info.task.valence_range
+    if math.isnan(number) or number == info.absent_valence or valence_range is None:
         return MISSING_VALENCE
-    low, high = task.valence_range
+    if info.from_file and math.isfinite(number):
+        return number  # the range is what its file showed: labels that come later may go beyond
+    low, high = valence_range
     if not low <= number <= high:
         raise InputError(f"{where}: valence {number} is outside [{low:g}, {high:g}]")
     return number

@@ -1,4 +1,4 @@
-"""Views of feature vectors: the weak and strong augmentations of clips that nobody can crop."""
+"""Views of clips: chains of augmentations of features, weak or strong."""
 
 from collections.abc import Callable
 from typing import Any, NamedTuple
@@ -9,41 +9,42 @@ from jaxtyping import Array, Float, Key
 
 from mer_jax import random_bits
 from mer_jax.errors import InputError
+from mer_jax.settings import NAME, Kind
 
 Features = dict[str, Array]  # by modality: float32 [B, D], or [B, T, D] at frame level
 
 
-class Seen(NamedTuple):
-    """What a view sees of a batch."""
+class Inputs(NamedTuple):
+    """What an augmentation takes of a batch."""
 
     features: Features
     frame_mask: dict[str, Array]  # by frame-level modality: bool [B, T], False for padding
     deviation: dict[str, Array]  # by modality [D]
 
 
-def noise(key: Key[Array, ""], seen: Seen, strength: float) -> Features:
+def noise(key: Key[Array, ""], inputs: Inputs, strength: float) -> Features:
     """Adds Gaussian noise of `strength` times each column's deviation."""
     return {
         m: x
-        + strength * jnp.broadcast_to(seen.deviation[m], x.shape) * random_bits.normal(k, x.shape)
-        for k, (m, x) in _keyed(key, seen.features)
+        + strength * jnp.broadcast_to(inputs.deviation[m], x.shape) * random_bits.normal(k, x.shape)
+        for k, (m, x) in _keyed(key, inputs.features)
     }
 
 
-def feature_dropout(key: Key[Array, ""], seen: Seen, strength: float) -> Features:
+def feature_dropout(key: Key[Array, ""], inputs: Inputs, strength: float) -> Features:
     """Zeroes each value with probability `strength` and rescales the others."""
     return {
         m: jnp.where(random_bits.bernoulli(k, 1 - strength, x.shape), x / (1 - strength), 0)
-        for k, (m, x) in _keyed(key, seen.features)
+        for k, (m, x) in _keyed(key, inputs.features)
     }
 
 
-def modality_dropout(key: Key[Array, ""], seen: Seen, strength: float) -> Features:
+def modality_dropout(key: Key[Array, ""], inputs: Inputs, strength: float) -> Features:
     """Zeroes one modality, drawn for each clip, in a share `strength` of the clips.
 
     Never the only one: with a single modality clips stay as they are.
     """
-    features = seen.features
+    features = inputs.features
     if len(features) == 1:
         return features
     drop_key, which_key = jax.random.split(key)
@@ -56,33 +57,33 @@ def modality_dropout(key: Key[Array, ""], seen: Seen, strength: float) -> Featur
     }
 
 
-def mixup(key: Key[Array, ""], seen: Seen, strength: float) -> Features:
+def mixup(key: Key[Array, ""], inputs: Inputs, strength: float) -> Features:
     """Moves each clip towards another of the batch by a share drawn from [0, `strength`].
 
     At most half way (Zhang et al., ICLR 2018, with the larger share's clip giving the target). A
     frame moves towards the other clip's frame at its place, and stays where that clip has ended.
     """
     share_key, order_key = jax.random.split(key)
-    rows = next(iter(seen.features.values())).shape[0]
+    rows = next(iter(inputs.features.values())).shape[0]
     share_B = jax.random.uniform(share_key, (rows, 1), maxval=strength)[:, 0]
     other_B = jax.random.permutation(order_key, rows)
     mixed = {}
-    for m, x in seen.features.items():
+    for m, x in inputs.features.items():
         mixed[m] = x + _by_clip(share_B, x) * (x[other_B] - x)
-        if m in seen.frame_mask:
-            mixed[m] = jnp.where(seen.frame_mask[m][other_B][..., None], mixed[m], x)
+        if m in inputs.frame_mask:
+            mixed[m] = jnp.where(inputs.frame_mask[m][other_B][..., None], mixed[m], x)
     return mixed
 
 
-def time_masking(key: Key[Array, ""], seen: Seen, strength: float) -> Features:
+def time_masking(key: Key[Array, ""], inputs: Inputs, strength: float) -> Features:
     """Zeroes a span of frames, drawn for each clip, up to a share `strength` of its frames.
 
     As SpecAugment does to a spectrogram (Park et al., Interspeech 2019). Vectors of whole
     utterances have no time: they stay as they are.
     """
     return {
-        m: _span_masked(k, x, seen.frame_mask[m], strength) if m in seen.frame_mask else x
-        for k, (m, x) in _keyed(key, seen.features)
+        m: _span_masked(k, x, inputs.frame_mask[m], strength) if m in inputs.frame_mask else x
+        for k, (m, x) in _keyed(key, inputs.features)
     }
 
 
@@ -103,8 +104,8 @@ def _by_clip(value_B: Array, x: Array) -> Array:
     return value_B.reshape(-1, *(1 for _ in x.shape[1:]))
 
 
-View = Callable[[Key[Array, ""], Seen, float], Features]
-VIEWS: dict[str, View] = {
+Augmentation = Callable[[Key[Array, ""], Inputs, float], Features]
+AUGMENTATIONS: dict[str, Augmentation] = {
     "noise": noise,
     "feature_dropout": feature_dropout,
     "modality_dropout": modality_dropout,
@@ -118,19 +119,22 @@ _MOST = {
     "mixup": 0.5,
     "time_masking": 1.0,
 }
-Steps = tuple[tuple[str, float], ...]  # views in their order, each with its strength
+View = tuple[tuple[str, float], ...]  # augmentations in their order, each with its strength
 
 
-def parse(text: str, where: str) -> Steps:
-    """`"noise 0.5, feature_dropout 0.3"` as steps; an empty text is the clip as it is.
+def parse(text: str, where: str) -> View:
+    """Reads a view such as `"noise 0.5, feature_dropout 0.3"`; an empty text changes nothing.
 
-    Raises InputError, beginning with `where`, for an unknown view or a strength out of range.
+    Raises InputError, beginning with `where`, for an unknown augmentation or a strength out of
+    range.
     """
-    steps = []
+    view = []
     for part in filter(None, (part.strip() for part in text.split(","))):
         name, _, number = part.partition(" ")
-        if name not in VIEWS:
-            raise InputError(f"{where}: unknown view {name!r}; one of: {', '.join(VIEWS)}")
+        if name not in AUGMENTATIONS:
+            raise InputError(
+                f"{where}: unknown augmentation {name!r}; one of: {', '.join(AUGMENTATIONS)}"
+            )
         try:
             strength = float(number)
         except ValueError:
@@ -140,24 +144,32 @@ def parse(text: str, where: str) -> Steps:
                 f"{where}: {part!r}: {name} takes a strength from 0 to {_MOST[name]:g}, such as "
                 f'"{name} 0.3"'
             )
-        steps.append((name, strength))
-    return tuple(steps)
+        view.append((name, strength))
+    return tuple(view)
+
+
+def _read(value: Any, where: str) -> str:
+    parse(NAME.read(value, where), where)
+    return value
+
+
+KIND = Kind('views such as "noise 0.5, mixup 0.3"', _read)  # of the settings that hold a view
 
 
 def apply(
-    steps: Steps,
+    view: View,
     key: Key[Array, ""],
     features: Features,
     frame_mask: dict[str, Array],
     deviation: dict[str, Array],
 ) -> Features:
-    """The view of a batch: every step in turn.
+    """Augments a batch: every augmentation of the view in turn.
 
     `frame_mask` is a Batch's; padded frames stay zero. `deviation` is [D] by modality.
     """
-    for number, (name, strength) in enumerate(steps):
+    for number, (name, strength) in enumerate(view):
         step_key = jax.random.fold_in(key, number)
-        features = VIEWS[name](step_key, Seen(features, frame_mask, deviation), strength)
+        features = AUGMENTATIONS[name](step_key, Inputs(features, frame_mask, deviation), strength)
     features = {
         m: jnp.where(frame_mask[m][..., None], x, 0) if m in frame_mask else x
         for m, x in features.items()

@@ -12,7 +12,7 @@ from mer_jax import metrics
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.rows import Frames, Rows
 from mer_jax.models.layers import ATTENTION, SOWN
-from mer_jax.observer import Steps, nobody
+from mer_jax.observer import Tick, nobody
 from mer_jax.task import Task
 from mer_jax.training import batch as batch_lib
 from mer_jax.training.program import HParams, Static, build_model
@@ -40,12 +40,12 @@ def predict(
     kept: dict[str, Any],
     features: dict[str, Rows],
     batch_size: int,
-    tell: Steps = nobody,
+    tick: Tick = nobody,
 ) -> Predictions:
     """What each of the R kept runs predicts for N clips: logits [R, N, C], valence [R, N].
 
     `features` are vectors or frames, as the model's level has it. They go through the device
-    `batch_size` vectors or frames at a time, and `tell` hears of each such batch.
+    `batch_size` vectors or frames at a time, and `tick` takes the number of clips of each.
     """
     apply = functools.partial(_program(static), hparams.model)
     weights = Weights(kept["params"], kept.get("model_state", {}), kept.get("scaler", {}))
@@ -64,7 +64,7 @@ def predict(
         rows, masks = _filled((rows, masks), size - held)
         part = apply(weights, rows, masks)
         parts.append(jax.tree.map(lambda y, held=held: np.asarray(y)[:, :held], part))
-        tell(held)
+        tick(held)
     return jax.tree.map(lambda *ys: np.concatenate(ys, axis=1), *parts)
 
 

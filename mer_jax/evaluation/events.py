@@ -25,7 +25,7 @@ from mer_jax.evaluation import history
 from mer_jax.evaluation import results as results_lib
 from mer_jax.semi import log
 from mer_jax.task import Task
-from mer_jax.training.grid import Outcome, Seen
+from mer_jax.training.grid import Outcome, Snapshot
 from mer_jax.training.state import LOSS
 from mer_jax.workdir import Workdir
 
@@ -47,36 +47,36 @@ class Live:
         self._written = 0  # epochs
         self._latest = _clock()
 
-    def __call__(self, seen: Seen) -> None:
+    def __call__(self, snapshot: Snapshot) -> None:
         """Writes the epochs that are new, where it is time to."""
         with files.naming(self._folder):  # on a full disk, say
-            self._see(seen)
+            self._see(snapshot)
 
-    def _see(self, seen: Seen) -> None:
-        if seen.is_found:
-            self._begin(seen)
-        ended = seen.epoch == seen.chunk.static.epochs
-        if seen.epoch == self._written or not (
-            ended or seen.is_found or _clock() - self._latest >= WRITE_SECONDS
+    def _see(self, snapshot: Snapshot) -> None:
+        if snapshot.is_found:
+            self._begin(snapshot)
+        ended = snapshot.epoch == snapshot.chunk.static.epochs
+        if snapshot.epoch == self._written or not (
+            ended or snapshot.is_found or _clock() - self._latest >= WRITE_SECONDS
         ):
             return
-        trials = np.array([run.trial for run in seen.chunk.runs])
-        curves = history.by_name(seen.history, seen.chunk.static.task)
+        trials = np.array([run.trial for run in snapshot.chunk.runs])
+        curves = history.by_name(snapshot.history, snapshot.chunk.static.task)
         for trial, writer in self._writers.items():
             rows = np.flatnonzero(trials == trial)
             means = {name: history.mean(values[rows]) for name, values in curves.items()}
-            writer.add(means, range(self._written, seen.epoch))
+            writer.add(means, range(self._written, snapshot.epoch))
             if not ended:
                 writer.flush()
-        self._written, self._latest = seen.epoch, _clock()
+        self._written, self._latest = snapshot.epoch, _clock()
         if ended:
             self.close()  # which flushes, too
 
-    def _begin(self, seen: Seen) -> None:
+    def _begin(self, snapshot: Snapshot) -> None:
         self.close()
         self._written = 0
-        for trial in dict.fromkeys(run.trial for run in seen.chunk.runs):
-            folder = self._folder / _trial(trial) / f"chunk_{seen.number + 1:02d}"
+        for trial in dict.fromkeys(run.trial for run in snapshot.chunk.runs):
+            folder = self._folder / _trial(trial) / f"chunk_{snapshot.number + 1:02d}"
             shutil.rmtree(folder, ignore_errors=True)
             self._writers[trial] = _Curves(folder)
 

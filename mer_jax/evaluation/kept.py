@@ -21,11 +21,11 @@ from mer_jax.workdir import Workdir
 
 
 def labelled_splits(
-    config: ConfigDict, workdir: os.PathLike[str], labels: pathlib.Path | None, shown: Display
+    config: ConfigDict, workdir: os.PathLike[str], labels: pathlib.Path | None, display: Display
 ) -> tuple[Corpus, dict[str, Split]]:
     """The corpus and its test splits, with the labels of a file where one is given."""
     corpus = corpus_lib.load(
-        config, shown.count, level_of(config), Workdir(workdir).task_of(config)
+        config, display.count, level_of(config), Workdir(workdir).task_of(config)
     )
     splits = test_splits(config, corpus)
     if not splits:
@@ -44,13 +44,13 @@ def predict_and_score(
     splits: dict[str, Split],
     config: ConfigDict,
     workdir: Workdir,
-    shown: Display,
+    display: Display,
 ) -> dict[str, Any]:
     """Predicts `splits`, writes their CSV files, and gives their scores."""
     task = model.static.task
     predictions = {}
     for name, split in splits.items():
-        predictions[name] = predict_runs(model, split.features, shown, name)
+        predictions[name] = predict_runs(model, split.features, display, name)
         together = ensemble.average(predictions[name])
         submission.write(
             workdir.predictions_file(name),
@@ -66,7 +66,7 @@ def predict_and_score(
 
 def show(results: dict[str, Any], config: ConfigDict, workdir: Workdir) -> None:
     """Prints the result table and where the files lie."""
-    shown = metrics.shown(Workdir(workdir).task_of(config), config.evaluate.metrics)
-    print(terminal.table(results, config.data.corpus == SYNTHETIC, shown))
+    wanted = metrics.shown(Workdir(workdir).task_of(config), config.evaluate.metrics)
+    print(terminal.table(results, config.data.corpus == SYNTHETIC, wanted))
     predictions = f"; predictions: {workdir.predictions}" if results["test"] else ""
     print(f"Scores: {workdir.results_file}{predictions}")

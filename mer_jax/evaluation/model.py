@@ -49,19 +49,19 @@ def restore(config: ConfigDict, workdir: os.PathLike[str]) -> tuple[dict[str, An
 
 
 def predict_runs(
-    model: Model, features: dict[str, Rows], shown: Display, what: str
+    model: Model, features: dict[str, Rows], display: Display, what: str
 ) -> ensemble.Predictions:
     """What each kept run predicts for N clips; InputError where the features' sizes differ.
 
-    `shown` says how far it is with `what`, which names the clips.
+    `display` shows the progress of `what`, which names the clips.
     """
     sizes = rows_lib.sizes(features)
     if sizes != model.sizes:
         raise InputError(f"features of sizes {sizes}; the weights were trained on {model.sizes}")
     clips = rows_lib.count(features)
-    with shown.count(f"predicting {what}", clips) as tell:
+    with display.count(f"predicting {what}", clips) as tick:
         return ensemble.predict(
-            model.static, model.hparams, model.kept, features, model.batch_size, tell
+            model.static, model.hparams, model.kept, features, model.batch_size, tick
         )
 
 

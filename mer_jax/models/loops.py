@@ -74,7 +74,7 @@ def _shapes(step, layers, carry, frames, shared) -> dict[str, Any]:
         shapes[name] = jax.ShapeDtypeStruct((length, *y.shape), y.dtype)
         return y
 
-    first = jax.tree.map(lambda x: x[0], frames)
+    first = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), frames)
     jax.eval_shape(lambda *taken: step(dense, *taken), shared, carry, first)
     return shapes
 

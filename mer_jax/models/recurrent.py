@@ -154,10 +154,12 @@ class LSTMCell(nn.Module):
     @nn.compact
     def __call__(self, size: int) -> Weights:
         """The weights for inputs of `size`."""
-        return _weights(self, size, self.hidden, "")
+        return layer_weights(self, size, self.hidden, "")
 
 
-def _weights(module: nn.Module, size: int, hidden: int, suffix: str) -> Weights:
+def layer_weights(module: nn.Module, size: int, hidden: int, suffix: str) -> Weights:
+    """Makes the weights of a layer in one direction, inside a module's `__call__`."""
+
     def draw(name: str, *shape: int) -> Array:
         return module.param(f"{name}{suffix}", torch_uniform, shape, hidden)
 
@@ -196,7 +198,7 @@ class LSTM(nn.Module):
                 x_TxBxD = dropout(x_TxBxD, rate, self.make_rng("dropout"))
             outputs, last = [], []
             for suffix in ("", "_reverse") if self.bidirectional else ("",):
-                weights = _weights(self, x_TxBxD.shape[-1], self.hidden, f"_l{layer}{suffix}")
+                weights = layer_weights(self, x_TxBxD.shape[-1], self.hidden, f"_l{layer}{suffix}")
                 hidden_TxBxH = run(
                     gates(x_TxBxD, weights), weights.hidden, mask_TxB, bool(suffix)
                 ).hidden

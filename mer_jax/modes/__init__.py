@@ -10,6 +10,7 @@ from mer_jax.modes import (
     compare,
     ensemble,
     evaluate,
+    extract,
     group_words,
     predict,
     report,
@@ -27,8 +28,9 @@ from mer_jax.modes.record import Mode
 MODES: dict[str, Mode] = {
     module.MODE.name: module.MODE
     for module in (
-        build, train, evaluate, compare, predict, select, ensemble, table, report, annotate, ask,
-        score_open, group_words, score_responses, score_preference, score_deepfake,
+        extract, build, train, evaluate, compare, predict, select, ensemble, table, report,
+        annotate, ask, score_open, group_words, score_responses, score_preference,
+        score_deepfake,
     )
 }  # fmt: skip
 DEFAULT = train.MODE

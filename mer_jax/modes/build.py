@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
 
-def build(config: ConfigDict, shown: Display = SILENT) -> None:
+def build(config: ConfigDict, display: Display = SILENT) -> None:
     """Builds the datasets that the config or its rows name where absent, outdated or damaged."""
     from mer_jax.data import corpus as corpus_lib
     from mer_jax.tables import resolution
@@ -21,7 +21,7 @@ def build(config: ConfigDict, shown: Display = SILENT) -> None:
         configs = list(resolution.resolve(config)[0].values())
     built = {}
     for each in configs:
-        built |= corpus_lib.build(each, shown.count, verify=True)
+        built |= corpus_lib.build(each, display.count, verify=True)
     for name, directory in built.items():
         print(f"{name}: {directory}")
 

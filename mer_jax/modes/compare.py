@@ -19,7 +19,7 @@ def compare(
     workdir: pathlib.Path,
     against: pathlib.Path,
     labels: pathlib.Path | None,
-    shown: Display = SILENT,
+    display: Display = SILENT,
 ) -> None:
     """The paired bootstrap of two runs' written predictions: a table, and compare.json."""
     from mer_jax import files, metrics
@@ -29,7 +29,7 @@ def compare(
     resamples = config.evaluate.bootstrap
     if not resamples:
         raise InputError("--mode=compare needs config.evaluate.bootstrap above 0")
-    corpus, splits = kept.labelled_splits(config, workdir, labels, shown)
+    corpus, splits = kept.labelled_splits(config, workdir, labels, display)
     found, clips = {}, {}
     for name, split in splits.items():
         if split.labels.emotion_mask.any() or split.labels.valence_mask.any():

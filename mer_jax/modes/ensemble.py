@@ -26,7 +26,7 @@ def ensemble(
     workdir: pathlib.Path,
     folders: Sequence[pathlib.Path],
     labels: pathlib.Path | None,
-    shown: Display = SILENT,
+    display: Display = SILENT,
 ) -> None:
     """Averages the members' probabilities and valences; writes predictions and scores.
 
@@ -44,7 +44,7 @@ def ensemble(
     place = Workdir(workdir)
     if place.config_file.exists():
         raise InputError(f"{workdir} holds a training; use another --workdir for the ensemble")
-    runs = {str(folder): load_run(folder, labels, shown=shown) for folder in folders}
+    runs = {str(folder): load_run(folder, labels, display=display) for folder in folders}
     members_lib.check_tasks({name: run.task for name, run in runs.items()})
     first = next(iter(runs.values()))
     found, predicted = {}, {}

@@ -17,7 +17,7 @@ def evaluate(
     config: ConfigDict,
     workdir: pathlib.Path,
     labels: pathlib.Path | None,
-    shown: Display = SILENT,
+    display: Display = SILENT,
 ) -> None:
     """Predicts and scores the test splits anew, with the labels of a file where one is given.
 
@@ -32,15 +32,15 @@ def evaluate(
 
     place = Workdir(workdir)
     results, model = restore(config, workdir)
-    _, splits = kept.labelled_splits(config, workdir, labels, shown)
-    scored = kept.predict_and_score(model, splits, config, place, shown)
+    _, splits = kept.labelled_splits(config, workdir, labels, display)
+    scored = kept.predict_and_score(model, splits, config, place, display)
     results = results_lib.with_scores(results, scored)
     reported = config.report or written.is_written(workdir)
     written.discard(workdir)
     place.write_results(results)
     kept.show(results, config, place)
     if reported:
-        written.ensure(config, workdir, labels, shown)
+        written.ensure(config, workdir, labels, display)
 
 
 def _run(arguments: Arguments) -> None:

@@ -16,7 +16,7 @@ QUIET = Flag("quiet", "No progress and no log lines; warnings, errors and result
              default=False)  # fmt: skip
 
 LABELS = Flag("labels", "Labels of clips, a CSV or, of test clips, an npz.", pathlib.Path)
-OUT = Flag("out", "What to write: a file, or of the score modes a folder.", pathlib.Path,
+OUT = Flag("out", "What to write: a file; of the score modes and extract a folder.", pathlib.Path,
            value_name="PATH")  # fmt: skip
 AGAINST = Flag("against", "What to compare with: the DIR of another run, or another file.",
                pathlib.Path, value_name="PATH")  # fmt: skip
@@ -25,6 +25,7 @@ OUT_FOLDER = dataclasses.replace(OUT, writes_in=("scores.json", "clips.csv"))  #
 OUT_REPORT = dataclasses.replace(  # of scores with a confusion matrix
     OUT, writes_in=(*OUT_FOLDER.writes_in, "report.md", "report.html", "figures/confusion.png")
 )
+OUT_CORPUS = dataclasses.replace(OUT, writes_in=("failures.csv",))  # and features of clips
 
 # Of the modes that score files.
 PREDICTIONS = Flag("predictions", "What a system says of each clip, a file or a folder.",
@@ -40,6 +41,14 @@ WHEEL = Flag("wheel", "The emotion wheels: the organisers' folder, an npz or whe
              pathlib.Path, value_name="PATH")  # fmt: skip
 LISTS = Flag("lists", "How a printed list is read.", choices=("mer2024", "mer2025", "literal"))
 CANDIDATES = Flag("candidates", "What answers are chosen from.", value_name="A,B,C")
+
+# Of the modes that read raw clips.
+MEDIA = Flag("media", "The folder with the clips' media files.", pathlib.Path, value_name="DIR")
+CLIPS = Flag("clips", "A CSV with name and any of emotion, valence, speaker, text, split.",
+             pathlib.Path)  # fmt: skip
+MODELS = Flag("models", "The folder of folders with pretrained weights.", pathlib.Path,
+              value_name="DIR")  # fmt: skip
+WORKERS = Flag("workers", "Threads that decode; none: one a core.", int, least=1)
 
 # Of the modes that ask a server.
 SERVER = Flag("server", "Its address, up to /v1.", value_name="URL")

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 def predict(
-    config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path, shown: Display = SILENT
+    config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path, display: Display = SILENT
 ) -> None:
     """Writes the prediction of every clip in config.data.root's features, labelled or not."""
     from mer_jax.data import corpus as corpus_lib
@@ -29,13 +29,13 @@ def predict(
     names, features = folder.read(
         pathlib.Path(config.data.root),
         corpus_lib.modalities(config),
-        count=shown.count,
+        count=display.count,
         level=model.static.level,
         bad=config.data.bad,
         missing=config.data.missing,
         lists_beside=out,
     )
-    together = ensemble.average(predict_runs(model, features, shown, config.data.root))
+    together = ensemble.average(predict_runs(model, features, display, config.data.root))
     submission.write(out, names, together, model.static.task, config.evaluate.probabilities)
     print(f"{len(names)} predictions: {out}")
 

@@ -17,12 +17,12 @@ def report(
     config: ConfigDict,
     workdir: pathlib.Path,
     labels: pathlib.Path | None = None,
-    shown: Display = SILENT,
+    display: Display = SILENT,
 ) -> None:
     """Writes report.md, report.html and figures/, with the labels of a file where one is given."""
     from mer_jax.reporting import written
 
-    written.write(config, workdir, labels, shown)
+    written.write(config, workdir, labels, display)
 
 
 def _run(arguments: Arguments) -> None:

@@ -15,12 +15,12 @@ if TYPE_CHECKING:
 
 
 def select(
-    config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path, shown: Display = SILENT
+    config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path, display: Display = SILENT
 ) -> None:
     """Algorithm 1: writes the unlabelled clips that pass the threshold of their class."""
     from mer_jax import files
     from mer_jax.data import corpus as corpus_lib
-    from mer_jax.evaluation import ensemble, out_of_fold, selection
+    from mer_jax.evaluation import ensemble, out_of_fold, pseudo_labels
     from mer_jax.evaluation.model import predict_runs, restore
     from mer_jax.task import TRAIN, UNLABELLED
     from mer_jax.training.division import divide
@@ -28,7 +28,7 @@ def select(
 
     _, model = restore(config, workdir)
     saved = Workdir(workdir).config()
-    corpus = corpus_lib.load(saved, shown.count, model.static.level, model.static.task)
+    corpus = corpus_lib.load(saved, display.count, model.static.level, model.static.task)
     task = corpus.task
     if UNLABELLED not in corpus.splits or not task.classes or not saved.folds:
         raise InputError(
@@ -37,17 +37,19 @@ def select(
     samples, folds = divide(saved, corpus)
     pool_split = corpus.splits[UNLABELLED]
     labelled, known = out_of_fold.average(
-        ensemble.probabilities(predict_runs(model, samples.features, shown, TRAIN)),
+        ensemble.probabilities(predict_runs(model, samples.features, display, TRAIN)),
         model.kept["repeat"],
         model.kept["fold"],
         folds,
     )
-    found = selection.select(
+    found = pseudo_labels.select(
         task,
         labelled,
         samples.labels.emotion,
         known & samples.labels.emotion_mask,
-        ensemble.probabilities(predict_runs(model, pool_split.features, shown, UNLABELLED)).mean(0),
+        ensemble.probabilities(predict_runs(model, pool_split.features, display, UNLABELLED)).mean(
+            0
+        ),
         config.select.eta,
     )
     names = pool_split.names[found.row].tolist()
@@ -58,7 +60,7 @@ def select(
         (str(found.threshold[i]) for i in found.emotion),
         strict=True,
     )
-    files.write_csv(out, selection.COLUMNS, rows)
+    files.write_csv(out, pseudo_labels.COLUMNS, rows)
     print(f"{len(names)} of {len(pool_split.names)} unlabelled clips selected: {out}")
 
 

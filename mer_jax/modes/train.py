@@ -19,7 +19,7 @@ def train(
     config: ConfigDict,
     workdir: pathlib.Path,
     repeated: pathlib.Path | None = None,
-    shown: Display = SILENT,
+    display: Display = SILENT,
 ) -> None:
     """Trains the config's grid in `workdir`, or each row of its table in a folder below.
 
@@ -28,11 +28,11 @@ def train(
     if config.table.rows:
         from mer_jax.tables import training
 
-        training.train(config, workdir, repeated, shown)
+        training.train(config, workdir, repeated, display)
     else:
         from mer_jax import experiment
 
-        experiment.train(config, workdir, repeated, shown)
+        experiment.train(config, workdir, repeated, display)
 
 
 def _run(arguments: Arguments) -> None:

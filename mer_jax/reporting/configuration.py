@@ -4,6 +4,7 @@ import inspect
 from collections.abc import Mapping
 from typing import Any
 
+from mer_jax.corpora import TABLE
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import left_out
 from mer_jax.errors import counted
@@ -27,7 +28,8 @@ def section(run: Run, _: Mapping[str, Picture]) -> Section:
     trials = len(run.results["runs"]) // (config.repeats * max(config.folds, 1))
     rounds = f"{config.folds} folds of train" if config.folds else "the split val validates"
     if config.data.group_folds:
-        rounds += ", whole videos or dialogues in one"
+        groups = "groups" if config.data.corpus == TABLE.name else "videos or dialogues"
+        rounds += f", whole {groups} in one"
     rows = [
         ("Corpus", f"{config.data.corpus}; {_clips(run)}"),
         ("Features", f"{sets}; {scaled}"),

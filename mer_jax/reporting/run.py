@@ -35,13 +35,13 @@ def load_run(
     workdir: str | os.PathLike[str],
     labels: str | pathlib.Path | None = None,
     config: ConfigDict | None = None,
-    shown: Display = SILENT,
+    display: Display = SILENT,
 ) -> "Run":
     """A finished workdir, such as `load_run("runs/quickstart")`.
 
     `labels` is a file with labels of test clips that were published later, as for --mode=evaluate.
     `config` says where the features lie now; without it the run's own config.json does.
-    `shown` displays the progress of predicting.
+    `display` shows the progress of predicting.
 
     Raises:
       InputError: nothing was trained there, or its files do not agree.
@@ -52,7 +52,7 @@ def load_run(
         finished,
         finished.config if config is None else config,
         None if labels is None else pathlib.Path(labels),
-        shown,
+        display,
     )
 
 
@@ -71,7 +71,7 @@ class Run:
         finished: Finished,
         source: ConfigDict,
         labels: pathlib.Path | None,
-        shown: Display,
+        display: Display,
     ):
         self.workdir = workdir
         self.config = finished.config
@@ -82,7 +82,7 @@ class Run:
         self.metrics = metrics.shown(self.task, source.evaluate.metrics)
         self._source = source
         self._labels = labels
-        self._shown = shown
+        self._display = display
         self._predicted: dict[str, Predicted] = {}
 
     @functools.cached_property
@@ -152,7 +152,7 @@ class Run:
     @functools.cached_property
     def corpus(self) -> Corpus:
         """The corpus that was trained on; its datasets are built where they are absent."""
-        return corpus_lib.load(self._source, self._shown.count, level_of(self._source), self.task)
+        return corpus_lib.load(self._source, self._display.count, level_of(self._source), self.task)
 
     @functools.cached_property
     def best_epochs(self) -> dict[tuple[int, int], int]:
@@ -182,7 +182,7 @@ class Run:
         return label_arrays.given_labels(self.corpus, self._labels, splits, rules)
 
     def _ensemble(self, split: Split, name: str) -> Predicted:
-        predictions = model_lib.predict_runs(self._model, split.features, self._shown, name)
+        predictions = model_lib.predict_runs(self._model, split.features, self._display, name)
         return Predicted(split.names, ensemble.average(predictions), split.labels)
 
     @functools.cached_property
@@ -190,7 +190,7 @@ class Run:
         """Each clip predicted by the runs that validated on it; None if the corpus has changed."""
         samples, folds = divide(self.config, self.corpus)
         of_runs = model_lib.predict_runs(
-            self._model, samples.features, self._shown, self.out_of_fold
+            self._model, samples.features, self._display, self.out_of_fold
         )
         repeat, fold = self._model.kept["repeat"], self._model.kept["fold"]
         if not self._same_folds(of_runs, samples.labels, folds):

@@ -16,14 +16,14 @@ def write(
     config: ConfigDict,
     workdir: os.PathLike[str],
     labels: pathlib.Path | None = None,
-    shown: Display = SILENT,
+    display: Display = SILENT,
 ) -> None:
     """Writes report.md, report.html and figures/, with the labels of a file where one is given."""
     # Here, because matplotlib takes a second to load and not every command draws.
     from mer_jax.reporting import sections
     from mer_jax.reporting.run import load_run
 
-    sections.write(load_run(workdir, labels, config, shown))
+    sections.write(load_run(workdir, labels, config, display))
     _tell(workdir)
 
 
@@ -31,7 +31,7 @@ def ensure(
     config: ConfigDict,
     workdir: os.PathLike[str],
     labels: pathlib.Path | None = None,
-    shown: Display = SILENT,
+    display: Display = SILENT,
 ) -> None:
     """Writes the report where the workdir has none.
 
@@ -41,7 +41,7 @@ def ensure(
         _tell(workdir)
         return
     try:
-        write(config, workdir, labels, shown)
+        write(config, workdir, labels, display)
     except Exception as error:  # whatever it is, the training before it is worth more
         LOG.warning(
             "%s: the results are written, but the report could not be drawn: %s: %s; "

@@ -7,16 +7,27 @@ tells what it has to bring and what it may bring.
 from mer_jax.semi.fixmatch import FixMatch
 from mer_jax.semi.flexmatch import FlexMatch
 from mer_jax.semi.freematch import FreeMatch
-from mer_jax.semi.method import Chosen, EpochStart, Method, Weak
+from mer_jax.semi.method import LOSS_SETTINGS, VIEW_SETTINGS, Chosen, EpochStart, Method, Weak
 from mer_jax.semi.pseudo_label import PseudoLabel
 from mer_jax.semi.softmatch import SoftMatch
+from mer_jax.settings import Registry, Setting
 
-__all__ = ["METHODS", "Chosen", "EpochStart", "Method", "Weak"]
+__all__ = ["METHODS", "Chosen", "EpochStart", "Method", "Weak", "settings"]
 
-METHODS: dict[str, type[Method]] = {
-    "fixmatch": FixMatch,
-    "flexmatch": FlexMatch,
-    "freematch": FreeMatch,
-    "softmatch": SoftMatch,
-    "pseudo_label": PseudoLabel,
-}
+METHODS = Registry(
+    "method",
+    ("semi",),
+    {
+        "fixmatch": FixMatch,
+        "flexmatch": FlexMatch,
+        "freematch": FreeMatch,
+        "softmatch": SoftMatch,
+        "pseudo_label": PseudoLabel,
+    },
+)
+
+
+def settings() -> dict[str, Setting]:
+    """Every key of `config.semi` but `method`, in the order of the grid's axes."""
+    first, last = ({s.key: s for s in part} for part in (LOSS_SETTINGS, VIEW_SETTINGS))
+    return {**first, **METHODS.settings(), **last}

@@ -4,13 +4,13 @@ from typing import Any, ClassVar
 
 import jax.numpy as jnp
 
-from mer_jax.semi.method import Chosen, Method, Weak, mask
+from mer_jax.semi.method import THRESHOLD, Chosen, Method, Weak, mask
 
 
 class FixMatch(Method):
     """Sohn et al., NeurIPS 2020: a clip counts where its largest probability reaches tau."""
 
-    TRACED: ClassVar = ("threshold",)
+    SETTINGS: ClassVar = (THRESHOLD,)
 
     @staticmethod
     def choose(state: Any, weak: Weak, settings: dict[str, Any]) -> Chosen:

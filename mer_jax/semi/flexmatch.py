@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 import jax.numpy as jnp
 from jaxtyping import Array, Bool
 
-from mer_jax.semi.method import Chosen, Method, Weak, confidence, mask
+from mer_jax.semi.method import THRESHOLD, Chosen, Method, Weak, confidence, mask
 
 UNUSED = -1  # a clip before it was confident of any class
 NOT_OWN = -2  # one that the run never draws: it counts nowhere
@@ -19,7 +19,7 @@ class FlexMatch(Method):
     beta / (2 - beta) (Eq. 12).
     """
 
-    TRACED: ClassVar = ("threshold",)
+    SETTINGS: ClassVar = (THRESHOLD,)
 
     @staticmethod
     def init(classes: int, own: Bool[Array, "P"]) -> Any:

@@ -6,8 +6,19 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from mer_jax.semi.method import Chosen, Method, Weak, confidence, mask, moving_average
+from mer_jax.semi.method import (
+    MOMENTUM,
+    Chosen,
+    Method,
+    Weak,
+    confidence,
+    mask,
+    moving_average,
+    traced_setting,
+)
+from mer_jax.settings import AT_LEAST_0
 
+FAIRNESS_WEIGHT = traced_setting("fairness_weight", 0.001, AT_LEAST_0, "freematch")
 _EPSILON = 1e-12
 
 
@@ -26,7 +37,7 @@ class FreeMatch(Method):
     over the largest class's (Eq. 6 to 8). Uses the averages after the step.
     """
 
-    TRACED: ClassVar = ("momentum", "fairness_weight")
+    SETTINGS: ClassVar = (MOMENTUM, FAIRNESS_WEIGHT)
 
     @staticmethod
     def init(classes: int, own: Bool[Array, "P"]) -> Any:

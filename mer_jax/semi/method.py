@@ -5,13 +5,50 @@ the pool in an epoch. Nothing here carries a gradient but a method's extra loss.
 """
 
 import dataclasses
+import functools
 from collections.abc import Callable
 from typing import Any, ClassVar, NamedTuple
 
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from mer_jax.data.views import Steps
+from mer_jax.data import views
+from mer_jax.data.views import View
+from mer_jax.settings import AT_LEAST_0, AT_LEAST_1, BELOW_1, SHARE, Setting
+
+setting = functools.partial(Setting, part="semi")
+traced_setting = functools.partial(setting, traced=True)
+# Of all methods, in the order of the grid's axes; a method's own ones come between the two halves.
+LOSS_SETTINGS = (
+    setting("mu", 7, AT_LEAST_1, "unlabelled clips for each labelled one in a batch"),
+    traced_setting("weight", 1.0, AT_LEAST_0, "lambda_u of the unlabelled loss"),
+    traced_setting("valence_weight", 1.0, AT_LEAST_0, "of the valence's part in it; 0: none"),
+    traced_setting(
+        "warmup", 10, AT_LEAST_0, "epochs over which both weights rise from 0; the papers: 0"
+    ),
+)
+VIEW_SETTINGS = (
+    setting("weak", "noise 0.1", doc="the view that gives the target", kind=views.KIND),
+    setting(
+        "strong",
+        "noise 0.5, feature_dropout 0.3, modality_dropout 0.3",
+        doc="The view that is trained towards that target.",
+        kind=views.KIND,
+    ),
+    traced_setting(
+        "ema", 0.999, BELOW_1, "largest decay of the averaged weights, which are evaluated"
+    ),
+)
+SHARED = (*LOSS_SETTINGS, *VIEW_SETTINGS)
+# Of several methods: declared once, so one key serves them.
+THRESHOLD = traced_setting("threshold", 0.95, SHARE, "tau: fixmatch, flexmatch")
+MOMENTUM = traced_setting(
+    "momentum",
+    0.99,
+    SHARE,
+    "Of the running averages of freematch and softmatch. The papers: 0.999, over a million steps; "
+    "runs here have a few thousand.",
+)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -20,9 +57,9 @@ class Semi:
 
     method: str  # a name in mer_jax/semi/__init__.py
     mu: int
-    top_k: int  # pseudo_label: 0 for thresholds by quantile
-    weak: Steps
-    strong: Steps
+    weak: View
+    strong: View
+    settings: tuple[tuple[str, Any], ...] = ()  # the method's static ones
 
 
 class Weak(NamedTuple):
@@ -55,17 +92,17 @@ class EpochStart(NamedTuple):
     """
 
     validated: Callable[[], Validated]
-    pool: Callable[[], Float[Array, "E C"]]  # probabilities of the epoch's own clips
+    pool_probability: Callable[[], Float[Array, "E C"]]  # of the epoch's own clips
 
 
 class Method:
     """A semi-supervised method: functions of a state that each run carries from step to step.
 
-    TRACED names the keys of `config.semi` that it reads beside those of all methods. They reach it
-    as traced scalars in `settings`.
+    SETTINGS are the keys of `config.semi` that it reads beside those of all methods (SHARED). They
+    reach it in `settings`: the traced ones as scalars, the static ones as they are.
     """
 
-    TRACED: ClassVar[tuple[str, ...]] = ()
+    SETTINGS: ClassVar[tuple[Setting, ...]] = ()
 
     @staticmethod
     def init(classes: int, own: Bool[Array, "P"]) -> Any:

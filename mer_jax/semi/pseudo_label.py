@@ -6,7 +6,23 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int
 
-from mer_jax.semi.method import Chosen, EpochStart, Method, Weak, confidence
+from mer_jax.semi.method import (
+    Chosen,
+    EpochStart,
+    Method,
+    Weak,
+    confidence,
+    setting,
+    traced_setting,
+)
+from mer_jax.settings import AT_LEAST_0, SHARE
+
+ETA = traced_setting(
+    "eta", 0.8, SHARE, "pseudo_label: quantile of the correct ones' confidence, by class"
+)
+TOP_K = setting(
+    "top_k", 0, AT_LEAST_0, "pseudo_label: as many by class in an epoch instead; 0: quantile"
+)
 
 
 class PseudoLabel(Method):
@@ -17,7 +33,7 @@ class PseudoLabel(Method):
     own clips of the pool.
     """
 
-    TRACED: ClassVar = ("eta",)
+    SETTINGS: ClassVar = (ETA, TOP_K)
 
     @staticmethod
     def init(classes: int, own: Bool[Array, "P"]) -> Any:
@@ -30,7 +46,7 @@ class PseudoLabel(Method):
         """Sets the thresholds."""
         del state
         if settings["top_k"]:
-            return top_k_thresholds(epoch.pool(), settings["top_k"])
+            return top_k_thresholds(epoch.pool_probability(), settings["top_k"])
         return quantile_thresholds(*epoch.validated(), settings["eta"])
 
     @staticmethod

@@ -5,7 +5,7 @@ from typing import Any, ClassVar, NamedTuple
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float
 
-from mer_jax.semi.method import Chosen, Method, Weak, moving_average
+from mer_jax.semi.method import MOMENTUM, Chosen, Method, Weak, moving_average
 
 _WIDTH = 2.0  # the paper's n: the width of the Gaussian in deviations
 
@@ -25,7 +25,7 @@ class SoftMatch(Method):
     uniform alignment of the probabilities (Eq. 11), which acts on the weights alone.
     """
 
-    TRACED: ClassVar = ("momentum",)
+    SETTINGS: ClassVar = (MOMENTUM,)
 
     @staticmethod
     def init(classes: int, own: Bool[Array, "P"]) -> Any:

@@ -66,11 +66,11 @@ def loss(
     """
     weak_key, strong_key, dropout_key = jax.random.split(key, 3)
 
-    def view(steps: views.Steps, key: Key[Array, ""]) -> dict[str, Array]:
-        return views.apply(steps, key, clips.features, clips.frame_mask or {}, deviation)
+    def seen_through(view: views.View, key: Key[Array, ""]) -> dict[str, Array]:
+        return views.apply(view, key, clips.features, clips.frame_mask or {}, deviation)
 
-    weak = jax.lax.stop_gradient(predict(view(semi.weak, weak_key), None))
-    strong = predict(view(semi.strong, strong_key), dropout_key)
+    weak = jax.lax.stop_gradient(predict(seen_through(semi.weak, weak_key), None))
+    strong = predict(seen_through(semi.strong, strong_key), dropout_key)
     method, all_settings = METHODS[semi.method], _all(semi, settings)
     seen = Weak(jax.nn.softmax(weak.emotion), clips.number)
     chosen = method.choose(state.method, seen, all_settings)
@@ -128,4 +128,4 @@ def ema_decay(most: Float[Array, ""], step: Int[Array, ""]) -> Float[Array, ""]:
 
 def _all(semi: Semi, settings: dict[str, Array]) -> dict[str, Any]:
     """A method's settings: those that change the program and the traced ones."""
-    return {"top_k": semi.top_k, **settings}
+    return {**dict(semi.settings), **settings}

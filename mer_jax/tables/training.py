@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from mer_jax import experiment, lock
 from mer_jax.config.rows import Row
+from mer_jax.data import corpus as corpus_lib
 from mer_jax.errors import InputError, first_few
 from mer_jax.progress import SILENT, Display
 from mer_jax.tables import gathering
@@ -25,7 +26,7 @@ def train(
     config: ConfigDict,
     folder: os.PathLike[str],
     repeated: pathlib.Path | None = None,
-    shown: Display = SILENT,
+    display: Display = SILENT,
 ) -> None:
     """Trains each row whose features are there, in a workdir of its own, and writes the table.
 
@@ -34,6 +35,7 @@ def train(
     repeated. Raises InputError where a row failed, or none can be trained.
     """
     workdir = Workdir(folder)
+    config = corpus_lib.resolved(config)
     of_rows, notes = resolve(config)
     _check_table(config, workdir)
     failed = []
@@ -49,7 +51,7 @@ def train(
                 continue
             try:
                 earlier = _config_json(repeated, row)
-                experiment.train(of_rows[row], workdir.row(row.folder).folder, earlier, shown)
+                experiment.train(of_rows[row], workdir.row(row.folder).folder, earlier, display)
             except InputError as error:
                 if jax.process_count() > 1:  # the others may not have met it, and wait for this one
                     raise

@@ -9,6 +9,7 @@ from mer_jax import config as config_lib
 from mer_jax.corpora import tasks
 from mer_jax.data import folds as folds_lib
 from mer_jax.data import rows as rows_lib
+from mer_jax.data import table
 from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.errors import InputError
 from mer_jax.semi.step import Clips
@@ -27,13 +28,8 @@ def divide(config: ConfigDict, corpus: Corpus) -> tuple[Samples, dict[tuple[int,
             )
         validation = corpus.splits[VALIDATION]
     groups = None
-    if config.data.group_folds:
-        if corpus.info.group is None:
-            raise InputError(
-                f"config.data.group_folds: {corpus.info.name}'s clip names show no groups; use "
-                "False"
-            )
-        groups = [corpus.info.group(name) for name in split.names.tolist()]
+    if corpus.info.folds_by_group(config.data.group_folds):
+        groups = table.groups_of(corpus.info, split.names.tolist())
     for name in [TRAIN] if validation is None else [TRAIN, VALIDATION]:
         _check_labels(corpus, name)
     samples = training_samples(split, validation)

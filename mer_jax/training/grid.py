@@ -36,7 +36,7 @@ class Outcome(NamedTuple):
     failed_epoch: int = -1  # whose loss or gradient was not finite; -1: none
 
 
-class Seen(NamedTuple):
+class Snapshot(NamedTuple):
     """A chunk as the host sees it: as it finds or begins it, and after each segment."""
 
     number: int  # of the chunk, from 0
@@ -52,7 +52,7 @@ class Seen(NamedTuple):
         return self.before == self.epoch
 
 
-Observer = Callable[[Seen], None]
+Observer = Callable[[Snapshot], None]
 
 
 def share(chunks: Sequence[Chunk]) -> list[tuple[int, Chunk]]:
@@ -75,7 +75,7 @@ def train(
     """
     for number, chunk in share(chunks):
         if checkpoints.has_chunk(number):
-            observe(_found(number, chunk, checkpoints.restore_chunk(number)))
+            observe(_finished_earlier(number, chunk, checkpoints.restore_chunk(number)))
     work = _Work(plan, Feed(plan), checkpoints, ending, observe)
     for number, chunk in share(chunks):
         if not checkpoints.has_chunk(number):
@@ -140,15 +140,15 @@ def _train_chunk(work: _Work, number: int, chunk: Chunk, title: str) -> RunState
         state = _rows(state, np.minimum(np.arange(chunk.width), len(own) - 1))
         state = jax.device_put(state, devices.by_run())
         LOG.info("%s: continuing after epoch %d", title, epoch)
-    seen = _seen(number, chunk, epoch, epoch, state)
-    observe(seen)
+    snapshot = _snapshot(number, chunk, epoch, epoch, state)
+    observe(snapshot)
     saved = time.monotonic()
     while epoch < epochs:
         stop = min(epoch + plan.config.train.segment, epochs)
         state = advance(state, epoch, stop)
         first, epoch = epoch, stop
-        seen = _seen(number, chunk, first, epoch, state)
-        observe(seen)
+        snapshot = _snapshot(number, chunk, first, epoch, state)
+        observe(snapshot)
         stopped = np.asarray(state.failed)[own]
         if (stopped >= first).any():
             LOG.warning(
@@ -163,7 +163,7 @@ def _train_chunk(work: _Work, number: int, chunk: Chunk, title: str) -> RunState
             saved = time.monotonic()
         if asked:
             raise Terminated(f"{title} is saved after epoch {epoch}")
-    scores = seen.score[np.isfinite(seen.score)]
+    scores = snapshot.score[np.isfinite(snapshot.score)]
     reached = "no score"
     if scores.size:
         reached = f"best {chunk.static.task.selection} {scores.mean():.3f} on average"
@@ -171,21 +171,21 @@ def _train_chunk(work: _Work, number: int, chunk: Chunk, title: str) -> RunState
     return state
 
 
-def _seen(number: int, chunk: Chunk, before: int, epoch: int, state: RunState) -> Seen:
+def _snapshot(number: int, chunk: Chunk, before: int, epoch: int, state: RunState) -> Snapshot:
     own = len(chunk.runs)
     score, failed = np.asarray(state.best.score)[:own], np.asarray(state.failed)[:own]
     counts = np.isfinite(score) & (failed < 0)
     score = np.where(counts, metrics.selection_sign(chunk.static.task) * score, np.float32(np.nan))
-    return Seen(number, chunk, before, epoch, score, state.history)
+    return Snapshot(number, chunk, before, epoch, score, state.history)
 
 
-def _found(number: int, chunk: Chunk, finished: dict[str, Any]) -> Seen:
+def _finished_earlier(number: int, chunk: Chunk, finished: dict[str, Any]) -> Snapshot:
     rows = np.arange(len(chunk.runs))
     best = np.asarray(finished["best_epoch"])[rows]
     curves = np.asarray(finished["history"][chunk.static.task.selection])
     score = np.where(best >= 0, curves[rows, best], np.float32(np.nan))
     epochs = chunk.static.epochs
-    return Seen(number, chunk, epochs, epochs, score, finished["history"])
+    return Snapshot(number, chunk, epochs, epochs, score, finished["history"])
 
 
 def _rows(tree: Any, rows: np.ndarray) -> Any:

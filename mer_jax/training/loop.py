@@ -27,7 +27,7 @@ from mer_jax.training.program import HParams, Static, build_model, make_optimize
 from mer_jax.training.state import LOSS, Best, Fold, Given, Learner, RunState, Samples
 
 
-class Train(NamedTuple):
+class Program(NamedTuple):
     """The compiled functions of one Static, over a leading run axis R."""
 
     # (hparams, folds, samples, keys [R]) -> RunState; a fold's rows of the pool are those of the
@@ -45,12 +45,12 @@ class Step(NamedTuple):
     pool_rows: Int[Array, "*S U"] | None  # None: supervised
 
 
-class Seen(NamedTuple):
+class StepLog(NamedTuple):
     """What a step leaves for the history."""
 
     loss: Float[Array, "*S"]
     size: Float[Array, "*S"]  # rows that count
-    pool: log.Diagnostics | None  # None: supervised
+    diagnostics: log.Diagnostics | None  # None: supervised
 
 
 def make_train(
@@ -58,7 +58,7 @@ def make_train(
     whole_batches: bool,
     sharding: jax.sharding.Sharding | None = None,
     pool_size: int = 0,
-) -> Train:
+) -> Program:
     """Compiles the training of runs that share `static`.
 
     `whole_batches` says that every batch of every fold holds a sample; where it is False a batch
@@ -68,7 +68,7 @@ def make_train(
     """
     init = functools.partial(init_run, static=static, pool_size=pool_size)
     advance = functools.partial(advance_run, static=static, whole_batches=whole_batches)
-    return Train(
+    return Program(
         init=jax.jit(jax.vmap(init, in_axes=(0, 0, None, 0)), out_shardings=sharding),
         advance=jax.jit(
             jax.vmap(advance, in_axes=(0, 0, None, 0, None, None)),
@@ -149,16 +149,16 @@ def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunS
     steps = _steps(given, jax.random.fold_in(state.key, epoch))
     before = learner = state.learner
     if static.semi is not None:
-        learner = _begun(given, learner, steps.pool_rows)
+        learner = _epoch_started(given, learner, steps.pool_rows)
         ramped = semi_step.ramped(given.hparams.semi, epoch)
         given = given._replace(hparams=given.hparams._replace(semi=ramped))
-    learner, seen = lax.scan(functools.partial(_step, given, whole_batches), learner, steps)
+    learner, logged = lax.scan(functools.partial(_step, given, whole_batches), learner, steps)
     # Once an epoch: looking at every step's gradient would cost a third of the training. Adam lets
     # no gradient that is not finite go by unseen: the weights and moments are not finite after it.
-    loss_S = jnp.where(seen.size > 0, seen.loss, 0)
-    seen_finite = _is_finite((loss_S, learner.params, learner.model_state, learner.opt_state))
-    alive = (state.failed < 0) & seen_finite
-    learner = _select(alive, learner, before)
+    loss_S = jnp.where(logged.size > 0, logged.loss, 0)
+    is_finite = _is_finite((loss_S, learner.params, learner.model_state, learner.opt_state))
+    alive = (state.failed < 0) & is_finite
+    learner = _where(alive, learner, before)
     scores = forward.validate(given, learner.evaluated, learner.model_state)
     latest = Best(
         learner.evaluated,
@@ -167,13 +167,13 @@ def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunS
         jnp.asarray(epoch),
     )
     better = latest.score > state.best.score  # never true of NaN; the first of equals stays
-    row = {**scores, LOSS: metrics.mean(seen.loss, seen.size)}
+    row = {**scores, LOSS: metrics.mean(logged.loss, logged.size)}
     if static.semi is not None:
-        row |= log.summary(seen.pool)
+        row |= log.summary(logged.diagnostics)
     return RunState(
         **learner._asdict(),
         key=state.key,
-        best=_select(better, latest, state.best),
+        best=_where(better, latest, state.best),
         failed=jnp.where(alive | (state.failed >= 0), state.failed, epoch),
         history={name: values.at[epoch].set(row[name]) for name, values in state.history.items()},
     )
@@ -197,7 +197,7 @@ def _steps(given: Given, key: Key[Array, ""]) -> Step:
     )
 
 
-def _begun(given: Given, learner: Learner, pool_SxU: Int[Array, "S U"]) -> Learner:
+def _epoch_started(given: Given, learner: Learner, pool_SxU: Int[Array, "S U"]) -> Learner:
     """The learner as an epoch begins: the method may look at what the weights predict."""
     weights = learner.params, learner.model_state
 
@@ -211,15 +211,17 @@ def _begun(given: Given, learner: Learner, pool_SxU: Int[Array, "S U"]) -> Learn
         batch = batch_lib.of_features(clips.features, frame_mask=clips.frame_mask)
         return jax.nn.softmax(forward.evaluate(given, *weights, batch).emotion)
 
-    def pool() -> Float[Array, "E C"]:
+    def pool_probability() -> Float[Array, "E C"]:
         return lax.map(predicted, pool_SxU).reshape(-1, len(given.static.task.classes))
 
-    start = EpochStart(validated, pool)
+    start = EpochStart(validated, pool_probability)
     semi = semi_step.each_epoch(given.static.semi, learner.semi, start, given.hparams.semi)
     return learner._replace(semi=semi)
 
 
-def _step(given: Given, whole_batches: bool, learner: Learner, step: Step) -> tuple[Learner, Seen]:
+def _step(
+    given: Given, whole_batches: bool, learner: Learner, step: Step
+) -> tuple[Learner, StepLog]:
     static, hparams = given.static, given.hparams
     batch, labels = batch_lib.of_rows(given, step.index, step.weight)
     if static.views:
@@ -240,8 +242,8 @@ def _step(given: Given, whole_batches: bool, learner: Learner, step: Step) -> tu
     new = Learner(params, after.model_state, opt_state, semi)
     size = step.weight.sum()
     if not whole_batches:
-        new = _select(size > 0, new, learner)
-    return new, Seen(loss, size, after.pool)
+        new = _where(size > 0, new, learner)
+    return new, StepLog(loss, size, after.diagnostics)
 
 
 class _AfterLoss(NamedTuple):
@@ -249,7 +251,7 @@ class _AfterLoss(NamedTuple):
 
     model_state: Any
     method: Any = None  # the semi-supervised method's new state
-    pool: log.Diagnostics | None = None
+    diagnostics: log.Diagnostics | None = None
 
 
 def _loss(
@@ -289,6 +291,6 @@ def _is_finite(tree: Any) -> Bool[Array, ""]:
     return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
 
 
-def _select(condition: Bool[Array, ""], new: Any, old: Any) -> Any:
+def _where(condition: Bool[Array, ""], new: Any, old: Any) -> Any:
     """`new` where `condition`: under vmap `lax.cond` would compute both and choose all the same."""
     return jax.tree.map(functools.partial(jnp.where, condition), new, old)

@@ -19,13 +19,12 @@ from mer_jax.models.fusion import FUSIONS, levels
 from mer_jax.models.groups import groups_of
 from mer_jax.models.layers import Batch
 from mer_jax.semi import METHODS
-from mer_jax.semi.method import Semi
+from mer_jax.semi.method import SHARED, Semi
 from mer_jax.settings import traced
 from mer_jax.task import Task
 from mer_jax.training import optimizer
 
 _TAKES = {UTTERANCE: "one vector a clip", FRAME: "frames"}
-_TRACED_BY_ALL = ("weight", "valence_weight", "warmup", "ema")  # beside a semi method's own
 
 
 @dataclasses.dataclass(frozen=True)
@@ -119,12 +118,13 @@ def _semi_of(trial: dict[str, Any], task: Task) -> Semi | None:
         return None
     if not task.classes:
         raise InputError("config.semi.method: pseudo-labels need emotions, which the task lacks")
+    own = METHODS[trial["semi.method"]].SETTINGS
     return Semi(
         method=trial["semi.method"],
         mu=trial["semi.mu"],
-        top_k=trial.get("semi.top_k", 0),
         weak=views.parse(trial["semi.weak"], "config.semi.weak"),
         strong=views.parse(trial["semi.strong"], "config.semi.strong"),
+        settings=tuple((s.name, trial[s.key]) for s in own if not s.traced),
     )
 
 
@@ -133,8 +133,8 @@ def hparams_of(trial: dict[str, Any]) -> HParams:
     fusion = FUSIONS[trial["model.fusion"]]
     semi = None
     if "semi.method" in trial:
-        names = (*_TRACED_BY_ALL, *METHODS[trial["semi.method"]].TRACED)
-        semi = {name: trial[f"semi.{name}"] for name in names}
+        own = METHODS[trial["semi.method"]].SETTINGS
+        semi = {s.name: trial[s.key] for s in (*SHARED, *own) if s.traced}
     return HParams(
         optimizer=_optimizer_of(trial),
         model={setting.name: trial[setting.key] for setting in fusion.SETTINGS if setting.traced},

@@ -78,7 +78,7 @@ def test_steps_follow_each_other_with_draws_of_their_own():
 @pytest.mark.parametrize(
     ("text", "message"),
     [
-        ("blur 1", "here: unknown view 'blur'; one of: noise, feature_dropout"),
+        ("blur 1", "here: unknown augmentation 'blur'; one of: noise, feature_dropout"),
         ("noise", "here: 'noise': noise takes a strength from 0"),
         ("noise -1", "here: 'noise -1': noise takes"),
         ("noise nan", "here: 'noise nan'"),
@@ -195,7 +195,7 @@ def test_time_masking_zeroes_a_span_of_frames_and_nothing_of_a_vector():
     x = jnp.ones((2000, frames, 3)) * jnp.arange(1, frames + 1)[None, :, None]
     features = {"audio": x, "text": jnp.ones((2000, 4))}
     mask = {"audio": jnp.ones((2000, frames), bool)}
-    seen = views.Seen(features, mask, {})
+    seen = views.Inputs(features, mask, {})
     found = views.time_masking(jax.random.key(0), seen, strength)
     np.testing.assert_array_equal(found["text"], features["text"])
     audio = np.asarray(found["audio"])

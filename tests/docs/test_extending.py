@@ -38,13 +38,11 @@ def code_of(heading):
 @pytest.fixture
 def example(monkeypatch):
     """Executes the example under a heading; what it registers is gone after the test."""
-    for holder, name in (
-        (corpora, "CORPORA"),
-        (semi, "METHODS"),
-    ):
+    for holder, name in ((corpora, "CORPORA"),):
         monkeypatch.setattr(holder, name, dict(getattr(holder, name)))
-    # These two are one object for all who read them.
-    fusions, of_metrics = dict(fusion.FUSIONS), dict(metrics.METRICS)
+    # These are one object each for all who read them.
+    shared = (fusion.FUSIONS, metrics.METRICS, semi.METHODS)
+    before = [dict(registry) for registry in shared]
 
     def execute(heading):
         found = {"__name__": "example"}
@@ -52,9 +50,9 @@ def example(monkeypatch):
         return found
 
     yield execute
-    for registry, before in ((fusion.FUSIONS, fusions), (metrics.METRICS, of_metrics)):
+    for registry, entries in zip(shared, before, strict=True):
         registry.clear()
-        registry.update(before)
+        registry.update(entries)
 
 
 def test_the_corpus(example):
@@ -165,9 +163,18 @@ def test_the_method(example):
     example("A semi-supervised method")
     method = semi.METHODS["entropy"]
     p = jnp.asarray([[0.5, 0.5], [1.0, 0.0], [0.9, 0.1]])
-    chosen = method.choose(method.init(2, jnp.ones(3, bool)), semi.Weak(p, jnp.arange(3)), {})
+    chosen = method.choose(
+        method.init(2, jnp.ones(3, bool)), semi.Weak(p, jnp.arange(3)), {"sharpness": 2}
+    )
     by_hand = 1 + (0.9 * np.log2(0.9) + 0.1 * np.log2(0.1))
-    np.testing.assert_allclose(chosen.weight, [0, 1, by_hand], atol=1e-6)
+    np.testing.assert_allclose(chosen.weight, [0, 1, by_hand**2], atol=1e-6)
+    trial = config_lib.trials(config_lib.check(config_lib.load_base()))[0]
+    assert "semi.sharpness" not in trial  # no method is on
+    config = config_lib.load_base()
+    config.data.corpus, config.semi.method, config.semi.sharpness = "synthetic", "entropy", (1, 2)
+    trials = config_lib.trials(config_lib.check(config))
+    assert {trial["semi.sharpness"] for trial in trials} == {1.0, 2.0}
+    assert not any("semi.threshold" in trial for trial in trials)
 
 
 def test_the_metric(example):

@@ -11,7 +11,7 @@ from tensorboardX.proto.plugin_hparams_pb2 import HParamsPluginData
 from mer_jax.evaluation import events
 from mer_jax.semi import log
 from mer_jax.task import Task
-from mer_jax.training.grid import Outcome, Seen
+from mer_jax.training.grid import Outcome, Snapshot
 from mer_jax.training.plan import Chunk, Run
 from tests.support.event_files import runs_in, scalars_of, values_of
 from tests.support.runs import static_of
@@ -28,14 +28,14 @@ def curves_of(*runs):
     return {"loss": values, "dis": values / 10, "acc": values / 20, log.BALANCE: by_class}
 
 
-def seen(before, epoch, history=None, number=1):
+def snapshot(before, epoch, history=None, number=1):
     """What the host sees of RUNS, one of which is copied to fill the chunk's width."""
     history = history or curves_of(10.0, 20.0, 30.0, 30.0)
     known = {name: np.array(values) for name, values in history.items()}
     for values in known.values():
         values[:, epoch:] = np.nan
     chunk = Chunk(static_of(epochs=EPOCHS, task=TASK), RUNS, 4)
-    return Seen(number, chunk, before, epoch, np.full(3, np.nan), known)
+    return Snapshot(number, chunk, before, epoch, np.full(3, np.nan), known)
 
 
 @pytest.fixture
@@ -53,14 +53,14 @@ def loss_of(workdir, trial):
 
 def test_a_chunk_writes_the_mean_of_each_trials_runs_as_it_trains(tmp_path, clock):
     live = events.Live(tmp_path)
-    live(seen(0, 0))
+    live(snapshot(0, 0))
     clock.append(clock[-1] + events.WRITE_SECONDS)
-    live(seen(0, 2))
+    live(snapshot(0, 2))
     assert loss_of(tmp_path, "trial_01") == [(0, 15.0), (1, 16.0)]
     assert loss_of(tmp_path, "trial_02") == [(0, 30.0), (1, 31.0)]
-    live(seen(2, 3))
+    live(snapshot(2, 3))
     assert len(loss_of(tmp_path, "trial_01")) == 2, "no sooner than every few seconds"
-    live(seen(3, 4))
+    live(snapshot(3, 4))
     assert loss_of(tmp_path, "trial_01") == [(e, 15.0 + e) for e in range(4)], "all at the end"
     found = scalars_of(tmp_path / "tensorboard" / "training" / "trial_02" / "chunk_02")
     assert found["validation/dis"][3] == (3, pytest.approx(3.3))
@@ -72,16 +72,16 @@ def test_a_chunk_writes_the_mean_of_each_trials_runs_as_it_trains(tmp_path, cloc
 def test_a_chunk_that_is_found_is_written_anew(tmp_path, clock, left):
     """A process that was killed had written more than it had saved."""
     killed = events.Live(tmp_path)
-    killed(seen(0, 0))
+    killed(snapshot(0, 0))
     clock.append(clock[-1] + events.WRITE_SECONDS)
-    killed(seen(0, 3))
+    killed(snapshot(0, 3))
     killed.close()
     assert len(loss_of(tmp_path, "trial_01")) == 3
     live = events.Live(tmp_path)
-    live(seen(left, left))
+    live(snapshot(left, left))
     assert [epoch for epoch, _ in loss_of(tmp_path, "trial_01")] == list(range(left))
     if left < EPOCHS:  # else the files are closed with the chunk
-        live(seen(left, EPOCHS))
+        live(snapshot(left, EPOCHS))
     assert loss_of(tmp_path, "trial_01") == [(e, 15.0 + e) for e in range(EPOCHS)]
     assert runs_in(tmp_path) == [
         f"tensorboard/training/trial_0{trial}/chunk_02" for trial in (1, 2)
@@ -93,12 +93,12 @@ def test_a_full_disk_is_told_with_the_folder(tmp_path, clock, monkeypatch):
         raise OSError(errno.ENOSPC, "No space left on device")
 
     live = events.Live(tmp_path)
-    live(seen(0, 0))
+    live(snapshot(0, 0))
     with monkeypatch.context() as patch:
         patch.setattr(events.EventsWriter, "flush", full)
         clock.append(clock[-1] + events.WRITE_SECONDS)
         with pytest.raises(OSError, match="No space left") as error:
-            live(seen(0, 2))
+            live(snapshot(0, 2))
     assert error.value.filename == str(tmp_path / "tensorboard" / "training")
     live.close()
 
@@ -108,8 +108,8 @@ def test_what_is_no_number_is_left_out(tmp_path, clock):
     history["loss"][0, 1:] = np.nan  # of a trial's two runs one failed
     history["loss"][2, 2] = np.inf
     live = events.Live(tmp_path)
-    live(seen(0, 0))
-    live(seen(0, EPOCHS, history))
+    live(snapshot(0, 0))
+    live(snapshot(0, EPOCHS, history))
     assert loss_of(tmp_path, "trial_01") == [(0, 15.0), (1, 21.0), (2, 22.0), (3, 23.0)]
     assert loss_of(tmp_path, "trial_02") == [(0, 30.0), (1, 31.0), (3, 33.0)]
 
@@ -170,8 +170,8 @@ def test_every_trial_is_a_row_of_the_hparams_tab(tmp_path):
 
 def test_the_best_trials_runs_and_their_mean_replace_what_was_live(tmp_path):
     live = events.Live(tmp_path)
-    live(seen(0, 0))
-    live(seen(0, EPOCHS))
+    live(snapshot(0, 0))
+    live(snapshot(0, EPOCHS))
     events.write(tmp_path, outcomes(), TRIALS, 1, TASK)
     folder = tmp_path / "tensorboard"
     assert runs_in(folder) == [

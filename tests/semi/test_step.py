@@ -36,7 +36,7 @@ def loss_of(weak_weights, strong_weights, seen=None, view="noise 0.5"):
     """The unlabelled loss where either view has weights of its own; `seen` gets what each sees."""
     clips, _, deviation = drawn()
     steps = views.parse(view, "here")
-    semi = Semi("fixmatch", mu=1, top_k=0, weak=steps, strong=steps)
+    semi = Semi("fixmatch", mu=1, weak=steps, strong=steps)
 
     def predict(features, key):
         if seen is not None:

@@ -36,9 +36,13 @@ from mer_jax.models.fusion.ef_lstm import EfLstm
 from mer_jax.models.fusion.graph_mfn import GraphMfn
 from mer_jax.models.fusion.lf_dnn import LfDnn
 from mer_jax.models.fusion.lmf import Lmf
+from mer_jax.models.fusion.mctn import Mctn
 from mer_jax.models.fusion.mfm import Mfm
 from mer_jax.models.fusion.mfn import Mfn
+from mer_jax.models.fusion.misa import Misa
 from mer_jax.models.fusion.mlp_release import MlpReleaseFusion
+from mer_jax.models.fusion.mmim import Mmim
+from mer_jax.models.fusion.mult import Mult
 from mer_jax.models.fusion.tfn import Tfn
 from mer_jax.models.fusion.unimodal import Unimodal
 from mer_jax.settings import Registry
@@ -67,6 +71,10 @@ FUSIONS = Registry(
         "mfn": Mfn,
         "graph_mfn": GraphMfn,
         "mfm": Mfm,
+        "mult": Mult,
+        "mctn": Mctn,
+        "misa": Misa,
+        "mmim": Mmim,
     },
     _own_fields,
 )

@@ -68,7 +68,8 @@ class Mfm(nn.Module):
         }
         noise = self._noise(batch, latent, train)
         distance = sum(
-            _discrepancy(z, g, batch.row_weight) for z, g in zip(latent.values(), noise, strict=True)
+            _discrepancy(z, g, batch.row_weight)
+            for z, g in zip(latent.values(), noise, strict=True)
         )
         lost = self._reconstruction(given, factors, batch.row_weight, settings)
         z_BxF = two_layers(self, "fy_to_y", (width, width), factors["y"], rate, train)
@@ -166,6 +167,8 @@ def _discrepancy(
         kernel_BxB = jnp.exp(-square / x.shape[-1] ** 2)
         return share_B @ kernel_BxB @ share_B
 
-    return mean_kernel(noise_BxH, noise_BxH) + mean_kernel(z_BxH, z_BxH) - 2 * mean_kernel(
-        noise_BxH, z_BxH
+    return (
+        mean_kernel(noise_BxH, noise_BxH)
+        + mean_kernel(z_BxH, z_BxH)
+        - 2 * mean_kernel(noise_BxH, z_BxH)
     )

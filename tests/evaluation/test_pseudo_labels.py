@@ -5,7 +5,7 @@ import logging
 import numpy as np
 import pytest
 
-from mer_jax.evaluation import selection
+from mer_jax.evaluation import pseudo_labels
 from mer_jax.task import Task
 
 TASK = Task(classes=("calm", "tense", "odd"), valence_range=None)
@@ -30,7 +30,7 @@ POOL = np.array(
 def test_those_above_the_quantile_of_their_class_are_selected(caplog):
     logging.getLogger("mer_jax").propagate = True
     with caplog.at_level("WARNING"):
-        found = selection.select(TASK, LABELLED, EMOTION, KNOWN, POOL, eta=0.5)
+        found = pseudo_labels.select(TASK, LABELLED, EMOTION, KNOWN, POOL, eta=0.5)
     # calm: 0.6, 0.8, 0.9 -> 0.8; tense: 0.5, 0.9 -> 0.7, which 0.7 does not exceed.
     np.testing.assert_allclose(found.threshold, [0.8, 0.7, np.inf], rtol=1e-6)
     np.testing.assert_array_equal(found.row, [0, 3])
@@ -41,5 +41,5 @@ def test_those_above_the_quantile_of_their_class_are_selected(caplog):
 
 @pytest.mark.parametrize(("eta", "threshold"), [(0.0, 0.6), (0.8, 0.86), (1.0, 0.9)])
 def test_eta_is_the_quantile(eta, threshold):
-    found = selection.select(TASK, LABELLED, EMOTION, KNOWN, POOL, eta)
+    found = pseudo_labels.select(TASK, LABELLED, EMOTION, KNOWN, POOL, eta)
     np.testing.assert_allclose(found.threshold[0], threshold, rtol=1e-6)

@@ -13,7 +13,7 @@ LOG = logging.getLogger("mer_jax")
 COLUMNS = ("name", "discrete", "confidence", "threshold")
 
 
-class Selected(NamedTuple):
+class PseudoLabels(NamedTuple):
     """The clips that pass, in the pool's order."""
 
     row: np.ndarray  # int [S], rows of the pool
@@ -27,14 +27,15 @@ def select(
     labelled: np.ndarray,
     emotion: np.ndarray,
     known: np.ndarray,
-    pool: np.ndarray,
+    pool_probability: np.ndarray,
     eta: float,
-) -> Selected:
+) -> PseudoLabels:
     """The clips of the pool whose largest probability exceeds the threshold of its class.
 
     `labelled` [N, C] are out-of-fold probabilities, `emotion` [N] the true classes where `known`;
-    `pool` [P, C]. The threshold of a class is the eta-quantile of the confidence of its correctly
-    classified clips (section 2.3, Algorithm 1); a class without any selects nothing (a warning).
+    `pool_probability` [P, C]. The threshold of a class is the eta-quantile of the confidence of its
+    correctly classified clips (MER 2023, section 2.3, Algorithm 1). A class without any selects
+    nothing, with a warning.
     """
     arrays: tuple[Any, ...] = (labelled, emotion, known)
     dtypes = (jnp.float32, jnp.int32, jnp.float32)
@@ -47,6 +48,6 @@ def select(
     for name, value in zip(task.classes, threshold, strict=True):
         if np.isinf(value):
             LOG.warning("no clip of %s is classified correctly, so none is selected for it", name)
-    confidence, predicted = pool.max(-1).astype(np.float32), pool.argmax(-1)
+    confidence, predicted = pool_probability.max(-1).astype(np.float32), pool_probability.argmax(-1)
     row = np.flatnonzero(confidence > threshold[predicted])
-    return Selected(row, predicted[row], confidence[row], threshold)
+    return PseudoLabels(row, predicted[row], confidence[row], threshold)

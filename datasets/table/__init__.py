@@ -1,0 +1,1 @@
+"""Any corpus that its clips.csv describes."""

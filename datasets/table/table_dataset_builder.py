@@ -1,0 +1,10 @@
+"""A corpus of one's own: precomputed features as a dataset, one config a feature set."""
+
+from mer_jax.corpora import TABLE
+from mer_jax.data import builder
+
+
+class Builder(builder.FeatureSetBuilder):
+    """See the shared builder for the records and the layout of manual_dir."""
+
+    CORPUS = TABLE

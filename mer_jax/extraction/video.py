@@ -1,0 +1,58 @@
+"""A clip's images: upright, in colour, each with its time."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from mer_jax.extraction import media
+from mer_jax.extraction.media import Packets
+from mer_jax.extraction.record import Frame, MediaError
+
+_QUARTER = 90  # degrees
+_MICROSECONDS = 1e6  # a second's, in which FFmpeg says when a file begins
+_PLAIN_RATE = 25.0  # frames a second, where neither a frame nor its stream says when it is shown
+
+
+def read(path: pathlib.Path, every: int = 1, packets: Packets | None = None) -> Iterator[Frame]:
+    """The images of the first video track, every `every`-th of them, one in memory at a time.
+
+    Times are the file's own, from its beginning: frames need not be evenly spaced. The rotation
+    that a phone writes is applied; an alpha channel is left out. Raises MediaError where there is
+    no video or too much of it is damaged, in the end or at once.
+    """
+    packets = Packets() if packets is None else packets
+    with media.opened(path) as container:
+        streams = [stream for stream in container.streams.video if not _is_cover(stream)]
+        if not streams:
+            raise MediaError("holds no video")
+        stream = streams[0]
+        stream.thread_type = "AUTO"
+        start = (container.start_time or 0) / _MICROSECONDS
+        shown, time = 0, 0.0
+        for frame in media.frames(container, stream, packets):
+            if frame.time is not None:
+                time = frame.time - start
+            elif shown:  # a raw stream has no times
+                time += 1 / float(stream.average_rate or stream.base_rate or _PLAIN_RATE)
+            if shown % every == 0:
+                yield Frame(time, _upright(frame))
+            shown += 1
+    if not shown:
+        raise MediaError("its video holds no image that can be decoded")
+    packets.check("video")
+
+
+def _is_cover(stream: Any) -> bool:
+    """Whether it is the picture of a song."""
+    return bool(stream.disposition & stream.disposition.attached_pic)
+
+
+def _upright(frame: Any) -> np.ndarray:
+    """A frame as RGB uint8 [H, W, 3], rotated as its container says."""
+    image_HxWx3 = frame.to_ndarray(format="rgb24")
+    turns = round(getattr(frame, "rotation", 0) / _QUARTER) % 4  # counter-clockwise
+    return np.ascontiguousarray(np.rot90(image_HxWx3, turns)) if turns else image_HxWx3

@@ -1,0 +1,127 @@
+"""--mode=extract: writes feature folders of raw clips, each decoded once for all sets."""
+
+from __future__ import annotations
+
+import pathlib
+from typing import TYPE_CHECKING
+
+from mer_jax.errors import InputError, counted, first_few
+from mer_jax.modes import flags
+from mer_jax.modes.record import Arguments, Flag, Mode
+
+if TYPE_CHECKING:
+    from mer_jax.extraction.engine import Outcome
+    from mer_jax.extraction.record import Clip
+    from mer_jax.extraction.sets import Wanted
+
+_CLIPS = "clips.csv"  # the label file of the corpus that is written
+
+
+def _run(arguments: Arguments) -> None:
+    from mer_jax.extraction import engine, sets
+
+    settings = sets.Settings(
+        models=arguments["models"],
+        level=arguments["level"],
+        layers=arguments["layers"],
+        every=arguments["every"],
+        batch=arguments["batch_clips"],
+    )
+    wanted = sets.wanted(arguments["sets"], settings)
+    clips = _clips(wanted, arguments["clips"], arguments["media"])
+    out = arguments["out"]
+    if arguments["clips"] is not None:
+        _copy(arguments["clips"], out / _CLIPS)
+    outcome = engine.run(
+        wanted, clips, out, workers=arguments["workers"], count=arguments.display().count
+    )
+    print("\n".join(_summary(wanted, outcome, out)))
+    _refuse_failures(outcome, out)
+
+
+def _clips(
+    wanted: list[Wanted], listed: pathlib.Path | None, media: pathlib.Path | None
+) -> list[Clip]:
+    """The clips of --clips, or of --media where no list is given."""
+    from mer_jax.extraction import clips
+    from mer_jax.extraction.record import TEXT
+
+    of_media = [each.extractor.name for each in wanted if each.extractor.needs != TEXT]
+    of_text = [each.extractor.name for each in wanted if each.extractor.needs == TEXT]
+    if of_media and media is None:
+        raise InputError(f"{of_media[0]} needs --media=DIR, the folder with the clips")
+    if of_text and listed is None:
+        raise InputError(f"{of_text[0]} needs --clips=FILE with the column text")
+    if listed is None:
+        return clips.of_folder(media)
+    return clips.read(listed, media if of_media else None)
+
+
+def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
+    """Copies the list of clips beside the features, whole or not at all."""
+    from mer_jax import files
+
+    content = source.read_bytes()
+    if not target.is_file() or target.read_bytes() != content:
+        files.write_bytes(target, content)
+
+
+def _summary(wanted: list[Wanted], outcome: Outcome, out: pathlib.Path) -> list[str]:
+    """What was done, a line each set; and which clips gave less than they should."""
+    said = []
+    for each in wanted:
+        counts = [f"{outcome.written[each.folder]} written"]
+        if outcome.there[each.folder]:
+            counts.append(f"{outcome.there[each.folder]} there before")
+        if outcome.failed[each.folder]:
+            counts.append(f"{len(outcome.failed[each.folder])} failed")
+        folder = out / "features" / each.folder
+        said.append(f"{each.extractor.name}: {', '.join(counts)}: {folder}")
+    if outcome.faceless:
+        names = sorted(outcome.faceless)
+        said.append(
+            f"No face was found in {counted(len(names), 'clip')}, whose vectors are zeros: "
+            f"{first_few(names)}"
+        )
+    if outcome.damaged:
+        parts = [
+            f"{name} ({packets.lost} of {packets.read} packets)"
+            for name, packets in sorted(outcome.damaged.items())
+        ]
+        said.append(f"Damaged in part, and extracted without that: {first_few(parts)}")
+    return said
+
+
+def _refuse_failures(outcome: Outcome, out: pathlib.Path) -> None:
+    """Ends with an InputError where clips failed; all others are done."""
+    reasons = {name: why for of_set in outcome.failed.values() for name, why in of_set.items()}
+    if reasons:
+        first = next(iter(sorted(reasons)))
+        raise InputError(
+            f"{counted(len(reasons), 'clip')} failed, which {out / 'failures.csv'} lists; the "
+            f"first: {first}: {reasons[first]}"
+        )
+
+
+MODE = Mode(
+    name="extract",
+    help="Extracts feature sets of raw clips: audio, text, faces and images.",
+    run=_run,
+    example='--mode=extract --media=clips --clips=clips.csv --sets="eGeMAPS, IS09" '
+    "--out=my_corpus",
+    flags=(
+        flags.MEDIA,
+        flags.CLIPS,
+        Flag("sets", "Feature sets, by the paper's names; NAME=FOLDER takes other weights.",
+             value_name="A,B,C"),
+        flags.MODELS,
+        Flag("level", "A vector a clip, or its frames.", default="UTT", choices=("UTT", "FRA")),
+        Flag("layers", "Whose rule of a model's layers.", default="release",
+             choices=("release", "merbench")),
+        Flag("every", "Takes every N-th image of a video.", int, default=1, least=1),
+        Flag("batch_clips", "Clips in a call of a model; none: each model's own.", int, least=1),
+        flags.WORKERS,
+        flags.OUT_CORPUS,
+    ),
+    needs=(("sets",), ("out",)),
+)  # fmt: skip

@@ -1,0 +1,115 @@
+"""MISA's and MMIM's own losses: no NaN, what a stage trains, moments of the rows that count."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from mer_jax.config.keys import as_tuple
+from mer_jax.corpora import CMUMOSI
+from mer_jax.models import multitask
+from mer_jax.models.batch_statistics import centred, norm, row_mean
+from mer_jax.models.fusion import FUSIONS
+from mer_jax.models.groups import groups_of
+from mer_jax.models.layers import Batch
+from mer_jax.training import losses
+
+SIZES = {"audio": 5, "text": 4, "video": 3}
+
+
+def prepared(fusion, rows, modalities=tuple(SIZES), **changes):
+    """A model, its variables, its traced settings and a batch of random rows."""
+    declared = FUSIONS[fusion].SETTINGS
+    values = {s.name: as_tuple(s.default)[0] for s in declared} | {"hidden": 8, "dropout": 0.0}
+    values |= changes
+    static = {s.name: values[s.name] for s in declared if not s.traced}
+    settings = {s.name: jnp.float32(values[s.name]) for s in declared if s.traced}
+    model = multitask.build(fusion, static, modalities, CMUMOSI.task)
+    rng = np.random.default_rng(3)
+    features = {m: jnp.asarray(rng.normal(size=(rows, SIZES[m])), jnp.float32) for m in modalities}
+    batch = Batch(features, {}, jnp.ones(rows))
+    return model, model.init(jax.random.key(0), batch, settings)["params"], settings, batch
+
+
+def own_gradient(model, params, settings, batch):
+    """The gradient of the model's own loss and of its outputs' squares."""
+
+    def objective(params):
+        output = model.apply({"params": params}, batch, settings)
+        return losses.own(output.aux, settings) + (output.valence**2).sum()
+
+    return jax.grad(objective)(params)
+
+
+def is_finite(tree):
+    return all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree))
+
+
+@pytest.mark.parametrize("fusion", ["misa", "mmim"])
+def test_a_batch_of_one_and_a_row_of_zeros_leave_no_nan(fusion):
+    model, params, settings, batch = prepared(fusion, rows=1)
+    assert is_finite(own_gradient(model, params, settings, batch))
+    # Biases below 0 make ReLU's output a row of zeros.
+    for name, encoder in params["fusion"].items():
+        if name.endswith("_encoder"):
+            encoder["linear_3"]["bias"] = jnp.full(8, -100.0)
+    assert is_finite(own_gradient(model, params, settings, batch))
+    for made in (1, 3):
+        model, params, settings, batch = prepared(fusion, rows=made, release=True)
+        if made == 3 and fusion == "mmim":
+            for modality in SIZES:
+                params["fusion"][f"{modality}_encoder"]["linear_3"]["bias"] = jnp.full(8, -100.0)
+        expected = made == 1 if fusion == "misa" else made == 3
+        assert is_finite(own_gradient(model, params, settings, batch)) != expected, made
+
+
+@pytest.mark.parametrize("fusion", ["misa", "mmim"])
+@pytest.mark.parametrize("modalities", [("audio", "text"), ("video",)])
+def test_fewer_modalities_will_do(fusion, modalities):
+    model, params, settings, batch = prepared(fusion, 4, modalities)
+    gradient = own_gradient(model, params, settings, batch)
+    assert is_finite(gradient)
+    assert all(bool((leaf != 0).any()) for leaf in jax.tree.leaves(gradient["fusion"]))
+
+
+def test_mmims_second_stage_trains_the_likelihood_nets_alone_and_whole():
+    """As two losses: the nets by -lld, all else by beta of it with the nets held."""
+    one = prepared("mmim", 6, stages=1, alpha=0.0, beta=1.0)
+    two = prepared("mmim", 6, stages=2, alpha=0.0, beta=0.25)
+    params = one[1]
+
+    def gradient(made):
+        model, _, settings, batch = made
+        return jax.grad(
+            lambda p: losses.own(model.apply({"params": p}, batch, settings).aux, settings)
+        )(params)["fusion"]
+
+    whole, staged = gradient(one), gradient(two)
+    assert {name for name in whole if name.startswith("mi_")} == {"mi_tv", "mi_ta"}
+    for name in whole:
+        share = 1.0 if name.startswith("mi_") else 0.25
+        for x, y in zip(jax.tree.leaves(whole[name]), jax.tree.leaves(staged[name]), strict=True):
+            np.testing.assert_allclose(y, share * x, rtol=1e-5, atol=1e-7, err_msg=name)
+
+
+def test_groups_depend_on_static_settings():
+    def labels(**static):
+        found = groups_of(FUSIONS["mmim"], static, {"mi_learning_rate": 0.5})
+        return {group.label: group.settings for group in found}
+
+    assert labels(stages=1, release=False) == {}
+    assert labels(stages=2, release=False) == {"likelihood": {"learning_rate": 0.5}}
+    assert labels(stages=1, release=True) == {"unused": {"weight_decay": 0.0}}
+
+
+def test_statistics_are_those_of_the_rows_that_count():
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(5, 3)).astype(np.float32)
+    weight = np.array([1, 1, 0, 1, 0], np.float32)
+    held, given = x[[0, 1, 3]], (jnp.asarray(x), jnp.asarray(weight))
+    np.testing.assert_allclose(row_mean(*given), held.mean(0), rtol=1e-5)
+    expected = np.zeros_like(x)
+    expected[[0, 1, 3]] = held - held.mean(0)
+    np.testing.assert_allclose(centred(*given), expected, atol=1e-6)
+    np.testing.assert_allclose(row_mean(given[0], 0 * given[1]), np.zeros(3))
+    np.testing.assert_allclose(norm(given[0], 0.0)[:, 0], np.linalg.norm(x, axis=1), rtol=1e-5)
