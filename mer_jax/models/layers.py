@@ -33,7 +33,8 @@ def torch_uniform(key: Key[Array, ""], shape: tuple[int, ...], fan_in: int) -> A
 
 def product(x: Float[Array, "*batch D"], kernel: Float[Array, "D H"]) -> Float[Array, "*batch H"]:
     """Computes x @ kernel; the backward pass never transposes a matrix of the kernel's size."""
-    return _product(x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], -1)
+    y = _product(x.reshape(-1, x.shape[-1]), kernel)
+    return y.reshape(*x.shape[:-1], kernel.shape[-1])
 
 
 @jax.custom_vjp

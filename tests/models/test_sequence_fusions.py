@@ -137,14 +137,11 @@ def test_mult_with_positions_knows_where_frames_stand():
     assert differ[True] > differ[False] > 0  # the causal mask tells something of the order
 
 
-def test_heads_that_do_not_divide_the_width_and_short_clips_are_refused():
-    for values, said in (
-        ({"hidden": 6, "num_heads": 4}, "4 heads do not divide config.model.hidden, 6"),
-        ({"hidden": 8, "kernel_size": 5, "release": True}, "clips of 4 frames of text"),
-    ):
-        model, traced, _ = model_of("mult", values)
-        with pytest.raises(InputError, match=said):
-            model.init(jax.random.key(0), batch_of(1, (4, 4, 4)), traced)
+def test_heads_that_do_not_divide_the_width_are_refused():
+    model, traced, _ = model_of("mult", {"hidden": 6, "num_heads": 4})
+    said = "4 heads do not divide config.model.hidden, 6"
+    with pytest.raises(InputError, match=said):
+        model.init(jax.random.key(0), batch_of(1, (4, 4, 4)), traced)
 
 
 @pytest.mark.parametrize("fusion", ["mfn", "mfm", "mult"])

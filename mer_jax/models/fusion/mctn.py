@@ -56,10 +56,10 @@ class Mctn(nn.Module):
         joint, lost = source.values, jnp.zeros((), source.weight.dtype)
         for level, target in enumerate(targets, 1):
             translator = _Translator(self.hidden, size, level, self.release)
-            joint, made = translator(self, joint, source.mask, target, rate, train)
+            joint, made = translator(joint, source.mask, target, rate, train)
             lost += mean_square(made - target.values, target.weight)
             if level == 1:
-                _, back = translator(self, made, target.mask, source, rate, train)
+                _, back = translator(made, target.mask, source, rate, train)
                 lost += mean_square(back - source.values, source.weight)
         if not targets:  # one modality: nothing to translate into
             joint = _Encoder(self.hidden, name="encoder1")(joint, source.mask, rate, train)[0]
@@ -90,7 +90,7 @@ class _Translator:
         self._attention = _Attention(hidden, name=f"attn{level}")
 
     def __call__(
-        self, module: nn.Module, x: Array, mask: Any, target: _Sequence, rate: Any, train: bool
+        self, x: Array, mask: Any, target: _Sequence, rate: Any, train: bool
     ) -> tuple[Array, Array]:
         """The encoding [S, N, H] of x [S, N, D], and what is made of it, like the target."""
         encoding, state = self._encoder(x, mask, rate, train)
