@@ -36,6 +36,7 @@ from mer_jax.models.fusion.ef_lstm import EfLstm
 from mer_jax.models.fusion.graph_mfn import GraphMfn
 from mer_jax.models.fusion.lf_dnn import LfDnn
 from mer_jax.models.fusion.lmf import Lmf
+from mer_jax.models.fusion.lstm_fcn import AlstmFcn, LstmFcn
 from mer_jax.models.fusion.mctn import Mctn
 from mer_jax.models.fusion.mfm import Mfm
 from mer_jax.models.fusion.mfn import Mfn
@@ -73,6 +74,8 @@ FUSIONS = Registry(
         "mfm": Mfm,
         "mult": Mult,
         "mctn": Mctn,
+        "lstm_fcn": LstmFcn,
+        "alstm_fcn": AlstmFcn,
         "misa": Misa,
         "mmim": Mmim,
     },
