@@ -9,8 +9,8 @@ from jaxtyping import Array, Float, Num
 
 from mer_jax.models import recurrent
 from mer_jax.models.aligned import LETTERS, Aligned
+from mer_jax.models.frame_loop import Weights, loop
 from mer_jax.models.layers import TorchDense, TorchKernel, product
-from mer_jax.models.loops import Weights, loop
 from mer_jax.models.modality_encoders import dropped
 from mer_jax.models.recurrent import LSTMCell
 from mer_jax.settings import AT_LEAST_1, Setting

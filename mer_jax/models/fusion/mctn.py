@@ -8,9 +8,9 @@ from jaxtyping import Array
 
 from mer_jax.data.npy import FRAME
 from mer_jax.models.aligned import frame_weight, mean_square
+from mer_jax.models.frame_loop import Weights, loop
 from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
 from mer_jax.models.layers import Batch, TorchDense, TorchKernel, product
-from mer_jax.models.loops import Weights, loop
 from mer_jax.models.modality_encoders import dropped
 from mer_jax.models.recurrent import LSTM, layer_weights, time_first
 from mer_jax.settings import AT_LEAST_0, Setting

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax import lax
 
-from mer_jax.models.loops import Weights, loop
+from mer_jax.models.frame_loop import Weights, loop
 
 STEPS, BATCH, WIDTH = 5, 3, 4
 

@@ -50,7 +50,13 @@ def loop(
     def backward(kept, gradient):
         back, seen, layers = kept
         of_products, *of_others = back(gradient)
-        return {n: _gradient(w, seen[n], of_products[n]) for n, w in layers.items()}, *of_others
+        of_layers = {
+            name: _gradient(weights, seen[name], of_products[name])
+            if name in seen
+            else jax.tree.map(jnp.zeros_like, weights)
+            for name, weights in layers.items()
+        }
+        return of_layers, *of_others
 
     run.defvjp(forward, backward)
     return run(layers, carry, frames, shared)
