@@ -106,11 +106,12 @@ def sha256(files: tuple[pathlib.Path, ...]) -> dict[str, str]:
 
 
 def settings(kind: type[T], config: Mapping[str, Any], where: pathlib.Path) -> T:
-    """The fields of a NamedTuple that `config` has, the others as `kind` sets them."""
+    """The fields of a NamedTuple that `config` has, and not as null; the others by default."""
     found = {}
     defaults = kind._field_defaults
     for key, default in defaults.items():
-        value = config.get(key, default)
+        value = config.get(key)
+        value = default if value is None else value
         if isinstance(default, tuple) and isinstance(value, list | tuple):
             value = tuple(value)
         elif isinstance(default, float) and type(value) is int:
