@@ -137,7 +137,9 @@ def _prepare(
     for trial in trials:  # refuses what does not fit together before anything is built
         program.static_of(config, trial, modalities, task)
     workdir.check_same_config(config)
-    corpus = corpus_lib.load(config, display.count, program.level_of(config))
+    corpus = corpus_lib.load(
+        config, display.count, program.level_of(config), framing=program.framing_of(config)
+    )
     grid_plan = Plan(config, trials, *divide(config, corpus))
     groups = plan_lib.group(config, trials, modalities, corpus.task)
     if devices.is_first():  # one lock for all processes of a training: they share the workdir

@@ -15,7 +15,7 @@ from ml_collections.config_dict import RequiredValueError
 from mer_jax import paths, semi
 from mer_jax.config import rows
 from mer_jax.corpora import AUTO, CORPORA, tasks
-from mer_jax.data import left_out, placeholders, views
+from mer_jax.data import framing, left_out, placeholders, views
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.labels import check_word
 from mer_jax.errors import InputError
@@ -207,6 +207,10 @@ def declared() -> dict[str, Key]:
         Key("features.video"),
         Key("features.level", Choices((rows_lib.AUTO, *rows_lib.LEVELS))),
         Key("features.all", identifies=False),
+        Key("frames.align", Choices(framing.ALIGNMENTS)),
+        Key("frames.scale", AT_LEAST_1),
+        Key("frames.padding", Choices(framing.PADDINGS)),
+        Key("frames.buckets", AT_LEAST_1),
         Key("model.fusion", Choices(tuple(FUSIONS)), grid=True),
         *of_fusions["model"],
         rate,

@@ -24,6 +24,7 @@ from mer_jax.data import (
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
 from mer_jax.data.arrays import Corpus, Labels
+from mer_jax.data.framing import Framing
 from mer_jax.data.join import Built
 from mer_jax.data.labels import Label
 from mer_jax.data.left_out import LeftOut
@@ -232,8 +233,8 @@ def _keep(paths: list[pathlib.Path], folder: pathlib.Path, info: CorpusInfo) -> 
             if name not in contents:
                 (folder / name).unlink(missing_ok=True)
     except OSError as error:  # a folder that others share may be read alone
-        names = ", ".join(contents)
-        LOG.warning("%s: no copy of %s could be kept: %s", folder, names, error.strerror)
+        copies = ", ".join(contents), error.strerror
+        LOG.warning("%s: no copy of %s could be kept: %s", folder, *copies)
 
 
 def load(
@@ -241,22 +242,21 @@ def load(
     count: Count = uncounted,
     level: str = UTTERANCE,
     task: Task | None = None,
+    framing: Framing | None = None,
 ) -> Corpus:
     """The config's corpus, its datasets built where needed; `count` shows the progress.
 
     Labels are those that the label file holds now. At the utterance level frames are averaged, at
-    the frame level they stay. `task` is what an earlier training predicted; without it the config
-    and the labels of train decide. Raises InputError for wrong input; what `config.data.bad` and
-    `config.data.missing` do not allow to be left out is among it.
+    the frame level they stay, as `framing` has them. `task` is what an earlier training predicted;
+    without it the config and the labels of train decide. Raises InputError for wrong input; what
+    `config.data.bad` and `config.data.missing` do not allow to be left out is among it.
     """
-    info = info_of(config, task)
-    chosen = modalities(config)
+    info, chosen = info_of(config, task), modalities(config)
     config = config.copy_and_resolve_references()
     config.features.all = False
     built = _build(config, info, count)
-    for feature_set, of_set in built.sets.items():
-        is_frames = any((split.lengths > 1).any() for split in of_set.columns.values())
-        if is_frames and level == UTTERANCE:
+    for feature_set, of_set in built.sets.items() if level == UTTERANCE else ():
+        if any((split.lengths > 1).any() for split in of_set.columns.values()):
             say_averaged(feature_set)
     labels, left = _settle(
         config, built, *join.with_pool(built.labels.splits, list(built.sets.values()), info)
@@ -264,7 +264,7 @@ def load(
     rules = label_arrays.rules_of(config)
     by_modality = {modality: built.sets[name] for modality, name in chosen.items()}
     splits = {
-        name: join.join(labels[name], by_modality, info, rules, level)
+        name: join.join(labels[name], by_modality, info, rules, level, framing)
         for name in info.splits
         if labels.get(name)
     }

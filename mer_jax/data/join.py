@@ -9,6 +9,7 @@ from mer_jax.corpora import CorpusInfo
 from mer_jax.data import label_arrays, left_out, strays
 from mer_jax.data import labels as labels_lib
 from mer_jax.data.arrays import Split
+from mer_jax.data.framing import Framing, framed
 from mer_jax.data.labels import Label, LabelRules
 from mer_jax.data.left_out import LeftOut
 from mer_jax.data.rows import Frames, Rows, at_level
@@ -79,6 +80,7 @@ def join(
     info: CorpusInfo,
     rules: LabelRules,
     level: str,
+    framing: Framing | None = None,
 ) -> Split:
     """A split: its clips sorted by name, their labels, and their features by modality.
 
@@ -88,7 +90,7 @@ def join(
     features = {modality: _rows(built.columns, names) for modality, built in sets.items()}
     return Split(
         names=np.array(names),
-        features=at_level(features, level),
+        features=framed(at_level(features, level), framing),
         labels=label_arrays.masked(
             np.array([labels[name].emotion for name in names], np.int32),
             np.array([labels[name].valence for name in names], np.float32),

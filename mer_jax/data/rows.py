@@ -33,13 +33,21 @@ class Frames:
     """Clips of unlike lengths: a clip's frames are rows of `values`, from its start on.
 
     Indexing takes clips and copies nothing: `values` may be a memory map that is larger than the
-    memory, of which only rows that are asked for are read.
+    memory, of which only rows that are asked for are read. Before a clip's frames there may be
+    blanks: places in time at which it has none (see mer_jax/data/framing.py).
     """
 
-    def __init__(self, values: np.ndarray, start: np.ndarray, length: np.ndarray):
+    def __init__(
+        self,
+        values: np.ndarray,
+        start: np.ndarray,
+        length: np.ndarray,
+        blank: np.ndarray | None = None,
+    ):
         self.values = values  # float32 [R, D]
         self.start = start  # int64 [N]
         self.length = length  # int64 [N]: frames of each clip, 1 or more
+        self.blank = np.zeros_like(length) if blank is None else blank  # int64 [N]
         self._vectors: np.ndarray | None = None
 
     @classmethod
@@ -59,8 +67,13 @@ class Frames:
 
     @property
     def shape(self) -> tuple[int, int, int]:
-        """(N, T, D), T being the frames of the longest clip."""
-        return len(self), int(self.length.max(initial=1)), self.values.shape[1]
+        """(N, T, D), T being the frames of the longest clip, blanks included."""
+        return len(self), int(self.ends.max(initial=1)), self.values.shape[1]
+
+    @property
+    def ends(self) -> np.ndarray:
+        """int64 [N]: the frames of each clip, blanks included."""
+        return self.blank + self.length
 
     @property
     def nbytes(self) -> int:
@@ -69,7 +82,7 @@ class Frames:
 
     def __getitem__(self, index) -> "Frames":
         """The clips of an array of rows, or of a slice."""
-        return Frames(self.values, self.start[index], self.length[index])
+        return Frames(self.values, self.start[index], self.length[index], self.blank[index])
 
     def clip(self, row: int) -> np.ndarray:
         """One clip's frames: float32 [T, D]."""
@@ -79,14 +92,29 @@ class Frames:
         """The same clips with `values` that hold their frames and nothing else."""
         if len(self.values) == self.length.sum() and (np.diff(self.start) >= 0).all():
             return self
-        return Frames.of_clips([self.clip(row) for row in range(len(self))])
+        packed = Frames.of_clips([self.clip(row) for row in range(len(self))])
+        return Frames(packed.values, packed.start, packed.length, self.blank)
+
+    def shortened(self, filled: bool) -> "Frames":
+        """Clips without blanks: those in front are left out, or are zeros where `filled`."""
+        if not filled:
+            return Frames(self.values, self.start, self.length)
+        width = self.values.shape[1]
+        zeros = [np.zeros((blank, width), np.float32) for blank in self.blank.tolist()]
+        clips = [np.concatenate([zero, self.clip(row)]) for row, zero in enumerate(zeros)]
+        return Frames.of_clips(clips)
+
+    def in_front(self, frames: int) -> "Frames":
+        """The same clips, each with as many blanks as end it at frame `frames`."""
+        return Frames(self.values, self.start, self.length, frames - self.length)
 
     def padded(self, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """float32 [N, `frames`, D] with zeros after each clip's end, and the mask [N, `frames`]."""
-        mask_NxT = np.arange(frames)[None, :] < self.length[:, None]
+        """float32 [N, `frames`, D], zeros around each clip, and the mask [N, `frames`]."""
+        frame_1xT = np.arange(frames)[None, :]
+        mask_NxT = (frame_1xT >= self.blank[:, None]) & (frame_1xT < self.ends[:, None])
         padded_NxTxD = np.zeros((len(self), frames, self.values.shape[1]), np.float32)
-        for row in range(len(self)):
-            padded_NxTxD[row, : self.length[row]] = self.clip(row)
+        for row, (blank, end) in enumerate(zip(self.blank, self.ends, strict=True)):
+            padded_NxTxD[row, blank:end] = self.clip(row)
         return padded_NxTxD, mask_NxT
 
     @property
@@ -143,8 +171,10 @@ def joined(parts: Sequence[Rows]) -> Rows:
     """The clips of several parts, one after another, as arrays of their own."""
     if isinstance(parts[0], Frames):
         packed = [part.packed() for part in parts]
-        return Frames.of_lengths(
+        together = Frames.of_lengths(
             np.concatenate([part.values for part in packed]),
             np.concatenate([part.length for part in packed]),
         )
+        blank = np.concatenate([part.blank for part in packed])
+        return Frames(together.values, together.start, together.length, blank)
     return np.concatenate(parts)

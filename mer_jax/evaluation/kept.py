@@ -16,7 +16,7 @@ from mer_jax.evaluation import ensemble, submission, terminal
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation.model import Model, predict_runs, test_splits
 from mer_jax.progress import Display
-from mer_jax.training.program import level_of
+from mer_jax.training.program import framing_of, level_of
 from mer_jax.workdir import Workdir
 
 
@@ -25,7 +25,11 @@ def labelled_splits(
 ) -> tuple[Corpus, dict[str, Split]]:
     """The corpus and its test splits, with the labels of a file where one is given."""
     corpus = corpus_lib.load(
-        config, display.count, level_of(config), Workdir(workdir).task_of(config)
+        config,
+        display.count,
+        level_of(config),
+        Workdir(workdir).task_of(config),
+        framing_of(config),
     )
     splits = test_splits(config, corpus)
     if not splits:

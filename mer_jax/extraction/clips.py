@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from mer_jax.data import label_csv, near_names, strays
 from mer_jax.data.labels import check_name
 from mer_jax.errors import InputError, first_few
 from mer_jax.extraction.media import SUFFIXES
-from mer_jax.extraction.record import Clip
+from mer_jax.extraction.record import TEXT, Clip
+
+if TYPE_CHECKING:
+    from mer_jax.extraction.sets import Wanted
 
 _NAME, _TEXT = "name", "text"
 _MOST_BYTES = 255 - len(".npy")  # of a clip's name: a longer one is no file's
@@ -58,6 +62,24 @@ def of_folder(media: pathlib.Path) -> list[Clip]:
         _check(name, str(media))
         found.append(Clip(name, _only(name, files[name])))
     return found
+
+
+def of_sets(
+    wanted: Sequence[Wanted], listed: pathlib.Path | None, media: pathlib.Path | None
+) -> list[Clip]:
+    """The clips of a list, or of a folder where there is no list, with what the sets need of them.
+
+    Raises InputError where a set needs media or texts that nobody gave.
+    """
+    of_media = [each.extractor.name for each in wanted if each.extractor.needs != TEXT]
+    of_text = [each.extractor.name for each in wanted if each.extractor.needs == TEXT]
+    if of_media and media is None:
+        raise InputError(f"{of_media[0]} needs --media=DIR, the folder with the clips")
+    if of_text and listed is None:
+        raise InputError(f"{of_text[0]} needs --clips=FILE with the column text")
+    if listed is None:
+        return of_folder(media)
+    return read(listed, media if of_media else None)
 
 
 def find(media: pathlib.Path, names: Iterable[str]) -> dict[str, pathlib.Path]:

@@ -1,10 +1,11 @@
 """The encoders of one modality that MERBench's fusions share: a stack over vectors, an LSTM."""
 
 from flax import linen as nn
-from jaxtyping import Array, Float, Num
+from jaxtyping import Array, Bool, Float, Num
 
 from mer_jax.models.dropout import dropout
-from mer_jax.models.layers import Batch, TorchDense, utterance_vectors
+from mer_jax.models.layers import Batch, TorchDense
+from mer_jax.models.recurrent import LSTM
 
 AUDIO_VIDEO_TEXT = ("audio", "video", "text")  # the order of several algorithms
 
@@ -28,20 +29,45 @@ class MLPEncoder(nn.Module):
         return x
 
 
+class LSTMEncoder(nn.Module):
+    """One LSTM, dropout on its last state, then a dense layer, all `hidden` wide.
+
+    The release's encoder of frames. A clip's last state is that of its last frame; with `release`
+    padding counts as frames.
+    """
+
+    hidden: int
+    release: bool = False
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "B T D"],
+        mask: Bool[Array, "B T"],
+        rate: Num[Array, ""] | float,
+        train: bool,
+    ) -> Float[Array, "B H"]:
+        """The hidden vectors of a batch."""
+        _, last_BxH = LSTM(self.hidden, name="rnn")(x, None if self.release else mask)
+        return TorchDense(self.hidden, name="linear_1")(dropped(self, last_BxH, rate, train))
+
+
 def encoded(
     fusion: nn.Module, batch: Batch, rate: Num[Array, ""] | float, train: bool
 ) -> dict[str, Float[Array, "B H"]]:
     """One vector of each modality, called inside a fusion's `__call__`.
 
-    The encoders are named `<modality>_encoder`.
+    The encoders are named `<modality>_encoder`: MLPEncoder of vectors, LSTMEncoder of frames.
     """
-    vectors = utterance_vectors(batch)
-    return {
-        modality: MLPEncoder(fusion.hidden, name=f"{modality}_encoder")(
-            vectors[modality], rate, train
-        )
-        for modality in fusion.modalities
-    }
+    vectors = {}
+    for modality in fusion.modalities:
+        name, x = f"{modality}_encoder", batch.features[modality]
+        if x.ndim == 2:
+            vectors[modality] = MLPEncoder(fusion.hidden, name=name)(x, rate, train)
+        else:
+            encoder = LSTMEncoder(fusion.hidden, fusion.release, name=name)
+            vectors[modality] = encoder(x, batch.frame_mask[modality], rate, train)
+    return vectors
 
 
 def in_order(h: dict[str, Array], order: tuple[str, ...]) -> list[Array]:

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
 from mer_jax.models.layers import ATTENTION, SOWN, Batch, TorchDense
 from mer_jax.models.modality_encoders import MLPEncoder, encoded
@@ -18,6 +19,7 @@ class AttentionMerbench(nn.Module):
     """
 
     SETTINGS: ClassVar = (HIDDEN, RELEASE, DROPOUT)
+    LEVELS: ClassVar = (UTTERANCE, FRAME)
     modalities: tuple[str, ...]
     hidden: int
     release: bool

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
 from mer_jax.models.layers import Batch, TorchDense
 from mer_jax.models.modality_encoders import AUDIO_VIDEO_TEXT, dropped, encoded, in_order
@@ -15,6 +16,7 @@ class LfDnn(nn.Module):
     """z = ReLU(W_2 ReLU(W_1 [h_a, h_v, h_t])), dropout on [h_a, h_v, h_t]."""
 
     SETTINGS: ClassVar = (HIDDEN, RELEASE, DROPOUT)
+    LEVELS: ClassVar = (UTTERANCE, FRAME)
     modalities: tuple[str, ...]
     hidden: int
     release: bool

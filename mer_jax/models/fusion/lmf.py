@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
 from mer_jax.models.layers import Batch
 from mer_jax.models.modality_encoders import encoded
@@ -27,6 +28,7 @@ class Lmf(nn.Module):
     """
 
     SETTINGS: ClassVar = (HIDDEN, RANK, RELEASE, DROPOUT)
+    LEVELS: ClassVar = (UTTERANCE, FRAME)
     modalities: tuple[str, ...]
     hidden: int
     rank: int
