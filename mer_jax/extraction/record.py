@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import hashlib
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
@@ -119,6 +120,12 @@ class Extractor:
                 f"{self.name}: no folder {folder}; it is to hold the weights of {self.hub or name}"
             )
         return folder
+
+
+def of_hub(name: str, hub: str, make: Callable[[str, Options], Made], **fields: Any) -> Extractor:
+    """The record of a set whose weights are a model of the hub; `make` gets the set's name too."""
+    source = f"https://huggingface.co/{hub}"
+    return Extractor(name, make=functools.partial(make, name), source=source, hub=hub, **fields)
 
 
 class Change(NamedTuple):
