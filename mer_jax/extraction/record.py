@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import dataclasses
 import functools
-import hashlib
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -139,9 +138,3 @@ class Change(NamedTuple):
 # Follows the face of a clip through its frames: gives a Frame with the crop for each frame that
 # shows one, in order. It takes no more frames ahead than it needs.
 Follow = Callable[[Iterable[Frame]], Iterator[Frame]]
-
-
-def sha256(path: pathlib.Path) -> str:
-    """The SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
