@@ -9,6 +9,7 @@ import pathlib
 import subprocess
 from typing import Any, NamedTuple
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
@@ -173,6 +174,11 @@ def _finish(
     outcomes = grid.outcomes(chunks, checkpoints)
     best = results_lib.best_trial(outcomes, len(trials), corpus.task)
     weights = grid.kept_runs(chunks, best, checkpoints)
+    if corpus.columns:  # for clips that are predicted elsewhere and are of no group
+        runs = len(weights["repeat"])
+        weights["columns"] = {
+            m: [np.stack([part] * runs) for part in pair] for m, pair in corpus.columns.items()
+        }
     checkpoints.save_kept(weights)
     model = Model(
         static=program.static_of(

@@ -17,6 +17,7 @@ from mer_jax.data import (
     label_files,
     left_out,
     near_names,
+    standardise,
     stored,
     synthetic,
     table,
@@ -29,6 +30,7 @@ from mer_jax.data.join import Built
 from mer_jax.data.labels import Label
 from mer_jax.data.left_out import LeftOut
 from mer_jax.data.npy import UTTERANCE
+from mer_jax.data.rows import say_averaged
 from mer_jax.errors import InputError, first_few
 from mer_jax.observer import Count, uncounted
 from mer_jax.paths import of_user
@@ -282,7 +284,10 @@ def load(
     label_arrays.say_counted(splits, built.labels.why)
     fingerprint = {name: stored.fingerprint(target) for name, target in built.directories.items()}
     fingerprint[LABELS] = labels_lib.fingerprint(built.labels.splits)
-    return Corpus(info, splits, fingerprint, tuple(left), task)
+    columns = {}
+    if config.data.standardise == standardise.GROUP:
+        splits, columns = standardise.by_group(splits, table.group_of(info, *locate(config)))
+    return Corpus(info, splits, fingerprint, tuple(left), task, columns)
 
 
 def _task(config: ConfigDict, info: CorpusInfo, train: Labels) -> Task:
@@ -293,8 +298,3 @@ def _task(config: ConfigDict, info: CorpusInfo, train: Labels) -> Task:
         lacking = tasks.VALENCE if task.classes else tasks.EMOTION
         LOG.info("%s alone is predicted: no clip of %s has a %s label", kind, TRAIN, lacking)
     return task
-
-
-def say_averaged(feature_set: str) -> None:
-    """Says in the log that a frame-level set is used as vectors."""
-    LOG.info("%s is frame level: its frames are averaged over time", feature_set)
