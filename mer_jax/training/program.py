@@ -23,7 +23,7 @@ from mer_jax.semi import METHODS
 from mer_jax.semi.method import SHARED, Semi
 from mer_jax.settings import traced
 from mer_jax.task import MODALITIES, Task
-from mer_jax.training import optimizer
+from mer_jax.training import losses, optimizer
 
 _TAKES = {UTTERANCE: "one vector a clip", FRAME: "frames"}
 
@@ -43,6 +43,7 @@ class Static:
     semi: Semi | None = None  # None: supervised
     level: str = UTTERANCE  # what the fusion takes: vectors, or frames with masks
     framing: Framing | None = None  # how clips' frames become those; None: vectors
+    objective: tuple[str, ...] = ()  # the settings of losses.SETTINGS that are on
 
 
 class HParams(NamedTuple):
@@ -51,6 +52,7 @@ class HParams(NamedTuple):
     optimizer: dict[str, Any]  # by name: those of optimizer.SETTINGS that are on
     model: dict[str, Any]  # the fusion's traced settings
     semi: dict[str, Any] | None = None  # the method's
+    objective: dict[str, Any] | None = None  # by name: those of losses.SETTINGS that are on
 
 
 def static_of(
@@ -70,6 +72,8 @@ def static_of(
             f"config.model.fusion: {trial['model.fusion']!r} takes {', '.join(needs)}, the config "
             f"names {', '.join(modalities)}"
         )
+    objective = tuple(losses.switched_on(trial))
+    losses.check(objective, task)
     return Static(
         fusion=trial["model.fusion"],
         settings=tuple(
@@ -86,6 +90,7 @@ def static_of(
         semi=_semi_of(trial, task),
         level=_level(config, trial["model.fusion"]),
         framing=_framing(config, trial["model.fusion"], modalities),
+        objective=objective,
     )
 
 
@@ -177,6 +182,7 @@ def hparams_of(trial: dict[str, Any]) -> HParams:
         optimizer=_optimizer_of(trial),
         model={setting.name: trial[setting.key] for setting in fusion.SETTINGS if setting.traced},
         semi=semi,
+        objective=losses.switched_on(trial) or None,
     )
 
 
@@ -193,7 +199,13 @@ def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransforma
 
 def build_model(static: Static) -> multitask.MultitaskModel:
     """Builds the model that `static` describes."""
-    return multitask.build(static.fusion, dict(static.settings), static.modalities, static.task)
+    return multitask.build(
+        static.fusion,
+        dict(static.settings),
+        static.modalities,
+        static.task,
+        weighs_itself=losses.UNCERTAINTY in static.objective,
+    )
 
 
 def count_parameters(static: Static, sizes: dict[str, int]) -> int:
