@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python -m mer_jax.main
 
-.PHONY: quickstart media test fuzz kill disks clean
+.PHONY: quickstart media test fuzz golden kill disks clean
 
 $(VENV)/runtime: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -40,6 +40,10 @@ test: $(VENV)/development
 # Two minutes of random files for the readers, of which `make test` takes a few seconds.
 fuzz: $(VENV)/development
 	$(VENV)/bin/python -m pytest tests/fuzz --hypothesis-profile=fuzz --hypothesis-show-statistics
+
+# Every golden file of MERBench's release, in both precisions; `make test` takes one an algorithm.
+golden: $(VENV)/development
+	MER_JAX_GOLDEN=all $(VENV)/bin/python -m pytest tests/models/test_golden.py
 
 # Trainings killed thirty times at random moments, and thirty times more with every phase aimed at;
 # and extractions of features; `make test` kills one of each twice.

@@ -10,9 +10,9 @@ from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from mer_jax import extras
+from mer_jax import extras, files
 from mer_jax.errors import InputError
-from mer_jax.extraction.record import FACES, Follow, Frame, sha256
+from mer_jax.extraction.record import FACES, Follow, Frame
 from mer_jax.extraction.sets import Wanted
 
 LARGEST, STEADY = "largest", "steady"  # which of several faces
@@ -87,7 +87,7 @@ class YuNet:
 
     def manifest(self) -> dict[str, str]:
         """What tells this detector from others."""
-        return {"detector": "YuNet", "weights_sha256": sha256(self.weights)}
+        return {"detector": "YuNet", "weights_sha256": files.sha256(self.weights)}
 
 
 def find_weights(models: pathlib.Path | None) -> pathlib.Path:

@@ -7,6 +7,7 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from mer_jax import files
 from mer_jax.errors import InputError, counted, first_few
 
 
@@ -114,7 +115,7 @@ def by_name(table: Table, column: str, key: str = "name") -> dict[str, Row]:
     return found
 
 
-def sha256(path: pathlib.Path) -> str | None:
+def sha256(path: pathlib.Path) -> str:
     """The SHA-256 of a file; of a folder, of its files' names and sums in sorted order."""
     if path.is_dir():
         parts = (
@@ -123,8 +124,7 @@ def sha256(path: pathlib.Path) -> str | None:
             if child.is_file()
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return files.sha256(path)
 
 
 def check_covered(

@@ -13,7 +13,7 @@ COMMON = {
     **{f"{m}_dim": size for m, size in SIZES.items()},
     "output_dim1": CLASSES, "output_dim2": 1, "dropout": 0.0, "hidden_dim": 6, "grad_clip": -1.0,
     "rank": 2, "sim_weight": 0.2, "diff_weight": 0.3, "recon_weight": 0.1, "cpc_layers": 1,
-    "alpha": 0.2, "beta": 0.1, "layers": 1, "num_heads": 3, "conv1d_kernel_size": 2, "mem_dim": 5,
+    "alpha": 0.2, "beta": 0.1, "layers": 2, "num_heads": 3, "conv1d_kernel_size": 2, "mem_dim": 5,
     "window_dim": 2, "lda_xl": 0.2, "lda_xa": 0.3, "lda_xv": 0.4, "lda_mmd": 2.0,
     "teacher_forcing_ratio": 0.5, "loss_weight": 0.4, "num_layers": 2,
 }  # fmt: skip

@@ -19,3 +19,5 @@ ENCODER = Setting(
     "encoder", "lstm", Choices(("lstm", "lstm_fcn", "alstm_fcn")), "of frames, where a fusion of "
     "vectors takes them",
 )  # fmt: skip
+# Of the models that have one kind of layer, however many.
+NUM_LAYERS = Setting("num_layers", 2, AT_LEAST_1, "ef_lstm, mult: layers")
