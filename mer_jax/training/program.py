@@ -192,12 +192,9 @@ def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransforma
 
 def build_model(static: Static) -> multitask.MultitaskModel:
     """Builds the model that `static` describes."""
+    weighs_itself = losses.UNCERTAINTY in static.objective
     return multitask.build(
-        static.fusion,
-        dict(static.settings),
-        static.modalities,
-        static.task,
-        weighs_itself=losses.UNCERTAINTY in static.objective,
+        static.fusion, dict(static.settings), static.modalities, static.task, weighs_itself
     )
 
 
