@@ -54,6 +54,7 @@ class Workdir:
     results_file = _Inside("results.json")
     lock_file = _Inside(".lock")  # remains, and locks nothing then
     checkpoints = _Inside("checkpoints")
+    manifests = _Inside("manifests")  # how its feature sets were extracted, where that is known
     predictions = _Inside("predictions")  # a CSV file a split
     history_file = _Inside("history.csv")
     tensorboard = _Inside("tensorboard")

@@ -31,6 +31,8 @@ class Clip(NamedTuple):
     name: str
     path: pathlib.Path | None = None  # of its media file; None: none is needed
     text: str = ""  # what is said in it
+    is_silent: bool = False  # a recogniser heard nothing said in it, hence no text
+    no_text: str = ""  # why it could not be transcribed
 
 
 class Frame(NamedTuple):
