@@ -61,6 +61,7 @@ class Workdir:
     figures = _Inside("figures")
     report_markdown = _Inside("report.md")
     report_page = _Inside("report.html")
+    clip_pages = _Inside("clips")  # a page a clip that was asked for
     comparison_file = _Inside("compare.json")
     selected_file = _Inside("select.csv")  # where --out names no other file
     predicted_file = _Inside("predict.csv")  # where --out names no other file
@@ -95,6 +96,10 @@ class Workdir:
     def figure_file(self, name: str) -> pathlib.Path:
         """A figure of the report."""
         return self.figures / f"{name}.png"
+
+    def clip_page(self, name: str) -> pathlib.Path:
+        """The page of a clip."""
+        return self.clip_pages / f"{name}.html"
 
     @property
     def report_files(self) -> tuple[pathlib.Path, pathlib.Path]:

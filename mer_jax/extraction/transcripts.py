@@ -146,6 +146,12 @@ def _read(out: pathlib.Path, ours: dict[str, Any]) -> dict[str, str]:
             f"{path}: another program wrote it, as no manifest tells; put its texts into the "
             "column text of --clips, and remove it"
         )
+    return texts(out)
+
+
+def texts(out: pathlib.Path) -> dict[str, str]:
+    """The texts of `out`/transcripts.csv by clip; none where there is no such file."""
+    path = out / FILE
     if not path.is_file():
         return {}
     header, rows = label_csv.read_cells(path)
