@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 import os
 import pathlib
@@ -220,9 +221,13 @@ class _Running:
         try:
             path = _path_of(task.clip)
             self.outcome.decoded[task.clip.name, IMAGES] += 1
-            shown = video.read(path, settings.every, packets)
-            if settings.change is not None:
-                shown = settings.change.images(task.clip, shown)
+            change, every = settings.change, settings.every
+            if change is not None and change.needs_all:
+                shown = change.images(task.clip, video.read(path, 1, packets))
+                shown = itertools.islice(shown, 0, None, every)
+            else:
+                shown = video.read(path, every, packets)
+                shown = shown if change is None else change.images(task.clip, shown)
             found = frames.extract(task.clip, shown, kinds, self.follow, calls.ask_one)
         except Exception as error:
             for name in names:

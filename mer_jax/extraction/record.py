@@ -135,6 +135,7 @@ class Change(NamedTuple):
     audio: Callable[[Clip, np.ndarray], np.ndarray]  # samples [S] -> samples [S]
     images: Callable[[Clip, Iterable[Frame]], Iterator[Frame]]
     manifest: Mapping[str, Any]  # how, for the sets' manifests: JSON
+    needs_all: bool = False  # of a clip's images, also where each n-th alone is extracted
 
 
 # Follows the face of a clip through its frames: gives a Frame with the crop for each frame that

@@ -69,7 +69,7 @@ def test_with_media_it_has_sound_images_and_text(page, name, tmp_path, monkeypat
     text = page(name, *given)
     assert "<p>a < b</p>" in text
     assert re.search(r'alt="Waveform of 1\.2\d s, at most 0\.\d\d of full scale\."', text)
-    assert 'alt="The clip\'s image at 0.00, 0.24, 0.48, 0.68, 0.92, 1.16 s."' in text
+    assert 'alt="The clip\'s image at 0.00, 0.24, 0.48, 0.64, 0.88, 1.12 s."' in text
     assert "--models names no folder: whole images are shown." in text
     assert text.count("data:image/png;base64,") == 2
 
