@@ -13,7 +13,7 @@ from mer_jax.progress import SILENT, Display
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
 
-_OF_CLIP = ("media", "clips", "models")  # flags, as reporting.clip.Given has them
+_OF_CLIP = ("media", "clips", "models")  # flags, as reporting.clip_page.Given has them
 
 
 def report(
@@ -30,13 +30,13 @@ def report(
 
 def report_clip(arguments: Arguments) -> None:
     """Writes the page of one clip: how it was predicted, and what was heard and seen of it."""
-    from mer_jax.reporting import clip
+    from mer_jax.reporting import clip_page
     from mer_jax.reporting.run import load_run
 
     display = arguments.display()
     run = load_run(arguments.workdir, arguments["labels"], arguments.config, display)
-    given = clip.Given(*(arguments[name] for name in _OF_CLIP))
-    print(f"Clip: {clip.write(run, arguments['clip'], given)}")
+    given = clip_page.Given(*(arguments[name] for name in _OF_CLIP))
+    print(f"Clip: {clip_page.write(run, arguments['clip'], given)}")
 
 
 def _check(arguments: Arguments) -> None:

@@ -13,7 +13,7 @@ pytest.importorskip("soxr", reason="the extra extract is not installed")
 from mer_jax.errors import InputError
 from mer_jax.extraction import faces
 from mer_jax.extraction.record import Frame
-from mer_jax.reporting import clip
+from mer_jax.reporting import clip_page
 from tests.support import media as made
 from tests.support.scoring import run, write_csv
 
@@ -119,7 +119,7 @@ def test_few_images_are_kept_of_many():
         (1000, [0, 192, 384, 576, 768, 992]),
     ):
         frames = (Frame(number, np.zeros(())) for number in range(count))
-        found = [frame.time for frame in clip.evenly(frames)]
+        found = [frame.time for frame in clip_page.evenly(frames)]
         assert len(found) == len(expected)
         np.testing.assert_allclose(found, expected, atol=64 * (count > 100))
 
@@ -127,9 +127,9 @@ def test_few_images_are_kept_of_many():
 def test_a_waveform_shows_the_extremes():
     samples = np.zeros(16_000, np.float32)
     samples[8000], samples[12_000] = 0.75, -0.5
-    assert clip.waveform(samples).alt == "Waveform of 1.00 s, at most 0.75 of full scale."
-    (axes,) = clip.waveform(samples).figure.axes
+    assert clip_page.waveform(samples).alt == "Waveform of 1.00 s, at most 0.75 of full scale."
+    (axes,) = clip_page.waveform(samples).figure.axes
     points = axes.collections[0].get_paths()[0].vertices
     assert points[points[:, 1].argmax()].tolist() == pytest.approx([0.5, 0.75], abs=0.001)
     assert points[points[:, 1].argmin()].tolist() == pytest.approx([0.75, -0.5], abs=0.001)
-    assert len(clip.waveform(samples[:7]).figure.axes) == 1
+    assert len(clip_page.waveform(samples[:7]).figure.axes) == 1
