@@ -143,6 +143,10 @@ def _prepare(
     )
     grid_plan = Plan(config, trials, *divide(config, corpus))
     groups = plan_lib.group(config, trials, modalities, corpus.task)
+    splits = corpus.splits.items()
+    of_all = {(name, m): x for name, split in splits for m, x in split.features.items()}
+    for static in groups:
+        program.check_lengths(static, of_all)
     if devices.is_first():  # one lock for all processes of a training: they share the workdir
         # Not sooner: wrong input leaves no workdir behind. What stood there may have changed since.
         until_trained.enter_context(lock.held(workdir))
