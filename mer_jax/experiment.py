@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax import files, lock, paths, termination
+from mer_jax import lock, paths, termination
 from mer_jax.corpora import info_of, tasks
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import rows as rows_lib
@@ -21,7 +21,7 @@ from mer_jax.errors import InputError, counted
 from mer_jax.evaluation import counts, events, history, kept, out_of_fold
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation.model import Model, test_splits
-from mer_jax.extraction.writer import manifest_file
+from mer_jax.extraction.writer import copy_manifests
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting import written
 from mer_jax.task import TRAIN
@@ -153,20 +153,12 @@ def _prepare(
         workdir.check_same_config(config)
     record = _record(grid_plan, corpus, groups, workdir, repeated)
     chunks = plan_lib.cut(groups, record["chunk"])
-    if not workdir.has_config:
-        _keep_manifests(config, workdir)
+    if not workdir.has_config and config.data.root:  # new clips may be extracted without the root
+        folders = corpus_lib.modalities(config).values()
+        copy_manifests(pathlib.Path(config.data.root), workdir.folder, folders)
     if not workdir.has_config or (devices.is_first() and not workdir.holds(config)):
         workdir.write_record(record)
     return _Prepared(grid_plan, chunks, corpus, record)
-
-
-def _keep_manifests(config: ConfigDict, workdir: Workdir) -> None:
-    """Copies how the features were extracted, so that new clips can be when they are gone."""
-    if config.data.root:
-        for folder in set(corpus_lib.modalities(config).values()):
-            source = manifest_file(pathlib.Path(config.data.root), folder)
-            if source.is_file():
-                files.write_bytes(manifest_file(workdir.folder, folder), source.read_bytes())
 
 
 def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: Workdir) -> bool:
