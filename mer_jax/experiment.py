@@ -191,6 +191,11 @@ def _finish(
     test = {**test, "clips": clips}
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
     results["left_out"] = results_lib.left_out(corpus)
+    if config.folds and not splits:  # nothing else is a result of such a corpus
+        names = corpus.splits[TRAIN].names
+        results["out_of_fold"] = kept.predict_out_of_fold(
+            model, prepared.plan, names, config, workdir, display
+        )
     written.discard(workdir)
     workdir.write_results(results)
     checkpoints.drop_progress()

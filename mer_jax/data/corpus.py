@@ -17,6 +17,7 @@ from mer_jax.data import (
     label_files,
     left_out,
     near_names,
+    releases,
     stored,
     synthetic,
     table,
@@ -228,9 +229,8 @@ def _keep(paths: list[pathlib.Path], folder: pathlib.Path, info: CorpusInfo) -> 
             copy = folder / name
             if not copy.is_file() or copy.read_bytes() != content:
                 files.write_bytes(copy, content)
-        for name in label_files.every_name(info):
-            if name not in contents:
-                (folder / name).unlink(missing_ok=True)
+        for name in set(label_files.every_name(info)) - contents.keys():
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:  # a folder that others share may be read alone
         names = ", ".join(contents)
         LOG.warning("%s: no copy of %s could be kept: %s", folder, names, error.strerror)
@@ -255,8 +255,7 @@ def load(
     config.features.all = False
     built = _build(config, info, count)
     for feature_set, of_set in built.sets.items():
-        is_frames = any((split.lengths > 1).any() for split in of_set.columns.values())
-        if is_frames and level == UTTERANCE:
+        if level == UTTERANCE and any((s.lengths > 1).any() for s in of_set.columns.values()):
             say_averaged(feature_set)
     labels, left = _settle(
         config, built, *join.with_pool(built.labels.splits, list(built.sets.values()), info)
@@ -280,6 +279,7 @@ def load(
         for name, split in splits.items()
     }
     label_arrays.say_counted(splits, built.labels.why)
+    releases.say(info, built.labels.splits)
     fingerprint = {name: stored.fingerprint(target) for name, target in built.directories.items()}
     fingerprint[LABELS] = labels_lib.fingerprint(built.labels.splits)
     return Corpus(info, splits, fingerprint, tuple(left), task)
