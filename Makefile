@@ -27,7 +27,7 @@ fuzz: $(VENV)/development
 	$(VENV)/bin/python -m pytest tests/fuzz --hypothesis-profile=fuzz --hypothesis-show-statistics
 
 # Trainings killed thirty times at random moments, and thirty times more with every phase aimed at;
-# `make test` kills one twice.
+# and extractions of features; `make test` kills one of each twice.
 kill: $(VENV)/development
 	MER_JAX_KILLS=30 $(VENV)/bin/python -m pytest -s tests/killing
 

@@ -58,6 +58,21 @@ def load_jax() -> None:
         raise InputError(f"a variable that JAX reads: {error}; correct it, or unset it") from None
 
 
+def find_devices() -> None:
+    """Asks JAX for this process's devices; InputError where it has none of the kind asked for."""
+    import jax
+
+    try:
+        jax.local_devices()
+    except (RuntimeError, AssertionError) as error:
+        wanted = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
+        reason = (str(error).splitlines() or ["no plugin for it is installed"])[0]
+        raise InputError(
+            f"{wanted}: {reason}; unset it for the devices that are here, or install jax for that "
+            "kind of device"
+        ) from None
+
+
 def _check_flags(flags: str) -> None:
     """InputError where XLA, which would end the process without a word, does not take its flags."""
     if all(_KNOWN_FLAGS.fullmatch(flag) for flag in flags.split()):

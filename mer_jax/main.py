@@ -12,19 +12,16 @@ def main() -> NoReturn:
 
 
 def _command() -> None:
-    from mer_jax import command_line, environment
+    from mer_jax import command_line, compilations, environment
 
     process.log_to_stderr()
     environment.prepare()
     mode, arguments = command_line.parse(sys.argv)
     if arguments.quiet:
         process.be_quiet()
-    if mode.needs_config:
-        from mer_jax.training import devices
-
-        devices.keep_compilations()
-        if not arguments.flags.get("coordinator"):  # else it looks for them with the others
-            devices.find()
+    compilations.keep()
+    if mode.needs_config and not arguments.flags.get("coordinator"):
+        environment.find_devices()  # with a coordinator it looks for them with the others
     mode.run(arguments)
 
 

@@ -6,11 +6,11 @@ import os
 import subprocess
 import sys
 
+import jax
 import pytest
 
 from mer_jax import environment
 from mer_jax.errors import InputError
-from mer_jax.training import devices
 from tests.support.trainings import results_of
 
 SMALL = (
@@ -99,9 +99,9 @@ def test_a_device_without_a_plugin(monkeypatch):
     def fail():
         raise AssertionError
 
-    monkeypatch.setattr(devices.jax, "local_devices", fail)
+    monkeypatch.setattr(jax, "local_devices", fail)
     with pytest.raises(InputError, match="JAX_PLATFORMS=cuda: no plugin for it is installed; uns"):
-        devices.find()
+        environment.find_devices()
 
 
 def test_what_says_nothing_else_than_the_default_is_not_told(caplog):

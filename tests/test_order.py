@@ -19,6 +19,7 @@ ORDER = (
         "random_bits",
         "paths",
         "environment",
+        "compilations",
         "streams",
     ),  # leaves
     ("extras",),  # packages that a command may lack

@@ -1,11 +1,13 @@
-"""From raw clips to feature sets: the extractors by the paper's names, in the order of Table 2.
+"""From raw clips to feature sets: the extractors by the paper's names.
 
 Importing it loads no model, no decoder and no extra.
 """
 
-from mer_jax.extraction import opensmile
+from mer_jax.extraction import opensmile, speech, text, vision, whisper
 from mer_jax.extraction.record import Extractor
 
 EXTRACTORS: dict[str, Extractor] = {
-    extractor.name: extractor for module in (opensmile,) for extractor in module.EXTRACTORS
+    extractor.name: extractor
+    for module in (opensmile, speech, whisper, text, vision)
+    for extractor in module.EXTRACTORS
 }

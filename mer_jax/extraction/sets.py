@@ -81,7 +81,7 @@ def wanted(text: str, settings: Settings) -> list[Wanted]:
             raise InputError(f"--sets: {text!r} names no set in {part!r}; NAME or NAME=FOLDER")
         each = Wanted(find(name), settings, weights)
         if each.folder in found:
-            raise InputError(f"--sets: {name} stands there twice, for the folder {each.folder}")
+            raise InputError(f"--sets: {name} is listed twice, for the folder {each.folder}")
         found[each.folder] = each
     return list(found.values())
 

@@ -11,6 +11,7 @@ from mer_jax.models.dropout import dropout
 
 SOWN = "intermediates"  # Flax's collection of what a module shows beside its output
 ATTENTION = "modality_weights"  # in it: {modality: [B]}; no submodule may be called so too
+FRAME_ATTENTION = "frame_weights"  # in it: {modality: [B, T]}, of each frame as the model reads it
 
 
 class Batch(NamedTuple):

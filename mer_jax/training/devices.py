@@ -1,15 +1,8 @@
-"""What is under the grid: processes, this one's devices as a mesh, where programs are kept."""
+"""What is under the grid: processes, and this one's devices as a mesh."""
 
 import contextlib
-import functools
-import glob
-import hashlib
 import logging
 import os
-import pathlib
-import platform
-import re
-import warnings
 from collections.abc import Iterator
 
 import jax
@@ -19,76 +12,8 @@ from orbax.checkpoint import multihost
 from mer_jax.errors import InputError
 
 LOG = logging.getLogger("mer_jax")
-_CACHE = "~/.cache/mer_jax"
-_WORTH_KEEPING_SECONDS = 0.5
-_CACHE_FAULT = re.compile(
-    r"Error (reading|writing) persistent compilation cache entry for '(.*?)': "
-    r"(?:\w+: )?(?:\[Errno \d+\] )?([^:\n]*)"
-)
 _WAIT_SECONDS = 30 * 24 * 3600  # a grid's share may take long; a dead process is noticed elsewhere
 _SHUTDOWN_SECONDS = 60  # that a process which ends, in failure say, waits for the others to end
-
-
-def keep_compilations() -> None:
-    """Keeps compiled programs for later starts, unless JAX is told where by its own variable.
-
-    A folder for each kind of processor: a home folder is shared by machines that differ, and a
-    program compiled for one may hold instructions that another lacks.
-    """
-    cache = pathlib.Path(os.path.expanduser(_CACHE))  # as it is where no home folder is known
-    if "JAX_COMPILATION_CACHE_DIR" not in os.environ and cache.is_absolute():
-        processor = hashlib.sha256(_processor().encode()).hexdigest()[:12]
-        jax.config.update("jax_compilation_cache_dir", str(cache / f"compiled-{processor}"))
-        jax.config.update("jax_persistent_cache_min_compile_time_secs", _WORTH_KEEPING_SECONDS)
-    warnings.showwarning = functools.partial(_mend_or_tell, warnings.showwarning)
-
-
-def _mend_or_tell(otherwise, message, *where, **more) -> None:
-    """In place of JAX's page for each program: a folder that cannot be used is told of once.
-
-    JAX writes a program in place and never again: what a kill or a full disk has cut off would be
-    compiled at every start, so it is removed.
-    """
-    fault = _CACHE_FAULT.match(str(message))
-    if fault is None:
-        otherwise(message, *where, **more)
-        return
-    doing, program, reason = fault.groups()
-    folder = pathlib.Path(jax.config.jax_compilation_cache_dir)
-    try:
-        damaged = list(folder.glob(f"{glob.escape(program)}-*")) if doing == "reading" else []
-        for path in damaged:
-            path.unlink(missing_ok=True)
-    except OSError as error:
-        damaged, reason = [], error.strerror
-    if not damaged:
-        _tell_once(f"{folder}: compiled programs cannot be kept there: {reason}")
-
-
-@functools.cache
-def _tell_once(sentence: str) -> None:
-    LOG.warning("%s", sentence)
-
-
-def _processor() -> str:
-    try:
-        lines = pathlib.Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        return f"{platform.machine()} {platform.processor()}"
-    return "\n".join(sorted({line for line in lines if line.startswith(("model name", "flags"))}))
-
-
-def find() -> None:
-    """Asks JAX for this process's devices; InputError where it has none of the kind asked for."""
-    try:
-        jax.local_devices()
-    except (RuntimeError, AssertionError) as error:
-        wanted = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
-        reason = (str(error).splitlines() or ["no plugin for it is installed"])[0]
-        raise InputError(
-            f"{wanted}: {reason}; unset it for the devices that are here, or install jax for that "
-            "kind of device"
-        ) from None
 
 
 def join_processes(coordinator: str | None, count: int | None, index: int | None) -> None:

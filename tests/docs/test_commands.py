@@ -12,8 +12,8 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# The tutorial first: it makes the folder that the others are about.
-OTHERS = {ROOT / "docs" / name for name in ("tutorial.md", "scoring.md")}  # has its own test
+# The tutorial is first, as it makes the folder that the others are about; two have their own tests.
+OTHERS = {ROOT / "docs" / name for name in ("tutorial.md", "scoring.md", "extraction.md")}
 PAGES = [
     ROOT / "docs" / "tutorial.md",
     ROOT / "README.md",

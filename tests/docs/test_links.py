@@ -11,7 +11,7 @@ from mer_jax import config as config_lib
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 PAGES = [ROOT / "README.md", ROOT / "benchmarks" / "README.md", *sorted(ROOT.glob("docs/*.md"))]
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-_ENDINGS = ("csv", "json", "md", "py", "tex")  # config.json and table.md are files
+_ENDINGS = ("csv", "json", "md", "pth", "py", "safetensors", "tex")  # model.pth, table.md
 _LINK = re.compile(r'\]\(([^)\s]+)\)|<img src="([^"]+)"')
 
 

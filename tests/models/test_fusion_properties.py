@@ -18,7 +18,7 @@ SIZES = {"audio": 5, "text": 4, "video": 3}
 LENGTHS = {"audio": (5, 2, 4, 1), "text": (5, 2, 4, 1), "video": (5, 2, 4, 1)}  # aligned
 ROWS, HIDDEN, DRAWS = 4, 8, 4
 # Small values of settings whose defaults make programs large; all others have their defaults.
-SMALL = {"hidden": HIDDEN, "layers": "6,8", "dropout": 0.0}
+SMALL = {"hidden": HIDDEN, "layers": "6,8", "dropout": 0.0, "lstm_dropout": 0.0}
 CASES = [
     pytest.param(fusion, level, id=f"{fusion}-{level}")
     for fusion in FUSIONS

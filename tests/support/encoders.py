@@ -126,6 +126,16 @@ def inputs(case: str) -> list[np.ndarray]:
     ]
 
 
+def sound() -> np.ndarray:
+    """A sound that grows: 5001 samples."""
+    return (_random("sound").standard_normal(5001) * np.linspace(0, 0.3, 5001)).astype(np.float32)
+
+
+def image() -> np.ndarray:
+    """An image, RGB uint8 [50, 37, 3]."""
+    return _random("image").randint(0, 256, (50, 37, 3)).astype(np.uint8)
+
+
 class Known(NamedTuple):
     """What PyTorch gave: config.json, the weights' shapes, and every hidden state of each clip."""
 

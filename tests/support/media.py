@@ -106,7 +106,9 @@ def _audio_stream(output, audio_CxS, how):
 
 def write_wav(path, samples_SxC, rate=RATE, kind="i2"):
     """Writes a plain WAV file of integers (u1, i2, i4) or floats (f4, f8) as they are given."""
-    samples = np.ascontiguousarray(samples_SxC.reshape(len(samples_SxC), -1).astype(f"<{kind}"))
+    if samples_SxC.ndim == 1:
+        samples_SxC = samples_SxC[:, None]
+    samples = np.ascontiguousarray(samples_SxC.astype(f"<{kind}"))
     channels, width = samples.shape[1], samples.itemsize
     code = 3 if kind.startswith("f") else 1
     body = samples.tobytes()

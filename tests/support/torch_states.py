@@ -96,6 +96,23 @@ def main() -> None:
         for clip, each in enumerate(states):
             arrays |= {f"state_{clip}_{i}": state for i, state in enumerate(each)}
         np.savez_compressed(encoders.STATES / f"{case}.npz", said=json.dumps(said), **arrays)
+    _inputs()
+
+
+def _inputs() -> None:
+    """Stores what transformers makes of a sound and of an image before any model."""
+    import transformers
+
+    sound = encoders.sound()
+    mel = transformers.WhisperFeatureExtractor()(sound, sampling_rate=16_000, return_tensors="np")
+    processor = transformers.CLIPImageProcessorPil(
+        size={"shortest_edge": 32}, crop_size={"height": 28, "width": 28}
+    )
+    pixels = processor(encoders.image(), return_tensors="np")["pixel_values"][0]
+    frames = -(-len(sound) // 160) + 2  # two of silence
+    np.savez_compressed(
+        encoders.STATES / "inputs.npz", mel=mel["input_features"][0, :, :frames], pixels=pixels
+    )
 
 
 if __name__ == "__main__":

@@ -1,7 +1,5 @@
 """Who of several processes does what, and when."""
 
-import warnings
-
 import pytest
 
 from mer_jax.errors import InputError
@@ -42,43 +40,3 @@ def test_the_first_goes_before_the_others_even_if_it_fails(
 def test_one_process_waits_for_nobody():
     assert devices.is_first()
     devices.wait_for_all("anything")
-
-
-JAX_SAYS = "Error {} persistent compilation cache entry for 'jit_step': {}"
-
-
-@pytest.fixture
-def cache(tmp_path, monkeypatch):
-    """JAX's folder of compiled programs, with the hook that a command sets."""
-    monkeypatch.setenv("JAX_COMPILATION_CACHE_DIR", str(tmp_path))
-    shown = []
-    monkeypatch.setattr(warnings, "showwarning", lambda message, *_: shown.append(str(message)))
-    before = devices.jax.config.jax_compilation_cache_dir
-    devices.jax.config.update("jax_compilation_cache_dir", str(tmp_path))
-    devices.keep_compilations()
-    devices._tell_once.cache_clear()
-    with warnings.catch_warnings():
-        warnings.simplefilter("default")
-        yield tmp_path, shown
-    devices.jax.config.update("jax_compilation_cache_dir", before)
-
-
-def test_a_damaged_program_is_removed_and_others_stay(cache, caplog):
-    folder, shown = cache
-    for name in ("jit_step-1a-cache", "jit_step_b-2b-cache"):
-        (folder / name).write_bytes(b"half")
-    warnings.warn(JAX_SAYS.format("reading", "error: Error -5"), stacklevel=1)
-    assert [path.name for path in folder.iterdir()] == ["jit_step_b-2b-cache"]
-    assert not caplog.records
-    assert not shown
-
-
-def test_a_folder_that_cannot_hold_programs_is_told_of_once(cache, caplog):
-    folder, shown = cache
-    for name in "ab":
-        refusal = f"PermissionError: [Errno 13] Permission denied: '{folder}/{name}'"
-        warnings.warn(JAX_SAYS.format("writing", refusal), stacklevel=1)
-    said = f"{folder}: compiled programs cannot be kept there: Permission denied"
-    assert caplog.messages == [said]
-    warnings.warn("something else", stacklevel=1)
-    assert shown == ["something else"]

@@ -66,7 +66,13 @@ def load(folder: str | pathlib.Path, *, last: str = "transformers4") -> Encoder:
     params = _bind(plan, shapes, tensors, family, checkpoint.folder)
     after_norm = last == "transformers4" or model_type not in _CHANGED
     return Encoder(
-        model_type, settings, plan, params, checkpoint.folder, checkpoint.files, after_norm
+        model_type,
+        settings,
+        plan,
+        params,
+        checkpoint.folder,
+        checkpoint.files,
+        after_norm=after_norm,
     )
 
 

@@ -6,6 +6,7 @@ Each part is compiled for itself, so a model of 24 equal layers compiles one of 
 import dataclasses
 import functools
 import pathlib
+import sys
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -30,8 +31,12 @@ class Plan(NamedTuple):
     front: Part
     layers: tuple[Part, ...]
     example: tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]  # of inputs and mask
+    size: int  # of a hidden state
     last: Part | None = None  # turns the last layer's output into the last hidden state
     pooled: Part | None = None  # of the last hidden state: one vector a row
+    pooled_size: int = 0  # 0: as the hidden state's
+    least: int = 1  # the length of the shortest input that makes a frame
+    longest: int = sys.maxsize  # of the longest
     frames: Callable[[np.ndarray], np.ndarray] = (
         np.asarray
     )  # lengths of inputs to lengths of states
@@ -58,6 +63,7 @@ class Encoder:
     params: tuple[Params, ...]  # of the plan's parts, in their order
     folder: pathlib.Path
     files: tuple[pathlib.Path, ...]  # that the weights were read from
+    packages: tuple[str, ...] = ("jax", "flax")  # what it is computed by
     after_norm: bool = True  # whether the last hidden state comes after the final layer norm
 
     def hidden_states(self, inputs: Any, mask: Any = None) -> tuple[jax.Array, ...]:
@@ -79,6 +85,26 @@ class Encoder:
         if self.plan.pooled is None:
             raise ValueError(f"{self.model_type} has no pooled vector; take a mean of its states")
         return _run(self.plan.pooled.module, self.params[-1], state)
+
+    @property
+    def size(self) -> int:
+        """D, the size of a hidden state; of ResNet's last map, its channels."""
+        return self.plan.size
+
+    @property
+    def pooled_size(self) -> int:
+        """The size of the pooled vector."""
+        return self.plan.pooled_size or self.plan.size
+
+    @property
+    def least(self) -> int:
+        """The shortest input that makes a frame."""
+        return self.plan.least
+
+    @property
+    def longest(self) -> int:
+        """The longest input that has positions for all its frames."""
+        return self.plan.longest
 
     def frames(self, lengths: Any) -> np.ndarray:
         """The frames of the hidden states for inputs of these lengths."""

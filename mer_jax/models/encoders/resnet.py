@@ -137,6 +137,7 @@ def plan(settings: Settings) -> Plan:
             for i, (size, depth) in enumerate(sizes)
         ),
         pooled=Part(Pooled()),
+        size=settings.hidden_sizes[-1],
         example=(
             jax.ShapeDtypeStruct((1, settings.num_channels, side, side), jnp.float32),
             jax.ShapeDtypeStruct((1, side), jnp.bool_),

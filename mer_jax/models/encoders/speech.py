@@ -65,6 +65,15 @@ def frames(settings: Settings, samples):
     return samples
 
 
+def _samples(settings: Settings) -> int:
+    """How many samples one frame takes."""
+    samples = 1
+    layers = list(zip(settings.conv_kernel, settings.conv_stride, strict=True))
+    for kernel, stride in reversed(layers):
+        samples = (samples - 1) * stride + kernel
+    return samples
+
+
 class Front(nn.Module):
     """Samples to the first layer's input, its frames' mask, and WavLM's position bias."""
 
@@ -190,6 +199,8 @@ def plan(settings: Settings) -> Plan:
             jax.ShapeDtypeStruct((1, second), jnp.float32),
             jax.ShapeDtypeStruct((1, second), jnp.bool_),
         ),
+        size=settings.hidden_size,
+        least=_samples(settings),
         frames=lambda samples: frames(settings, samples),
     )
 

@@ -109,6 +109,8 @@ def plan(settings: Settings) -> Plan:
         layers=tuple(
             Part(Layer(settings), f"encoder.layer.{i}.") for i in range(settings.num_hidden_layers)
         ),
+        size=settings.hidden_size,
+        longest=settings.longest,
         example=(
             jax.ShapeDtypeStruct((1, 8), jnp.int32),
             jax.ShapeDtypeStruct((1, 8), jnp.bool_),

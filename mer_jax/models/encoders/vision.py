@@ -235,6 +235,8 @@ def clip_plan(settings: ClipSettings) -> Plan:
             for i in range(settings.num_hidden_layers)
         ),
         pooled=Part(ClipPooled(settings)),
+        size=settings.hidden_size,
+        pooled_size=settings.projection_dim,
         example=_example(settings.image_size),
     )
 
@@ -248,6 +250,7 @@ def dinov2_plan(settings: Dinov2Settings) -> Plan:
             for i in range(settings.num_hidden_layers)
         ),
         pooled=Part(Dinov2Pooled(settings)),
+        size=settings.hidden_size,
         example=_example(settings.image_size),
     )
 

@@ -11,6 +11,7 @@ from typing import Any, NamedTuple, TypeVar
 import ml_dtypes
 import numpy as np
 
+from mer_jax import extras
 from mer_jax.errors import InputError, counted, first_few
 from mer_jax.models.encoders import torch_files
 
@@ -54,13 +55,9 @@ def locate(name: str | pathlib.Path) -> pathlib.Path:
         return folder
     if not _HUB_NAME.fullmatch(str(name)):
         raise InputError(f"{name}: no such folder; give one with {CONFIG} and {FILES[0]}")
-    try:
-        import huggingface_hub
-    except ImportError:
-        raise InputError(
-            f"{name}: no such folder, and fetching it from the hub needs huggingface_hub: "
-            "pip install 'mer_jax[extract]'"
-        ) from None
+    huggingface_hub = extras.load(
+        "huggingface_hub", "extract", f"{name}: no such folder, and fetching it from the hub"
+    )
     try:
         return pathlib.Path(
             huggingface_hub.snapshot_download(str(name), allow_patterns=list(_HUB_FILES))
@@ -76,7 +73,7 @@ def locate(name: str | pathlib.Path) -> pathlib.Path:
 def read(folder: pathlib.Path) -> Checkpoint:
     """The checkpoint of a folder; raises InputError for a file that is missing or not readable."""
     config = read_json(folder / CONFIG)
-    files = _files(folder)
+    files = files_of(folder)
     tensors: dict[str, np.ndarray] = {}
     for file in files:
         reader = _read_safetensors if file.suffix == ".safetensors" else torch_files.read
@@ -124,7 +121,8 @@ def settings(kind: type[T], config: Mapping[str, Any], where: pathlib.Path) -> T
     return kind(**found)
 
 
-def _files(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
+def files_of(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
+    """The files of a folder's weights; raises InputError where there are none."""
     for name in FILES:
         if (folder / name).is_file():
             return (folder / name,)

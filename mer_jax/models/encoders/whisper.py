@@ -82,6 +82,8 @@ def plan(settings: Settings) -> Plan:
             jax.ShapeDtypeStruct((1, settings.num_mel_bins, frames), jnp.float32),
             jax.ShapeDtypeStruct((1, frames), jnp.bool_),
         ),
+        size=settings.d_model,
+        longest=frames,
         frames=lambda mel_frames: (mel_frames + 1) // 2,
     )
 

@@ -33,6 +33,7 @@ from mer_jax.models.fusion.attention_topn import AttentionTopn
 from mer_jax.models.fusion.concat import ConcatFusion
 from mer_jax.models.fusion.lf_dnn import LfDnn
 from mer_jax.models.fusion.lmf import Lmf
+from mer_jax.models.fusion.lstm_fcn import AlstmFcn, LstmFcn
 from mer_jax.models.fusion.misa import Misa
 from mer_jax.models.fusion.mlp_release import MlpReleaseFusion
 from mer_jax.models.fusion.mmim import Mmim
@@ -60,6 +61,8 @@ FUSIONS = Registry(
         "lf_dnn": LfDnn,
         "lmf": Lmf,
         "tfn": Tfn,
+        "lstm_fcn": LstmFcn,
+        "alstm_fcn": AlstmFcn,
         "misa": Misa,
         "mmim": Mmim,
     },

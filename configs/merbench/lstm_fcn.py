@@ -1,0 +1,13 @@
+"""LSTM-FCN on frames; --config.model.fusion=alstm_fcn adds the attention."""
+
+from configs import base
+
+
+def get_config():
+    """Needs --config.data.corpus, --config.data.root and feature sets."""
+    config = base.get_config()
+    config.data.standardise = True
+    config.model.fusion = "lstm_fcn"
+    config.model.hidden = 64
+    config.train.learning_rate = 1e-3
+    return config

@@ -1,0 +1,28 @@
+"""A program that extracts three sets of a folder of clips, slowly enough to be killed on the way.
+
+python -m tests.support.extract_slowly MEDIA OUT
+"""
+
+import pathlib
+import sys
+
+from mer_jax.extraction import clips, engine, plan
+from mer_jax.extraction.record import IMAGES
+from tests.support.extractors import Colour, Loudness, wanted
+
+PAUSE = 0.01  # seconds of a call of an extractor
+WINDOW = 8  # clips, so that a few make several windows
+
+
+def main(media, out):
+    plan.WINDOW = WINDOW
+    sets = [
+        wanted("A", Loudness(PAUSE), batch=3),
+        wanted("B", Loudness(PAUSE), threads=True, level="FRA"),
+        wanted("C", Colour(), IMAGES),
+    ]
+    engine.run(sets, clips.of_folder(pathlib.Path(media)), pathlib.Path(out))
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
