@@ -40,6 +40,23 @@ def test_trials_are_draws_of_the_grid_each_once_and_seeded():
     assert many[: len(few)] == few, "more trials begin with the same ones"
 
 
+@pytest.mark.parametrize(
+    ("fusion", "combinations"),
+    [("attention_merbench", 24), ("lf_dnn", 24), ("lmf", 128), ("tfn", 16), ("misa", 1944),
+     ("mmim", 2592)],
+)  # fmt: skip
+def test_merbenchs_search_spaces(fusion, combinations):
+    config = config_lib.load_file(f"merbench_search:{fusion}")
+    config.search.trials = 0
+    leaves, keys = config_lib.flatten(config_lib.check(config)), config_lib.declared()
+    axes = [config_lib.as_tuple(value) for name, value in leaves.items() if keys[name].grid]
+    assert np.prod([len(axis) for axis in axes]) == combinations
+    config.search.trials = 50
+    trials = config_lib.trials(config_lib.check(config))
+    assert 10 < len(trials) <= 50
+    assert {trial["model.fusion"] for trial in trials} == {fusion}
+
+
 def test_axes_are_drawn_independently_and_uniformly():
     options = [(1, 2), ("a", "b", "c"), ("alone",)]
     found = draws(options, 3000, 0)
