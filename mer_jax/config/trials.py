@@ -12,7 +12,7 @@ from mer_jax.models.fusion import FUSIONS
 from mer_jax.semi import METHODS
 from mer_jax.training import optimizer
 
-_SEARCH = 2  # keeps a search's draws apart from those of folds, which begin with the seed as well
+_SEARCH = 2  # folds are drawn from the seed, the repeat and no such number
 
 
 def trials(config: ConfigDict) -> list[dict[str, Any]]:
@@ -33,7 +33,7 @@ def trials(config: ConfigDict) -> list[dict[str, Any]]:
 
 def draws(choices: Sequence[tuple], count: int, seed: int) -> list[tuple]:
     """Combinations whose values are drawn from each axis, uniformly and independently."""
-    rng = np.random.default_rng((seed, _SEARCH))
+    rng = np.random.default_rng((seed, 0, _SEARCH))
     return [
         tuple(
             options[rng.integers(len(options))] if len(options) > 1 else options[0]
