@@ -32,7 +32,7 @@ def say(info: CorpusInfo, splits: Splits) -> None:
     owner = next((each.owner for each in others if counts == each.clips), None)
     LOG.warning(
         "this is not %s's %s%s: %s clips; taken as %s",
-        first.owner, first.title, "" if owner else f", which has {_sum(first.clips)}",
+        first.owner, first.title, "" if owner else f", which has {_sum(first.clips)} clips",
         _sum(counts), f"{owner}'s split" if owner else "it is",
     )  # fmt: skip
 
