@@ -25,6 +25,8 @@ import process
 SIZES = {"audio": 73, "text": 384, "video": 100}
 FOLDS = 5
 BATCH = 32
+# The release's names of settings that have another one here.
+_RELEASE_NAMES = {"num_layers": "layers", "kernel_size": "conv1d_kernel_size"}
 _CACHE = {"JAX_COMPILATION_CACHE_DIR": "", "JAX_ENABLE_COMPILATION_CACHE": "false"}
 
 
@@ -157,8 +159,11 @@ def of_ours(name: str, shape: Shape) -> dict[str, Any]:
     config.train.dropout = (0.2, 0.3)
     held = FUSIONS[config.model.fusion].SETTINGS
     for setting in held:
-        if setting.name in of.settings:
-            config[setting.part][setting.name] = of.settings[setting.name]
+        value = of.settings.get(
+            setting.name, of.settings.get(_RELEASE_NAMES.get(setting.name, setting.name))
+        )
+        if value is not None:
+            config[setting.part][setting.name] = value
         elif setting.name == "release":
             config[setting.part][setting.name] = True  # the same arithmetic as PyTorch's
     for modality in SIZES:

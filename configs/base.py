@@ -26,14 +26,8 @@ def get_config() -> config_dict.ConfigDict:
 
     config.data = data()
 
-    config.features = config_dict.ConfigDict()
-    config.features.audio = ""  # a folder's name under features/; empty: no such modality
-    config.features.text = ""  # the same for text
-    config.features.video = ""  # the same for video
-    # What models are given: utterance, one vector a clip, frames averaged; frames; auto: what the
-    # fusion takes first.
-    config.features.level = "auto"
-    config.features.all = False  # --mode=build: every set in the folder, not these alone
+    config.features = features()
+    config.frames = frames()
 
     config.model = config_dict.ConfigDict()
     config.model.fusion = grid("attention")  # attention: the paper's; *_release: its code's
@@ -79,6 +73,35 @@ def get_config() -> config_dict.ConfigDict:
     config.report = True  # report.md, report.html and figures/ after training and evaluating
 
     config.table = table()
+    return config
+
+
+def features() -> config_dict.ConfigDict:
+    """The feature set of each modality."""
+    config = config_dict.ConfigDict()
+    config.audio = ""  # a folder's name under features/; empty: no such modality
+    config.text = ""  # the same for text
+    config.video = ""  # the same for video
+    # What models are given: utterance, one vector a clip, frames averaged; frames; auto: what the
+    # fusion takes first.
+    config.level = "auto"
+    config.all = False  # --mode=build: every set in the folder, not these alone
+    return config
+
+
+def frames() -> config_dict.ConfigDict:
+    """What a model that takes frames is given of them (config.features.level)."""
+    config = config_dict.ConfigDict()
+    # Whether audio and video have the frames of the clip's own text: text, none; auto: where the
+    # fusion needs it.
+    config.align = "auto"
+    config.scale = 1  # frames that are averaged into one; MERBench: 6 aligned, 12 unaligned
+    # mask: padding is behind a clip and reaches nothing; release: zeros in front that count as
+    # frames, up to the longest clip of the split.
+    config.padding = "mask"
+    # Lengths of training batches: clips of like length share one, so that short clips do not pay
+    # for the longest; 1: batches of any clips, as long as the longest of all.
+    config.buckets = 3
     return config
 
 

@@ -60,7 +60,7 @@ def _checked(mode: Mode, values: absl_flags.FlagValues) -> Arguments:
     if "workdir" in values:
         if mode.needs_workdir and not values["workdir"].value:
             raise InputError(f"--mode={mode.name} needs --workdir=DIR")
-        workdir = paths.of_user(values["workdir"].value or ".", "--workdir")
+        workdir = paths.workdir(values["workdir"].value or ".")
     _check_files(mode, given)
     for group in mode.needs:
         if all(given[name] in (None, ()) for name in group):
@@ -179,7 +179,7 @@ def _config_of(argv: list[str], mode: Mode, config_lib) -> ConfigDict:
     if file is not None:
         return config_lib.load_file(file)
     if workdir is not None:
-        saved = Workdir(paths.of_user(workdir, "--workdir")).config_file
+        saved = Workdir(paths.workdir(workdir)).config_file
         if saved.is_file():
             return config_lib.read_saved(saved)
     if mode.default_config is not None:

@@ -137,7 +137,9 @@ def _prepare(
     for trial in trials:  # refuses what does not fit together before anything is built
         program.static_of(config, trial, modalities, task)
     workdir.check_same_config(config)
-    corpus = corpus_lib.load(config, display.count, program.level_of(config))
+    corpus = corpus_lib.load(
+        config, display.count, program.level_of(config), framing=program.framing_of(config)
+    )
     grid_plan = Plan(config, trials, *divide(config, corpus))
     groups = plan_lib.group(config, trials, modalities, corpus.task)
     if devices.is_first():  # one lock for all processes of a training: they share the workdir
@@ -189,7 +191,8 @@ def _finish(
     validated = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
     clips = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
     test = {**test, "clips": clips}
-    results = results_lib.assemble(outcomes, trials, best, corpus.task, test)
+    validation = kept.validation_scores(model, prepared.plan, display)
+    results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validation)
     results["left_out"] = results_lib.left_out(corpus)
     if config.folds and not splits:  # nothing else is a result of such a corpus
         names = corpus.splits[TRAIN].names

@@ -6,6 +6,7 @@ import contextlib
 import csv
 import errno
 import glob
+import hashlib
 import io
 import json
 import os
@@ -236,3 +237,9 @@ def write_csv(path: pathlib.Path, header: Iterable[str], rows: Iterable[Iterable
     writer.writerow(header)
     writer.writerows(rows)
     write_text(path, buffer.getvalue())
+
+
+def sha256(path: pathlib.Path) -> str:
+    """The SHA-256 of a file, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

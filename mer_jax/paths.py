@@ -47,6 +47,23 @@ def of_user(text: str | os.PathLike, what: str) -> pathlib.Path:
         raise InputError(f"{what}: {text!r}: no such user's home folder is known") from None
 
 
+def workdir(text: str) -> pathlib.Path:
+    """The folder that a user gives as --workdir, there or not.
+
+    Raises InputError where a file or a link without its target is in its place.
+    """
+    path = of_user(text, "--workdir")
+    there = next((each for each in (path, *path.parents) if os.path.lexists(each)), None)
+    if there is not None and not there.exists():
+        raise InputError(
+            f"--workdir: {there} is a link to {os.readlink(there)}, which is not there; restore "
+            "that folder or remove the link"
+        )
+    if there is not None and not there.is_dir():
+        raise InputError(f"--workdir: {there} is a file; name a folder, which need not be there")
+    return path
+
+
 def file_to_write(path: pathlib.Path, what: str, read: dict[str, pathlib.Path]) -> None:
     """Refuses a path at which no file can be written, or which would replace one that is `read`.
 

@@ -40,7 +40,7 @@ def _status_of(command: Callable[[], None]) -> int:
     except InputError as error:
         return _refuse(str(error))
     except termination.Terminated as ended:
-        termination.tell(f"{termination.word()}; {ended}; {termination.CONTINUE}")
+        termination.announce(f"{termination.word()}; {ended}; {termination.CONTINUE}")
         return termination.status()
     except BrokenPipeError:  # `| head` has seen enough
         streams.give_up_stdout()
@@ -57,7 +57,7 @@ def _status_of(command: Callable[[], None]) -> int:
 
 
 def _refuse(sentence: str) -> int:
-    termination.tell(sentence)
+    termination.announce(sentence)
     return _WRONG_INPUT
 
 
@@ -84,14 +84,14 @@ def log_to_stderr() -> None:
     # checkpoint's arrays that cannot be read or written each fails by itself, a page each.
     absl_logging.set_verbosity(absl_logging.FATAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
-    sys.unraisablehook = _tell_unless_late
+    sys.unraisablehook = _print_unless_late
     log = logging.getLogger("mer_jax")
     log.addHandler(_ToStderr())
     log.setLevel(logging.INFO)
     log.propagate = False
 
 
-def _tell_unless_late(unraisable) -> None:
+def _print_unless_late(unraisable) -> None:
     """Leaves out what tensorstore ends after orbax, in failure, has closed its event loop.
 
     Ctrl-C, where Python cannot raise it, ends the process all the same.

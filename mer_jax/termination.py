@@ -9,9 +9,9 @@ from collections.abc import Callable, Iterator
 
 _asked: list[threading.Event] = []  # one for each body of `asked_for` that runs
 _heard: list[int] = []  # the signals that came, in order
-_told = threading.Event()  # the thread `signals` has seen an interrupt and told of it
-_told.set()
-_TELLING_SECONDS = 5.0  # how long one thread waits for what another has to tell
+_announced = threading.Event()  # the thread `signals` has seen an interrupt and announced it
+_announced.set()
+_ANNOUNCING_SECONDS = 5.0  # how long one thread waits for what another has to announce
 _ending = threading.Lock()
 _SHOW_CURSOR = "\x1b[?25h"  # progress bars hide it
 CONTINUE = "run the same command again to continue"
@@ -37,7 +37,7 @@ def was_interrupted() -> bool:
 
 
 def listen() -> None:
-    """Prepares this process for Ctrl-C: a first one is told at once, a second one ends at once.
+    """Prepares this process for Ctrl-C: a first one is announced, a second one ends at once.
 
     Without this a second one would wait, with the first, for the end of a compilation.
     """
@@ -46,7 +46,7 @@ def listen() -> None:
     signal.signal(signal.SIGINT, _hear)
     reading, writing = os.pipe()
     os.set_blocking(writing, False)
-    _told.clear()
+    _announced.clear()
     signal.set_wakeup_fd(writing, warn_on_full_buffer=False)
     threading.Thread(target=_watch, args=(reading,), name="signals", daemon=True).start()
 
@@ -66,13 +66,15 @@ def _watch(reading: int) -> None:
                 continue
             count += 1
             if count == 1 and _asked:
-                tell("interrupted; saving at the end of this segment; Ctrl-C again ends at once")
-            _told.set()
+                announce(
+                    "interrupted; saving at the end of this segment; Ctrl-C again ends at once"
+                )
+            _announced.set()
             if count > 1:
                 end("interrupted again")
 
 
-def tell(sentence: str) -> None:
+def announce(sentence: str) -> None:
     """Prints a sentence on standard error, if anybody reads it."""
     with contextlib.suppress(OSError, ValueError):
         print(f"mer_jax: {sentence}", file=sys.stderr, flush=True)
@@ -84,11 +86,11 @@ def end_interrupted() -> None:
 
 
 def end(what: str) -> None:
-    """Ends the process on the spot with the status of Ctrl-C; one thread alone tells `what`."""
-    _ending.acquire(timeout=_TELLING_SECONDS)
+    """Ends the process on the spot with the status of Ctrl-C; one thread alone announces `what`."""
+    _ending.acquire(timeout=_ANNOUNCING_SECONDS)
     if sys.stderr.isatty():
         sys.stderr.write(_SHOW_CURSOR)
-    tell(f"{what}; {CONTINUE}")
+    announce(f"{what}; {CONTINUE}")
     os._exit(128 + signal.SIGINT)
 
 
@@ -104,7 +106,7 @@ def _hear(number: int, _frame=None) -> None:
 
 @contextlib.contextmanager
 def asked_for() -> Iterator[Callable[[], bool]]:
-    """Gives a function that tells whether Ctrl-C or SIGTERM has come since the body began.
+    """Gives a function that says whether Ctrl-C or SIGTERM has come since the body began.
 
     In a thread, where Python takes no signals, neither ever has.
     """
@@ -122,8 +124,8 @@ def asked_for() -> Iterator[Callable[[], bool]]:
         yield asked.is_set
     finally:
         if was_interrupted():
-            # A segment may end sooner than the thread starts: what is being saved is told first.
-            _told.wait(_TELLING_SECONDS)
+            # A segment may end sooner than the thread starts: what is being saved is said first.
+            _announced.wait(_ANNOUNCING_SECONDS)
         _asked.remove(asked)
         for number, handler in before.items():
             signal.signal(number, handler or signal.SIG_DFL)

@@ -211,7 +211,13 @@ def test_flags_of_one_name_are_one_flag():
     found = {}
     for mode in MODES.values():
         for flag in mode.flags:
-            outs = (flags.OUT_FILE, flags.OUT_FOLDER, flags.OUT_REPORT, flags.OUT_CORPUS)
+            outs = (
+                flags.OUT_FILE,
+                flags.OUT_FOLDER,
+                flags.OUT_REPORT,
+                flags.OUT_CORPUS,
+                flags.OUT_CLIPS,
+            )
             is_out = flag in outs
             flag = flags.OUT if is_out else flag  # noqa: PLW2901
             assert found.setdefault(flag.name, flag) is flag, flag.name

@@ -13,8 +13,12 @@ _LIGHT = (
     "mer_jax.data.views",
     "mer_jax.metrics",
     "mer_jax.models.multitask",
+    "mer_jax.semi.step",
     "mer_jax.training.losses",
+    "mer_jax.training.optimizer",
     "mer_jax.training.loop",
+    "mer_jax.training.division",
+    "mer_jax.training.plan",
 )
 _HEAVY = ("tensorflow_datasets", "orbax", "tensorflow")
 

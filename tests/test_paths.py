@@ -110,3 +110,21 @@ def test_what_a_training_needs_is_not_written_over(tmp_path):
             paths.outside(tmp_path / name, "--out", kept)
     paths.outside(tmp_path / "checkpoints.csv", "--out", kept)
     paths.outside(tmp_path / "predict.csv", "--out", kept)
+
+
+def test_a_workdir_is_a_folder_or_not_there_yet(tmp_path):
+    assert paths.workdir(str(tmp_path / "new" / "run")) == tmp_path / "new" / "run"
+    assert paths.workdir(str(tmp_path)) == tmp_path
+    (tmp_path / "file").write_text("")
+    (tmp_path / "gone").symlink_to(tmp_path / "disk")
+    (tmp_path / "link").symlink_to(tmp_path)
+    assert paths.workdir(str(tmp_path / "link" / "run")) == tmp_path / "link" / "run"
+    for name, said in (
+        ("file", "/file is a file; name a folder"),
+        ("file/run", "/file is a file; name a folder"),
+        ("gone", f"/gone is a link to {tmp_path}/disk, which is not there"),
+        ("gone/run", f"/gone is a link to {tmp_path}/disk, which is not there"),
+    ):
+        with pytest.raises(InputError) as refusal:
+            paths.workdir(str(tmp_path / name))
+        assert str(refusal.value).startswith(f"--workdir: {tmp_path}{said}")

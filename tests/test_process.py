@@ -73,8 +73,8 @@ def test_one_interrupt_lets_training_save():
 def test_saving_is_told_however_soon_the_segment_ends():
     """The thread that tells starts late, as it does on a machine that is busy."""
     body = (
-        "tell = termination.tell\n"
-        "termination.tell = lambda told: (time.sleep('saving' in told), tell(told))\n"
+        "announce = termination.announce\n"
+        "termination.announce = lambda said: (time.sleep('saving' in said), announce(said))\n"
         f"with termination.asked_for() as ending:\n    {READY}\n    while not ending():\n"
         "        time.sleep(0.01)\n    raise termination.Terminated('chunk 1 is saved')"
     )

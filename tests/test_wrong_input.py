@@ -108,15 +108,16 @@ WRONG = {
     "name without a feature": (
         lambda root: (root / "features" / AUDIO / "multi_1.npy").unlink(),
         {},
-        "{root}/features/tones_UTT, mer_multi: 1 names have no feature: multi_1" + OR_DROP_MISSING,
+        "{root}/features/tones_UTT, mer_multi: 1 name without a feature: multi_1" + OR_DROP_MISSING,
     ),
     "name that one modality lacks": (
         lambda root: (root / "features" / AUDIO / "train_00.npy").rename(
             root / "features" / AUDIO / "train_0.npy"
         ),
         {"features__text": TEXT},
-        "{root}/features/tones_UTT, train: 1 names have no feature: train_00; "
-        "{root}/features/words-UTT, unlabelled: 1 names have no feature: train_0" + OR_DROP_MISSING,
+        "{root}/features/tones_UTT, train: 1 name without a feature: train_00; "
+        "{root}/features/words-UTT, unlabelled: 1 name without a feature: train_0"
+        + OR_DROP_MISSING,
     ),
     "two sizes": (
         feature("train_03", [1.0, 2.0]),
@@ -144,8 +145,8 @@ WRONG = {
     "truncated file": (
         feature("train_03", user_folder.npy(np.ones(3, np.float32))[:-5]),
         {},
-        "{root}/features/tones_UTT/train_03.npy: its header promises 12 bytes, the file holds 7"
-        + OR_DROP_BAD,
+        "{root}/features/tones_UTT/train_03.npy: holds 7 bytes of values, and its header says "
+        "12; write it anew" + OR_DROP_BAD,
     ),
     "emotion outside the classes": (
         labels(train_corpus={"train_00": {"emo": "contempt", "val": 0.0}}),
@@ -161,7 +162,7 @@ WRONG = {
     "duplicate names": (
         labels(train_corpus=ONE, test1_corpus=ONE),
         {},
-        "{root}/label-6way.npz: 1 duplicate names are in train and in mer_multi: train_00",
+        "{root}/label-6way.npz: lists 1 name in train and again in mer_multi: train_00",
     ),
     "separator in a name": (
         labels(train_corpus=user_folder.labelled(["../train_00"])),
@@ -567,7 +568,8 @@ def test_a_workdir_that_is_a_file(command_line, tmp_path, flags):
     (tmp_path / "work").write_text("mine")
     done = command_line(*flags)
     assert done.returncode == 2
-    assert done.stderr.splitlines()[-1] == f"mer_jax: {tmp_path / 'work'}: File exists"
+    said = f"mer_jax: --workdir: {tmp_path / 'work'} is a file; name a folder, which need not be "
+    assert done.stderr.splitlines()[-1] == f"{said}there"
     assert "Traceback" not in done.stderr
     assert (tmp_path / "work").read_text() == "mine"
 

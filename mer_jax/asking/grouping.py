@@ -14,7 +14,7 @@ from mer_jax.asking import command, journal, prompts
 from mer_jax.asking.command import Counter
 from mer_jax.asking.inputs import Input
 from mer_jax.asking.run import Question
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 from mer_jax.scoring import tables, wheel_files, word_files, word_groups
 
 _VERSION = 1  # of the methods below; it changes with what they give
@@ -53,7 +53,7 @@ def _words(flags: Mapping[str, Any]) -> dict[str, list[str]]:
     labels, predictions = (word_files.read_words(flags[key]) for key in ("labels", "predictions"))
     names = list(labels.cells)
     advice = "give them; a list may be empty"
-    tables.check_covered(names, predictions.cells, predictions.path, "prediction", advice)
+    tables.check_covered(names, predictions.cells, predictions.path, "a prediction", advice)
     lists_as = flags["lists"] or "mer2024"  # by which the score with groups reads
     both = zip(
         names, labels.words(lists_as, names), predictions.words(lists_as, names), strict=True
@@ -110,7 +110,8 @@ def _by_server(words: Mapping[str, list[str]], flags: Mapping[str, Any], count: 
         lacking = [each.name for each in asked if each.name not in found]
         if lacking:
             raise InputError(
-                f"{record}: {len(lacking)} clips have no groups: {first_few(lacking)}; nothing is "
+                f"{record}: {counted(len(lacking), 'clip')} without groups: "
+                f"{first_few(lacking)}; nothing is "
                 "written; the same command with --retry asks for them anew"
             )
     groups, done = {}, {"unknown": 0, "forgotten": 0, "doubled": 0}

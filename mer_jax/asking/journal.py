@@ -21,13 +21,13 @@ class Journal:
     def __init__(self, path: pathlib.Path, file: int, lines: list[dict[str, Any]]):
         self._path, self._file = path, file
         self._by_id: dict[str, dict[str, Any]] = {}
-        self._told: set[tuple[str, tuple[str, ...]]] = set()
+        self._recorded: set[tuple[str, tuple[str, ...]]] = set()
         for line in lines:
             self._remember(line)
 
     def _remember(self, line: dict[str, Any]) -> None:
         self._by_id[line["id"]] = line
-        self._told.add((line["id"], tuple(line["names"])))
+        self._recorded.add((line["id"], tuple(line["names"])))
 
     def __contains__(self, request: str) -> bool:
         return request in self._by_id
@@ -35,9 +35,9 @@ class Journal:
     def __getitem__(self, request: str) -> dict[str, Any]:
         return self._by_id[request]
 
-    def has_told(self, request: str, names: tuple[str, ...]) -> bool:
-        """Whether the answer to a request stands there for these inputs."""
-        return (request, names) in self._told
+    def holds(self, request: str, names: tuple[str, ...]) -> bool:
+        """Whether the answer to a request is recorded for these inputs."""
+        return (request, names) in self._recorded
 
     def append(self, line: dict[str, Any]) -> None:
         """Writes a line; whoever is killed later leaves it whole."""

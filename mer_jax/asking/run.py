@@ -191,7 +191,7 @@ class Asker:
     def _settle(self, batch: _Batch, line: Mapping[str, Any], tick: Callable[[int], None]) -> None:
         """Takes an answer, or asks the inputs in smaller batches."""
         status, size = line["status"], len(batch.inputs)
-        if not self._journal.has_told(line["id"], batch.names):
+        if not self._journal.holds(line["id"], batch.names):
             # The same question about another input, whose answer a reader looks for by name.
             self._journal.append({**line, "names": list(batch.names), "copied": True})
         if size > 1 and status == REFUSED:

@@ -27,23 +27,44 @@ _ALSO_CALLED = {
     "data.corpus": ("dataset", "data_name", "dataset_name", "corpora"),
     "data.root": ("data_dir", "data_root", "data_path", "root_dir", "dataset_dir", "path"),
     "data.standardise": ("standardize", "normalize", "normalise", "zscore"),
+    "semi.weight": ("lambda_u", "lambda", "ulb_loss_ratio", "unsup_weight"),
+    "semi.threshold": ("tau", "p_cutoff", "cutoff"),
+    "semi.mu": ("uratio", "unlabelled_ratio", "unlabeled_ratio"),
     "features.audio": ("audio_feature", "audio_features", "acoustic", "a_feat"),
     "features.text": ("text_feature", "text_features", "language", "lexical", "t_feat"),
     "features.video": ("video_feature", "video_features", "visual", "vision", "v_feat"),
+}
+# What is no key here, by the last part of the name: what to use instead.
+_DEVICES = (
+    "training uses every device that JAX finds; the environment variables JAX_PLATFORMS and "
+    "CUDA_VISIBLE_DEVICES choose among them"
+)
+_STOPPING = (
+    "every run trains for config.train.epochs and keeps its best epoch, so nothing stops early"
+)
+_INSTEAD = {
+    **dict.fromkeys(("gpu", "gpus", "gpu_id", "num_gpus", "device", "devices", "cuda"), _DEVICES),
+    **dict.fromkeys(("patience", "early_stop", "early_stopping", "earlystop"), _STOPPING),
 }
 _CLOSE = 0.6  # of difflib's ratio: below it, a guess would mislead more often than help
 
 
 def unknown_key(key: str) -> str:
     """The sentence for a key that is not there, with the one that was probably meant."""
+    if instead := _INSTEAD.get(_last(key)):
+        return f"unknown key config.{key}; {instead}"
     known = list(declared())
     near = _meant(key, known)
     hint = f"did you mean config.{near}?" if near else f"known: {', '.join(known)}"
     return f"unknown key config.{key}; {hint}"
 
 
+def _last(key: str) -> str:
+    return key.rpartition(".")[2].lower().replace("-", "_")
+
+
 def _meant(key: str, known: list[str]) -> str | None:
-    last = key.rpartition(".")[2].lower().replace("-", "_")
+    last = _last(key)
     same = [name for name in known if name.rpartition(".")[2] == last]
     if same:  # in another part: the one of the most like name
         return difflib.get_close_matches(key, same, n=1, cutoff=0.0)[0]

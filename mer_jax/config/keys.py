@@ -15,7 +15,7 @@ from ml_collections.config_dict import RequiredValueError
 from mer_jax import paths, semi
 from mer_jax.config import rows
 from mer_jax.corpora import AUTO, CORPORA, tasks
-from mer_jax.data import left_out, placeholders, views
+from mer_jax.data import framing, left_out, placeholders, views
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.labels import check_word
 from mer_jax.errors import InputError
@@ -113,6 +113,8 @@ def _read_group_folds(value: Any, where: str) -> str | bool:
 
 def _read_classes(value: Any, where: str) -> tuple[str, ...]:
     given = tuple(map(str, as_tuple(value)))
+    if len(given) == 1 and "," in given[0]:  # a command line's a,b,c
+        given = tuple(name.strip() for name in given[0].split(","))
     if given and (len(given) < 2 or len(set(given)) < len(given)):
         raise InputError(f"{where}: {value!r} is not two classes or more, each once")
     for name in given:
@@ -207,6 +209,10 @@ def declared() -> dict[str, Key]:
         Key("features.video"),
         Key("features.level", Choices((rows_lib.AUTO, *rows_lib.LEVELS))),
         Key("features.all", identifies=False),
+        Key("frames.align", Choices(framing.ALIGNMENTS)),
+        Key("frames.scale", AT_LEAST_1),
+        Key("frames.padding", Choices(framing.PADDINGS)),
+        Key("frames.buckets", AT_LEAST_1),
         Key("model.fusion", Choices(tuple(FUSIONS)), grid=True),
         *of_fusions["model"],
         rate,

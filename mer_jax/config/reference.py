@@ -29,6 +29,7 @@ _TITLES = {
     "": "The experiment",
     "data": "data: the corpus",
     "features": "features: the feature sets",
+    "frames": "frames: models that take frames",
     "model": "model: fusions",
     "train": "train: training",
     "semi": "semi: semi-supervised learning",

@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 from mer_jax.data import strays
 from mer_jax.data.labels import check_name
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 
 LOG = logging.getLogger("mer_jax")
 
@@ -161,4 +161,6 @@ def check_present(names, features_names, where: str) -> None:
     """Refuses `names` of which some have no feature in `features_names`."""
     lacking = [name for name in names if name not in features_names]
     if lacking:
-        raise InputError(f"{where}: {len(lacking)} names have no feature: {first_few(lacking)}")
+        raise InputError(
+            f"{where}: {counted(len(lacking), 'name')} without a feature: {first_few(lacking)}"
+        )

@@ -58,7 +58,7 @@ def read(
         raise left_out.BadFilesError.together(faulty)
     faults = set().union(*(reader.faults for reader in readers.values()))
     union = set().union(*clips.values()) - faults
-    copies = set(strays.copies(sorted(union)))
+    copies = set(strays.no_clips(sorted(union)))
     left_out.say_copies(copies, str(root))
     union -= copies
     lacking = [

@@ -24,8 +24,9 @@ def assign(
     units = names if groups is None else np.asarray(groups)
     distinct, unit = np.unique(units, return_inverse=True)
     if len(distinct) < k:
-        what = "clips" if groups is None else "groups of clips"
-        raise InputError(f"config.folds={k}: only {len(distinct)} {what} to divide into folds")
+        what = counted(len(distinct), "clip" if groups is None else "group")
+        of_clips = "" if groups is None else " of clips"
+        raise InputError(f"config.folds={k}: only {what}{of_clips} to divide into folds")
     order = np.random.default_rng((seed, repeat)).permutation(len(distinct))
     if groups is None:
         of_unit = np.empty(len(distinct), int)

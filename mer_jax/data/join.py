@@ -9,9 +9,10 @@ from mer_jax.corpora import CorpusInfo
 from mer_jax.data import label_arrays, left_out, strays
 from mer_jax.data import labels as labels_lib
 from mer_jax.data.arrays import Split
+from mer_jax.data.framing import Framing, framed
 from mer_jax.data.labels import Label, LabelRules
 from mer_jax.data.left_out import LeftOut
-from mer_jax.data.rows import Frames, Rows, at_level
+from mer_jax.data.rows import Frames, Rows, Stacked, Vectors, at_level
 from mer_jax.data.stored import Columns
 from mer_jax.task import UNLABELLED
 
@@ -35,7 +36,7 @@ def with_pool(
     """Labels by split with the unlabelled clips among them, and what was no clip.
 
     Unlabelled is every name with features that no other split than the pool's own holds, and that
-    has no emotion label; what is called a copy of another clip is none.
+    has no emotion label; what is called a copy or a statistic of other clips is none.
     """
     if not info.pool_split:
         return dict(labels), []
@@ -47,7 +48,7 @@ def with_pool(
     }
     listed = {name for of_split in labels.values() for name in of_split}
     present = set().union(*(built.names | built.faults.keys() for built in sets))
-    copies = set(strays.copies(sorted(present | listed))) - listed
+    copies = set(strays.no_clips(sorted(present | listed))) - listed
     names = sorted(present - elsewhere - copies)
     copied = [
         LeftOut(UNLABELLED, built.name, left_out.COPY, left_out.DROP, tuple(found))
@@ -79,6 +80,7 @@ def join(
     info: CorpusInfo,
     rules: LabelRules,
     level: str,
+    framing: Framing | None = None,
 ) -> Split:
     """A split: its clips sorted by name, their labels, and their features by modality.
 
@@ -88,7 +90,7 @@ def join(
     features = {modality: _rows(built.columns, names) for modality, built in sets.items()}
     return Split(
         names=np.array(names),
-        features=at_level(features, level),
+        features=framed(at_level(features, level), framing),
         labels=label_arrays.masked(
             np.array([labels[name].emotion for name in names], np.int32),
             np.array([labels[name].valence for name in names], np.float32),
@@ -99,33 +101,27 @@ def join(
 
 
 def _rows(columns: Mapping[str, Columns], names: list[str]) -> Rows:
-    """The features of `names`, mapped where the dataset has them as one split."""
+    """The features of `names`, mapped: nothing is read of them here, however they are spread."""
     for split in columns.values():
         if len(split.names) == len(names) and split.names.tolist() == names:
-            return _of_split(split)
+            if (split.lengths == 1).all():
+                return split.feature
+            return Frames.of_lengths(split.feature, split.lengths)
     place = {name: i for i, name in enumerate(names)}
-    found = []  # rows of a split, and where they go
+    parts, held = [], 0  # the arrays of the splits with any of them, and the rows of these arrays
+    start, length = np.full(len(names), -1, np.int64), np.ones(len(names), np.int64)
     for split in columns.values():
         rows = [(i, place[name]) for i, name in enumerate(split.names.tolist()) if name in place]
         if rows:
-            found.append((_of_split(split), *np.array(rows).T))
-    size = next(iter(columns.values())).feature.shape[1]
-    if all(isinstance(x, np.ndarray) for x, _, _ in found):
-        vectors = np.zeros((len(names), size), np.float32)
-        for x, theirs, ours in found:
-            vectors[ours] = x[theirs]
-        return vectors
-    if len(found) == 1 and len(found[0][1]) == len(names):
-        x, theirs, ours = found[0]
-        return x[theirs[np.argsort(ours)]]
-    clips = [np.zeros((1, size), np.float32)] * len(names)
-    for x, theirs, ours in found:
-        for row, place_of_clip in zip(theirs, ours, strict=True):
-            clips[place_of_clip] = x.clip(row) if isinstance(x, Frames) else x[row : row + 1]
-    return Frames.of_clips(clips)
-
-
-def _of_split(split: Columns) -> Rows:
-    if (split.lengths == 1).all():
-        return split.feature
-    return Frames.of_lengths(split.feature, split.lengths)
+            theirs, ours = np.array(rows).T
+            begins = np.cumsum(split.lengths) - split.lengths
+            start[ours], length[ours] = held + begins[theirs], split.lengths[theirs]
+            parts.append(split.feature)
+            held += len(split.feature)
+    absent = start < 0
+    if absent.any() or not parts:
+        size = next(iter(columns.values())).feature.shape[1]
+        parts.append(np.zeros((1, size), np.float32))
+        start[absent] = held
+    values = parts[0] if len(parts) == 1 else Stacked(parts)
+    return Vectors(values, start) if (length == 1).all() else Frames(values, start, length)

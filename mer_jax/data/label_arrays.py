@@ -13,7 +13,7 @@ from mer_jax.data import label_files, near_names
 from mer_jax.data import labels as labels_lib
 from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.data.labels import Label, LabelRules
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 from mer_jax.task import TRAIN, UNLABELLED, Task
 
 if TYPE_CHECKING:  # scoring and asking load no config
@@ -60,7 +60,7 @@ def given_labels(
         if strange:
             where = ", ".join(targets)
             raise InputError(
-                f"{path}: {len(strange)} names are not in {where}: {first_few(strange)}"
+                f"{path}: {counted(len(strange), 'name')} not in {where}: {first_few(strange)}"
                 f"{near_names.hint(strange, known)}"
             )
         for target in targets:

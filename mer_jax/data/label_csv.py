@@ -94,7 +94,7 @@ def read_cells(path: pathlib.Path) -> tuple[list[str], list[tuple[int, list[str]
     Raises InputError for another encoding, another separator, and rows of other lengths.
     """
     try:
-        lines = list(csv.reader(io.StringIO(_text(path)), strict=True))
+        lines = list(csv.reader(io.StringIO(_text(path), newline=None), strict=True))
     except csv.Error as error:
         raise InputError(f"{path}: not a CSV file: {error}") from None
     header = lines[0] if lines else []

@@ -2,13 +2,14 @@
 
 import logging
 import pathlib
+import zipfile
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from mer_jax.corpora import ABSENT_VALENCE, CorpusInfo
 from mer_jax.data import label_csv, pickles, placeholders
 from mer_jax.data.labels import MISSING_EMOTION, Label, check_name, parse_label
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 from mer_jax.task import TRAIN, Task
 
 LOG = logging.getLogger("mer_jax")
@@ -114,7 +115,13 @@ def read_given(
       InputError: the file is neither a CSV with the columns of a submission nor a label npz.
     """
     if not path.is_file():
-        raise InputError(f"{path}: no such label file")
+        there = "is a folder; name the label file in it" if path.is_dir() else "no such label file"
+        raise InputError(f"{path}: {there}")
+    if zipfile.is_zipfile(path) and path.suffix != ".npz":
+        raise InputError(
+            f"{path}: not a CSV file but a workbook or another archive; save its sheet as CSV in "
+            "UTF-8"
+        )
     if path.suffix == ".npz":
         found = _read_npz(path, info)
         splits = {
@@ -162,7 +169,8 @@ def _check_disjoint(splits: Mapping[str, Mapping[str, Label]], where: str) -> No
         both = [name for name in labels if name in seen]
         if both:
             raise InputError(
-                f"{where}: {len(both)} duplicate names are in {seen[both[0]]} and in {split}: "
+                f"{where}: lists {counted(len(both), 'name')} in {seen[both[0]]} and again in "
+                f"{split}: "
                 f"{first_few(both)}"
             )
         seen.update(dict.fromkeys(labels, split))

@@ -8,7 +8,7 @@ from collections.abc import Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from mer_jax import files
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 
 LOG = logging.getLogger("mer_jax")
 ERROR, DROP, ZERO = "error", "drop", "zero"
@@ -26,8 +26,10 @@ class BadFilesError(InputError):
     def together(cls, refusals: Sequence["BadFilesError"]) -> "BadFilesError":
         """The sentences of several sets as one, the advice once."""
         advice = f"; {_BAD_ADVICE}"
-        told = "; ".join(str(refusal).removesuffix(advice) for refusal in refusals)
-        return cls(told + advice if any(str(each).endswith(advice) for each in refusals) else told)
+        message = "; ".join(str(refusal).removesuffix(advice) for refusal in refusals)
+        return cls(
+            message + advice if any(str(each).endswith(advice) for each in refusals) else message
+        )
 
 
 class LeftOut(NamedTuple):
@@ -58,16 +60,16 @@ def judge_faults(
     if not faults:
         return
     sentences = [faults[name] for name in sorted(faults)]
-    told = sentences[0]
+    message = sentences[0]
     if len(faults) > 1:
         first = (sentence.removeprefix(f"{folder}/") for sentence in sentences[:_SHOWN])
-        told = "; ".join(first)
-        told = f"{folder}: {len(faults)} of {clips} clips cannot be used: {told}"
+        message = "; ".join(first)
+        message = f"{folder}: {len(faults)} of {clips} clips cannot be used: {message}"
     if len(faults) > _SHOWN:
-        told += _listed(listing, "\n".join([*sentences, ""]))
+        message += _listed(listing, "\n".join([*sentences, ""]))
     if policy == ERROR or len(faults) == clips:
-        raise BadFilesError(told + (f"; {_BAD_ADVICE}" if len(faults) < clips else ""))
-    LOG.warning("left out, by config.data.bad=drop: %s", told)
+        raise BadFilesError(message + (f"; {_BAD_ADVICE}" if len(faults) < clips else ""))
+    LOG.warning("left out, by config.data.bad=drop: %s", message)
 
 
 def judge_missing(
@@ -79,7 +81,7 @@ def judge_missing(
     """Refuses clips that feature sets lack, or says in the log what becomes of them.
 
     Args:
-      missing: the names that are missing and where, as it is told.
+      missing: the names that are missing and where, as the message says it.
       policy: one of MISSING_POLICIES.
       listing: a CSV file for all names where there are more than the message shows.
       hint: what the message says beside, such as that names are there in another form.
@@ -89,8 +91,8 @@ def judge_missing(
     """
     if not missing:
         return
-    told = "; ".join(
-        f"{where}: {len(names)} names have no feature: {first_few(names)}"
+    message = "; ".join(
+        f"{where}: {counted(len(names), 'name')} without a feature: {first_few(names)}"
         for where, names in missing
     )
     if any(len(names) > _SHOWN for _, names in missing):
@@ -98,22 +100,22 @@ def judge_missing(
         csv.writer(rows, lineterminator="\n").writerows(
             (where, name) for where, names in missing for name in names
         )
-        told += _listed(listing, rows.getvalue())
-    told += hint
+        message += _listed(listing, rows.getvalue())
+    message += hint
     if policy == ERROR:
         raise InputError(
-            f"{told}; config.data.missing=drop leaves such clips out, zero fills in zeros"
+            f"{message}; config.data.missing=drop leaves such clips out, zero fills in zeros"
         )
     done = "left out" if policy == DROP else "zeros are filled in"
-    LOG.warning("%s, by config.data.missing=%s: %s", done, policy, told)
+    LOG.warning("%s, by config.data.missing=%s: %s", done, policy, message)
 
 
 def say_copies(copies: Collection[str], where: str) -> None:
-    """Says in the log which clips are left out as copies of others."""
+    """Says in the log which clips are left out as copies or statistics of others."""
     if copies:
         LOG.warning(
-            "%s: left out: %d clips without a label are called copies of others: %s",
-            where, len(copies), first_few(sorted(copies)),
+            "%s: left out: %s without a label, by name a copy of another clip or a statistic: %s",
+            where, counted(len(copies), "clip"), first_few(sorted(copies)),
         )  # fmt: skip
 
 

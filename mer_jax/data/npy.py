@@ -37,7 +37,9 @@ def read_array(path: str | pathlib.Path, size: int | None = None) -> np.ndarray:
     promised = dtype.itemsize * rows * columns
     held = len(data) - file.tell()
     if promised != held:
-        raise InputError(f"{path}: its header promises {promised} bytes, the file holds {held}")
+        raise InputError(
+            f"{path}: holds {held} bytes of values, and its header says {promised}; write it anew"
+        )
     array = np.frombuffer(data, dtype, offset=file.tell())
     array = array.reshape(shape, order="F" if fortran_order else "C")
     with np.errstate(over="ignore", invalid="ignore"):

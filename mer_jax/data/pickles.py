@@ -18,7 +18,7 @@ _MAX_MEMBER_BYTES = 1 << 30
 MAX_VALUES = 10_000_000  # of a plain pickle: 20,000 clips with hundreds of words
 _MAX_DEPTH = 8
 # What zipfile raises for damaged, encrypted or unknown kinds of archives.
-_UNREADABLE_NPZ = (
+UNREADABLE_ZIP = (
     OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError, ValueError
 )  # fmt: skip
 
@@ -33,7 +33,7 @@ def read_npz(path: pathlib.Path) -> dict[str, dict]:
             }
     except PermissionError:
         raise
-    except _UNREADABLE_NPZ as error:
+    except UNREADABLE_ZIP as error:
         raise InputError(f"{path}: not a readable npz file: {error}") from None
 
 

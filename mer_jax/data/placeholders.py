@@ -19,6 +19,8 @@ NEUTRAL = "neutral"
 # A split is one of placeholders where labels drawn as train's would be so much alike with a
 # probability below this; a label's share in train counts as this much at least.
 _IMPROBABLE = 1e-3
+# What every placeholder of the field says needs less: a few clips, each of them neutral.
+_IMPROBABLE_NEUTRAL = 0.02
 _LEAST_SHARE = 0.2
 _MOST = 0.8  # the share of a split that placeholders have where some were filled in
 
@@ -70,7 +72,9 @@ def _improbably_alike(
     pair, count = pairs.most_common(1)[0]
     share = of_train.count(pair) / max(len(of_train), 1)
     chance = _chance(count, len(known), max(share, _LEAST_SHARE))
-    if not of_train or count < _MOST * len(known) or chance >= _IMPROBABLE:
+    is_neutral = NEUTRAL in task.classes and pair[0] == task.classes.index(NEUTRAL)
+    most = _IMPROBABLE_NEUTRAL if is_neutral and count == len(known) else _IMPROBABLE
+    if not of_train or count < _MOST * len(known) or chance >= most:
         return _NONE
     alike = frozenset(name for name, label in known.items() if _pair(label) == pair)
     said = "every clip is" if count == len(known) else f"{count} of {len(known)} are"

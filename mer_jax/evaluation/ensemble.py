@@ -11,11 +11,13 @@ import numpy as np
 from mer_jax import metrics
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.rows import Frames, Rows
-from mer_jax.models.layers import ATTENTION, SOWN
+from mer_jax.models.layers import ATTENTION, FRAME_ATTENTION, SOWN
 from mer_jax.observer import Tick, nobody
 from mer_jax.task import Task
 from mer_jax.training import batch as batch_lib
 from mer_jax.training.program import HParams, Static, build_model
+
+_FRAME_WEIGHT_BYTES = 256 << 20  # of all runs' attention over time: of more none is kept
 
 
 class Predictions(NamedTuple):
@@ -24,6 +26,7 @@ class Predictions(NamedTuple):
     emotion: np.ndarray | None  # logits, float32 [..., N, C]
     valence: np.ndarray | None  # float32 [..., N]
     attention: dict[str, np.ndarray] | None = None  # by modality: float32 [..., N]; None: no such
+    frame_attention: dict[str, np.ndarray] | None = None  # over time: float32 [..., N, T]
 
 
 class Weights(NamedTuple):
@@ -48,11 +51,14 @@ def predict(
     `batch_size` vectors or frames at a time, and `tick` takes the number of clips of each.
     """
     apply = functools.partial(_program(static), hparams.model)
-    weights = Weights(kept["params"], kept.get("model_state", {}), kept.get("scaler", {}))
+    scaler = {m: tuple(pair) for m, pair in kept.get("scaler", {}).items()}  # read back: lists
+    weights = Weights(kept["params"], kept.get("model_state", {}), scaler)
     weights = jax.device_put(weights)
     count = rows_lib.count(features)
     frames = {m: x.shape[1] for m, x in features.items() if isinstance(x, Frames)}
-    size = max(1, min(batch_size // max(frames.values(), default=1), count))
+    longest = max(frames.values(), default=1)
+    runs = len(jax.tree.leaves(weights.params)[0])
+    size = max(1, min(batch_size // longest, count))
     parts = []
     for start in range(0, count, size):
         rows, masks = {}, {}
@@ -63,6 +69,8 @@ def predict(
         held = min(size, count - start)
         rows, masks = _filled((rows, masks), size - held)
         part = apply(weights, rows, masks)
+        if 4 * len(part.frame_attention or ()) * runs * count * longest > _FRAME_WEIGHT_BYTES:
+            part = part._replace(frame_attention=None)
         parts.append(jax.tree.map(lambda y, held=held: np.asarray(y)[:, :held], part))
         tick(held)
     return jax.tree.map(lambda *ys: np.concatenate(ys, axis=1), *parts)
@@ -89,11 +97,13 @@ def _apply(
     masks: dict[str, jax.Array],
 ) -> Predictions:
     scaled = batch_lib.scaled(rows, weights.scaler, masks)
-    batch = batch_lib.of_features(scaled, frame_mask=masks)
+    shown = batch_lib.shown(masks, static.framing)
+    batch = batch_lib.of_features(scaled, frame_mask=shown)
     variables = {"params": weights.params, **weights.model_state}
     output, sown = build_model(static).apply(variables, batch, settings, mutable=[SOWN])
-    attention = sown.get(SOWN, {}).get("fusion", {}).get(ATTENTION, (None,))[0]
-    return Predictions(output.emotion, output.valence, attention)
+    of_fusion = sown.get(SOWN, {}).get("fusion", {})
+    attention, of_frames = (of_fusion.get(k, (None,))[0] for k in (ATTENTION, FRAME_ATTENTION))
+    return Predictions(output.emotion, output.valence, attention, of_frames)
 
 
 def average(predictions: Predictions, runs=slice(None)) -> Predictions:

@@ -20,7 +20,7 @@ from mer_jax.evaluation.model import Model, predict_runs, test_splits
 from mer_jax.progress import Display
 from mer_jax.task import TRAIN
 from mer_jax.training.plan import Plan
-from mer_jax.training.program import level_of
+from mer_jax.training.program import framing_of, level_of
 from mer_jax.workdir import Workdir
 
 OUT_OF_FOLD = f"{TRAIN}_out_of_fold"  # the file of predictions of clips by those that validated
@@ -31,7 +31,11 @@ def labelled_splits(
 ) -> tuple[Corpus, dict[str, Split]]:
     """The corpus and its test splits, with the labels of a file where one is given."""
     corpus = corpus_lib.load(
-        config, display.count, level_of(config), Workdir(workdir).task_of(config)
+        config,
+        display.count,
+        level_of(config),
+        Workdir(workdir).task_of(config),
+        framing_of(config),
     )
     splits = test_splits(config, corpus)
     if not splits:
@@ -112,6 +116,16 @@ def _known(of_runs, labels, repeat, fold, plan):
     predictions, known = out_of_fold.average(of_runs, repeat, fold, plan.folds)
     predictions = jax.tree.map(lambda values: values[known].astype(np.float32), predictions)
     return predictions, Labels(*(column[known] for column in labels)), known
+
+
+def validation_scores(model: Model, plan: Plan, display: Display) -> dict[str, list[float]]:
+    """Each repeat's validation score by the metrics that training leaves to the end."""
+    task = model.static.task
+    if not metrics.at_the_end(task):
+        return {}
+    predicted = predict_runs(model, plan.samples.features, display, "the clips validated on")
+    repeat, fold = model.kept["repeat"], model.kept["fold"]
+    return out_of_fold.scores(task, predicted, repeat, fold, plan.folds, plan.samples.labels)
 
 
 def show(results: dict[str, Any], config: ConfigDict, workdir: Workdir) -> None:

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mer_jax.data.arrays import Labels
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 from mer_jax.evaluation import bootstrap, counts, ensemble
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.task import Task
@@ -61,7 +61,8 @@ def difference(members: Sequence[Member]) -> str | None:
         different = sorted(set(first.names.tolist()) ^ set(other.names.tolist()))
         if different:
             return (
-                f"{len(different)} names are in {first.name} or {other.name} but not in both: "
+                f"{counted(len(different), 'name')} in {first.name} or {other.name}, but not in "
+                "both: "
                 f"{first_few(different)}; members of an ensemble predict the same clips"
             )
     return None

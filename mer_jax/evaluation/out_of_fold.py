@@ -1,4 +1,4 @@
-"""Predictions of the clips that a run validated on, which its weights have not seen."""
+"""Predictions of the clips that a run validated on, which its weights have not seen; scores."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -6,7 +6,10 @@ from typing import Any
 import jax
 import numpy as np
 
+from mer_jax import metrics
 from mer_jax.data.arrays import Labels
+from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.task import Task
 from mer_jax.training.state import Fold
 
 
@@ -34,6 +37,38 @@ def average(
         return total.sum(0, dtype=np.float64) / np.maximum(count, 1).reshape(-1, *further)
 
     return jax.tree.map(mean, predicted), count > 0
+
+
+def scores(
+    task: Task,
+    predicted: Predictions,
+    repeat: np.ndarray,
+    fold: np.ndarray,
+    folds: Mapping[tuple[int, int], Fold],
+    of_samples: Labels,
+) -> dict[str, list[float]]:
+    """The metrics that training does not compute every epoch, of the clips that a run validated on.
+
+    `predicted` are the kept runs' raw predictions [R, N, ...], `repeat` and `fold` the runs'. Gives
+    each repeat's mean over its folds, as the metrics of every epoch are averaged; NaN where a fold
+    has no clip with the label.
+    """
+    by_repeat: dict[int, list[dict[str, float]]] = {}
+    for run, key in enumerate(zip(repeat.tolist(), fold.tolist(), strict=True)):
+        rows = validation_rows(folds[key])
+        emotion, valence = (None if x is None else x[run, rows] for x in predicted[:2])
+        of_rows = Labels(*(column[rows] for column in of_samples))
+        weight = np.ones(len(rows), np.float32)
+        found = metrics.compute(
+            task, emotion, valence, of_rows, weight, only=metrics.at_the_end(task)
+        )
+        by_repeat.setdefault(key[0], []).append(found)
+    return {
+        name: [
+            float(np.mean([of_fold[name] for of_fold in by_repeat[r]])) for r in sorted(by_repeat)
+        ]
+        for name in metrics.at_the_end(task)
+    }
 
 
 def labels(of_samples: Labels, folds: Mapping[tuple[int, int], Fold]) -> Labels:

@@ -129,10 +129,15 @@ def assemble(
     best: int,
     task: Task,
     test: dict[str, Any],
+    validation: Mapping[str, Sequence[float]],
 ) -> dict[str, Any]:
-    """The content of results.json."""
+    """The content of results.json; `validation` are further metrics' scores by repeat."""
+    at_the_end = {
+        name: over_repeats([ensemble.number(value) for value in values])
+        for name, values in validation.items()
+    }
     return {
-        "cross_validation": cross_validation(outcomes, best, task),
+        "cross_validation": {**cross_validation(outcomes, best, task), **at_the_end},
         **test,
         "best": {key: trials[best].get(key) for key in config_lib.varied(list(trials))},
         "runs": [

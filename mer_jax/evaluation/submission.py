@@ -8,7 +8,7 @@ import numpy as np
 
 from mer_jax import files
 from mer_jax.data import label_csv
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 from mer_jax.evaluation.ensemble import Predictions, probabilities
 from mer_jax.task import Task
 
@@ -51,8 +51,9 @@ def read(path: pathlib.Path, names: Sequence[str], task: Task) -> Predictions:
     different = sorted(set(names) ^ set(cells))
     if different:
         raise InputError(
-            f"{path}: {len(different)} names are in this file or the corpus but not in both, and "
-            f"only equal clips can be compared: {first_few(different)}"
+            f"{path}: {counted(len(different), 'name')} in this file or in the corpus, but not "
+            "in both: "
+            f"{first_few(different)}; only predictions of the same clips can be compared"
         )
     emotion = valence = None
     if task.classes:

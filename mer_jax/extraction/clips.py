@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import os
 import pathlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
 
 from mer_jax.data import label_csv, near_names, strays
 from mer_jax.data.labels import check_name
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 from mer_jax.extraction.media import SUFFIXES
-from mer_jax.extraction.record import Clip
+from mer_jax.extraction.record import TEXT, Clip
+
+if TYPE_CHECKING:
+    from mer_jax.extraction.sets import Wanted
 
 _NAME, _TEXT = "name", "text"
 _MOST_BYTES = 255 - len(".npy")  # of a clip's name: a longer one is no file's
@@ -30,7 +34,8 @@ def read(path: pathlib.Path, media: pathlib.Path | None) -> list[Clip]:
     header, rows = label_csv.read_cells(path)
     plain = [heading.strip().lower() for heading in header]
     if _NAME not in plain:
-        raise InputError(f"{path}: no column name; found: {','.join(header)}")
+        there = f"found: {','.join(header)}" if header else "the file is empty"
+        raise InputError(f"{path}: no column name; {there}")
     for column in (_NAME, _TEXT):
         if plain.count(column) > 1:
             raise InputError(f"{path}: the column {column} stands in its header twice")
@@ -60,6 +65,24 @@ def of_folder(media: pathlib.Path) -> list[Clip]:
     return found
 
 
+def of_sets(
+    wanted: Sequence[Wanted], listed: pathlib.Path | None, media: pathlib.Path | None
+) -> list[Clip]:
+    """The clips of a list, or of a folder where there is no list, with what the sets need of them.
+
+    Raises InputError where a set needs media or texts that nobody gave.
+    """
+    of_media = [each.extractor.name for each in wanted if each.extractor.needs != TEXT]
+    of_text = [each.extractor.name for each in wanted if each.extractor.needs == TEXT]
+    if of_media and media is None:
+        raise InputError(f"{of_media[0]} needs --media=DIR, the folder with the clips")
+    if of_text and listed is None:
+        raise InputError(f"{of_text[0]} needs --clips=FILE with the column text")
+    if listed is None:
+        return of_folder(media)
+    return read(listed, media if of_media else None)
+
+
 def find(media: pathlib.Path, names: Iterable[str]) -> dict[str, pathlib.Path]:
     """The media file of each name, where there is one.
 
@@ -71,7 +94,7 @@ def find(media: pathlib.Path, names: Iterable[str]) -> dict[str, pathlib.Path]:
     if not found:
         hint = near_names.hint(names, files)
         raise InputError(
-            f"--media: {media} holds a media file for none of the {len(names)} clips: "
+            f"--media: {media} holds a media file for none of the {counted(len(names), 'clip')}: "
             f"{first_few(names)}{hint}"
         )
     return found

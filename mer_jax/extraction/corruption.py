@@ -11,16 +11,18 @@ from __future__ import annotations
 import dataclasses
 import functools
 import hashlib
+import math
 import pathlib
 from collections.abc import Iterable, Iterator
 from typing import Any
 
 import numpy as np
 
-from mer_jax import extras
+from mer_jax import extras, files
 from mer_jax.errors import InputError
 from mer_jax.extraction.record import Change, Clip, Frame, MediaError
 
+CHOICES = "corruption.csv"  # what was drawn for each clip
 SNR = (5.0, 10.0)  # dB, the paper's range
 BLURS = (1, 2, 4)  # the paper's factors; 1 leaves an image as it is
 _DRAWS = 100  # of noise files for one clip, before a folder of silence is taken for one
@@ -58,6 +60,40 @@ class Recipe:
             "seed": self.seed,
             "release": self.release,
         }
+
+
+def recipe_of(
+    noise: pathlib.Path | None, snr: str | None, blur: str | None, seed: int, release: bool
+) -> Recipe | None:
+    """The recipe that a command line gives; None where neither noise nor blur is asked for.
+
+    `snr` is `LOW:HIGH`, a range, or `A,B,C`, values; `blur` is `A,B,C`. None: the paper's.
+    """
+    if noise is None and blur is None:
+        if snr is not None or release:
+            raise InputError("--snr and --as_release need --noise=DIR, a folder of speech")
+        return None
+    series = snr is not None and ":" not in snr
+    values = SNR if snr is None else _numbers(snr, "--snr", "," if series else ":")
+    if not series and (len(values) != 2 or values[0] >= values[1]):
+        raise InputError(f"--snr={snr}: not a lower and a higher value, as 5:10")
+    if release and any(value != int(value) for value in values):
+        raise InputError(f"--snr={snr}: the release draws whole numbers")
+    blurs = BLURS if blur is None else tuple(map(int, _numbers(blur, "--blur", ",")))
+    for factor in blurs:
+        if factor < 1 or factor & (factor - 1):
+            raise InputError(f"--blur={blur}: {factor} is not 1, 2, 4 or a higher power of 2")
+    return Recipe(noise, values, series, blurs, seed, release)
+
+
+def _numbers(text: str, flag: str, mark: str) -> tuple[float, ...]:
+    try:
+        values = tuple(float(part) for part in text.split(mark))
+    except ValueError:
+        values = (math.nan,)
+    if not all(map(math.isfinite, values)):
+        raise InputError(f"{flag}={text}: not numbers such as 5{mark}10")
+    return values
 
 
 @dataclasses.dataclass(frozen=True)
@@ -153,6 +189,15 @@ def change(recipe: Recipe) -> Change:
             yield Frame(frame.time, blurred(frame.image, factor, recipe.release))
 
     return Change(audio, images, recipe.manifest())
+
+
+def write_choices(out: pathlib.Path, recipe: Recipe, clips: Iterable[Clip]) -> None:
+    """Writes what is drawn for each clip of an extraction, in the order of their names."""
+    rows = []
+    for name in sorted(clip.name for clip in clips):
+        choice = choose(recipe, name)
+        rows.append((name, "" if choice.snr is None else str(choice.snr), str(choice.blur)))
+    files.write_csv(out / CHOICES, ("name", "snr", "blur"), rows)
 
 
 def rms(samples_S: np.ndarray) -> float:

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 import pathlib
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import NamedTuple, Protocol
 
 import numpy as np
 
-from mer_jax import extras
+from mer_jax import extras, files
 from mer_jax.errors import InputError
-from mer_jax.extraction.record import Frame, sha256
+from mer_jax.extraction.record import FACES, Follow, Frame
+from mer_jax.extraction.sets import Wanted
 
 LARGEST, STEADY = "largest", "steady"  # which of several faces
 CHOICES = (STEADY, LARGEST)
@@ -85,7 +87,7 @@ class YuNet:
 
     def manifest(self) -> dict[str, str]:
         """What tells this detector from others."""
-        return {"detector": "YuNet", "weights_sha256": sha256(self.weights)}
+        return {"detector": "YuNet", "weights_sha256": files.sha256(self.weights)}
 
 
 def find_weights(models: pathlib.Path | None) -> pathlib.Path:
@@ -99,6 +101,22 @@ def find_weights(models: pathlib.Path | None) -> pathlib.Path:
             "face_detection_yunet_2023mar.onnx in OpenCV's model zoo"
         )
     return found[0]
+
+
+def with_faces(
+    wanted: Sequence[Wanted], choice: str = STEADY
+) -> tuple[list[Wanted], Callable[[], Follow] | None]:
+    """The sets, whose manifests say how faces are found, and what makes the one who finds them.
+
+    None where no set needs faces. Raises InputError where the weights are missing.
+    """
+    if not any(each.extractor.needs == FACES for each in wanted):
+        return list(wanted), None
+    detector = YuNet(find_weights(wanted[0].settings.models))
+    found = {**detector.manifest(), "follow": choice, "size": SIZE}
+    settings = dataclasses.replace(wanted[0].settings, faces=found)
+    sets = [dataclasses.replace(each, settings=settings) for each in wanted]
+    return sets, lambda: Follower(detector, choice)
 
 
 class Follower:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
+import functools
 import pathlib
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple, Protocol
@@ -121,6 +121,12 @@ class Extractor:
         return folder
 
 
+def of_hub(name: str, hub: str, make: Callable[[str, Options], Made], **fields: Any) -> Extractor:
+    """The record of a set whose weights are a model of the hub; `make` gets the set's name too."""
+    source = f"https://huggingface.co/{hub}"
+    return Extractor(name, make=functools.partial(make, name), source=source, hub=hub, **fields)
+
+
 class Change(NamedTuple):
     """What is done to a clip's samples and images once decoded, such as adding noise."""
 
@@ -132,9 +138,3 @@ class Change(NamedTuple):
 # Follows the face of a clip through its frames: gives a Frame with the crop for each frame that
 # shows one, in order. It takes no more frames ahead than it needs.
 Follow = Callable[[Iterable[Frame]], Iterator[Frame]]
-
-
-def sha256(path: pathlib.Path) -> str:
-    """The SHA-256 of a file."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

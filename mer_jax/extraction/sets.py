@@ -5,11 +5,13 @@ from __future__ import annotations
 import dataclasses
 import difflib
 import pathlib
+from collections.abc import Mapping
 from typing import Any
 
 from mer_jax import extraction, published
 from mer_jax.errors import InputError
 from mer_jax.extraction.record import (
+    FACES,
     RELEASE,
     TEXT,
     UTTERANCE,
@@ -30,6 +32,7 @@ class Settings:
     every: int = 1  # of a clip's images each `every`-th is taken
     batch: int | None = None  # clips in a call of an extractor; None: each extractor's own
     change: Change | None = None  # of samples and images, before they are extracted
+    faces: Mapping[str, Any] | None = None  # how faces are found, for manifests: JSON
 
 
 @dataclasses.dataclass(frozen=True)
@@ -64,6 +67,8 @@ class Wanted:
             settings["weights"] = self.weights
         if self.extractor.modality == "video":
             settings["every"] = self.settings.every
+        if self.settings.faces is not None and self.extractor.needs == FACES:
+            settings["faces"] = dict(self.settings.faces)
         if self.settings.change is not None and self.extractor.needs != TEXT:
             settings["change"] = dict(self.settings.change.manifest)
         return {"set": self.extractor.name, "level": self.settings.level, "settings": settings}

@@ -4,7 +4,6 @@ MER 2023's release takes the last hidden state, and MERBench the sum of the four
 stretches of 10 seconds. The last state is that of transformers 4, after the final layer norm.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -18,6 +17,7 @@ from mer_jax.extraction.record import (
     Extractor,
     MediaError,
     Options,
+    of_hub,
 )
 
 _BATCH = 16  # clips a call
@@ -99,15 +99,14 @@ def _make(name: str, options: Options) -> _Speech:
 
 
 def _record(name: str, hub: str, licence: str, folder: str = "") -> Extractor:
-    return Extractor(
-        name=name,
+    return of_hub(
+        name,
+        hub,
+        _make,
         modality="audio",
         needs=AUDIO,
-        make=functools.partial(_make, name),
-        source=f"https://huggingface.co/{hub}",
         licence=licence,
         release_folder=folder,
-        hub=hub,
         batch=_BATCH,
     )
 

@@ -4,7 +4,6 @@ As in MER 2023's release and in MERBench, a row is the sum of the four last hidd
 without a text gets a row of zeros.
 """
 
-import functools
 import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -13,7 +12,7 @@ import numpy as np
 
 from mer_jax import extras
 from mer_jax.errors import InputError
-from mer_jax.extraction.record import TEXT, Decoded, Extractor, Options
+from mer_jax.extraction.record import TEXT, Decoded, Extractor, Options, of_hub
 
 _BATCH = 256  # clips a call: they are sorted by length among themselves
 _ROWS = 64  # of a batch
@@ -101,15 +100,14 @@ def _make(name: str, options: Options) -> _Text:
 
 
 def _record(name: str, hub: str, folder: str = "") -> Extractor:
-    return Extractor(
-        name=name,
+    return of_hub(
+        name,
+        hub,
+        _make,
         modality="text",
         needs=TEXT,
-        make=functools.partial(_make, name),
-        source=f"https://huggingface.co/{hub}",
         licence="Apache-2.0",
         release_folder=folder,
-        hub=hub,
         batch=_BATCH,
     )
 

@@ -26,7 +26,7 @@ def read(path: pathlib.Path, every: int = 1, packets: Packets | None = None) -> 
     """
     packets = Packets() if packets is None else packets
     with media.opened(path) as container:
-        streams = [stream for stream in container.streams.video if not _is_cover(stream)]
+        streams = [stream for stream in container.streams.video if not is_cover(stream)]
         if not streams:
             raise MediaError("holds no video")
         stream = streams[0]
@@ -46,7 +46,7 @@ def read(path: pathlib.Path, every: int = 1, packets: Packets | None = None) -> 
     packets.check("video")
 
 
-def _is_cover(stream: Any) -> bool:
+def is_cover(stream: Any) -> bool:
     """Whether it is the picture of a song."""
     return bool(stream.disposition & stream.disposition.attached_pic)
 

@@ -5,13 +5,12 @@ all tokens of the last hidden state, of which MERBench takes the sum; ResNet's t
 places of its last maps. The rule of layers changes nothing else here.
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mer_jax.extraction.record import FACES, MERBENCH, Decoded, Extractor, Options
+from mer_jax.extraction.record import FACES, MERBENCH, Decoded, Extractor, Options, of_hub
 
 _BATCH = 4  # clips a call
 _IMAGES = 32  # of a batch
@@ -69,15 +68,14 @@ def _make(name: str, options: Options) -> _Vision:
 
 
 def _record(name: str, hub: str, licence: str, folder: str = "") -> Extractor:
-    return Extractor(
-        name=name,
+    return of_hub(
+        name,
+        hub,
+        _make,
         modality="video",
         needs=FACES,
-        make=functools.partial(_make, name),
-        source=f"https://huggingface.co/{hub}",
         licence=licence,
         release_folder=folder,
-        hub=hub,
         batch=_BATCH,
     )
 

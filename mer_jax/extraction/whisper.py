@@ -5,13 +5,12 @@ clip of 3 seconds a tenth; the sets whose names end in 30s pad as published, and
 of the clip. (MERBench's Whisper features are states of its decoder at two start tokens.)
 """
 
-import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mer_jax.extraction.record import AUDIO, SAMPLE_RATE, Decoded, Extractor, Options
+from mer_jax.extraction.record import AUDIO, SAMPLE_RATE, Decoded, Extractor, Options, of_hub
 
 _BATCH = 16  # clips a call
 _STEP = 24  # mel frames; what lengths are padded to is a multiple of it
@@ -72,15 +71,14 @@ def _make(name: str, options: Options) -> _Whisper:
 
 def _record(size: str, hub: str, ending: str) -> Extractor:
     name = f"Whisper-{size}{ending}"
-    return Extractor(
-        name=name,
+    return of_hub(
+        name,
+        hub,
+        _make,
         modality="audio",
         needs=AUDIO,
-        make=functools.partial(_make, name),
-        source=f"https://huggingface.co/{hub}",
         licence="Apache-2.0",
         release_folder=f"{hub.rpartition('/')[2]}{ending}-UTT",
-        hub=hub,
         batch=_BATCH,
     )
 

@@ -33,7 +33,8 @@ def torch_uniform(key: Key[Array, ""], shape: tuple[int, ...], fan_in: int) -> A
 
 def product(x: Float[Array, "*batch D"], kernel: Float[Array, "D H"]) -> Float[Array, "*batch H"]:
     """Computes x @ kernel; the backward pass never transposes a matrix of the kernel's size."""
-    return _product(x.reshape(-1, x.shape[-1]), kernel).reshape(*x.shape[:-1], -1)
+    y = _product(x.reshape(-1, x.shape[-1]), kernel)
+    return y.reshape(*x.shape[:-1], kernel.shape[-1])
 
 
 @jax.custom_vjp
@@ -68,6 +69,21 @@ class TorchDense(nn.Module):
         bias_H = self.param("bias", torch_uniform, (self.features,), fan_in)
         y = product(x, kernel_DxH)
         return y + jnp.broadcast_to(bias_H, y.shape)
+
+
+class TorchKernel(nn.Module):
+    """The weights of a `torch.nn.Linear` for what applies them in parts, or in a loop."""
+
+    features: int
+    use_bias: bool = True
+
+    @nn.compact
+    def __call__(self, size: int) -> tuple[Float[Array, "D H"], Float[Array, "H"] | None]:
+        """The kernel for inputs of `size` and the bias, None where there is none."""
+        kernel_DxH = self.param("kernel", torch_uniform, (size, self.features), size)
+        if not self.use_bias:
+            return kernel_DxH, None
+        return kernel_DxH, self.param("bias", torch_uniform, (self.features,), size)
 
 
 class Encoder(nn.Module):

@@ -7,8 +7,8 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Num
 
 from mer_jax.models.convolution import FullyConvolutional
+from mer_jax.models.dropout import dropout
 from mer_jax.models.layers import TorchDense
-from mer_jax.models.modality_encoders import dropped
 from mer_jax.models.recurrent import LSTM
 
 _LAYERS = ((128, 8), (256, 5), (128, 3))  # the paper's convolutions: features and kernel
@@ -72,6 +72,28 @@ class LSTMFCN(nn.Module):
         weight_BxT = None
         if self.has_attention:
             state_BxH, weight_BxT = FrameAttention(name="attention")(h_BxTxH, state_BxH, counted)
-        state_BxH = dropped(self, state_BxH, rate, train)
+        if train:
+            state_BxH = dropout(state_BxH, rate, self.make_rng("dropout"))
         vector = jnp.concatenate([convolved_BxF, state_BxH], axis=-1)
         return Seen(vector, None if self.shuffled else weight_BxT)
+
+
+class LSTMFCNEncoder(nn.Module):
+    """Both branches through a dense layer to `hidden`, which is the LSTM's width too."""
+
+    hidden: int
+    has_attention: bool = False
+
+    @nn.compact
+    def __call__(
+        self,
+        x: Float[Array, "B T D"],
+        mask: Bool[Array, "B T"],
+        row_weight: Float[Array, "B"],
+        rate: Num[Array, ""] | float,
+        train: bool,
+    ) -> Seen:
+        """One vector a clip, [B, H], and the attention's weights of its frames."""
+        branches = LSTMFCN(self.hidden, self.has_attention, name="branches")
+        seen = branches(x, mask, row_weight, rate, train)
+        return seen._replace(vector=TorchDense(self.hidden, name="linear_1")(seen.vector))

@@ -139,11 +139,11 @@ _run.defvjp(_forward, _backward)
 
 
 def run_together(
-    gates_NxTxBxG: list[Array], kernels_NxHxG: list[Array], mask_TxB: Array | None = None
+    gates_NxTxBxG: list[Array], kernels_NxHxG: list[Array], masks_NxTxB: list[Array] | None = None
 ) -> States:
-    """Runs N LSTMs of one width over the same frames in one loop; states are [N, T, B, H]."""
-    each = jax.vmap(run, in_axes=(0, 0, None))
-    return each(jnp.stack(gates_NxTxBxG), jnp.stack(kernels_NxHxG), mask_TxB)
+    """Runs N LSTMs of one width side by side in one loop; states are [N, T, B, H]."""
+    masks = None if masks_NxTxB is None else jnp.stack(masks_NxTxB)
+    return jax.vmap(run)(jnp.stack(gates_NxTxBxG), jnp.stack(kernels_NxHxG), masks)
 
 
 class LSTMCell(nn.Module):
@@ -154,10 +154,12 @@ class LSTMCell(nn.Module):
     @nn.compact
     def __call__(self, size: int) -> Weights:
         """The weights for inputs of `size`."""
-        return _weights(self, size, self.hidden, "")
+        return layer_weights(self, size, self.hidden, "")
 
 
-def _weights(module: nn.Module, size: int, hidden: int, suffix: str) -> Weights:
+def layer_weights(module: nn.Module, size: int, hidden: int, suffix: str) -> Weights:
+    """Makes the weights of a layer in one direction, inside a module's `__call__`."""
+
     def draw(name: str, *shape: int) -> Array:
         return module.param(f"{name}{suffix}", torch_uniform, shape, hidden)
 
@@ -196,7 +198,7 @@ class LSTM(nn.Module):
                 x_TxBxD = dropout(x_TxBxD, rate, self.make_rng("dropout"))
             outputs, last = [], []
             for suffix in ("", "_reverse") if self.bidirectional else ("",):
-                weights = _weights(self, x_TxBxD.shape[-1], self.hidden, f"_l{layer}{suffix}")
+                weights = layer_weights(self, x_TxBxD.shape[-1], self.hidden, f"_l{layer}{suffix}")
                 hidden_TxBxH = run(
                     gates(x_TxBxD, weights), weights.hidden, mask_TxB, bool(suffix)
                 ).hidden

@@ -8,6 +8,7 @@ from mer_jax.modes import (
     ask,
     build,
     compare,
+    corrupt,
     ensemble,
     evaluate,
     extract,
@@ -28,7 +29,7 @@ from mer_jax.modes.record import Mode
 MODES: dict[str, Mode] = {
     module.MODE.name: module.MODE
     for module in (
-        extract, build, train, evaluate, compare, predict, select, ensemble, table, report,
+        extract, corrupt, build, train, evaluate, compare, predict, select, ensemble, table, report,
         annotate, ask, score_open, group_words, score_responses, score_preference,
         score_deepfake,
     )

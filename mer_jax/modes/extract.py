@@ -11,50 +11,41 @@ from mer_jax.modes.record import Arguments, Flag, Mode
 
 if TYPE_CHECKING:
     from mer_jax.extraction.engine import Outcome
-    from mer_jax.extraction.record import Clip
     from mer_jax.extraction.sets import Wanted
 
 _CLIPS = "clips.csv"  # the label file of the corpus that is written
 
 
 def _run(arguments: Arguments) -> None:
-    from mer_jax.extraction import engine, sets
+    from mer_jax.extraction import clips as clips_lib
+    from mer_jax.extraction import corruption, engine, faces, sets
 
+    recipe = corruption.recipe_of(*(arguments[flag.name] for flag in flags.CORRUPTION))
     settings = sets.Settings(
         models=arguments["models"],
         level=arguments["level"],
         layers=arguments["layers"],
         every=arguments["every"],
         batch=arguments["batch_clips"],
+        change=None if recipe is None else corruption.change(recipe),
     )
-    wanted = sets.wanted(arguments["sets"], settings)
-    clips = _clips(wanted, arguments["clips"], arguments["media"])
+    wanted, follow = faces.with_faces(sets.wanted(arguments["sets"], settings), arguments["face"])
+    clips = clips_lib.of_sets(wanted, arguments["clips"], arguments["media"])
     out = arguments["out"]
     if arguments["clips"] is not None:
         _copy(arguments["clips"], out / _CLIPS)
+    if recipe is not None:
+        corruption.write_choices(out, recipe, clips)
     outcome = engine.run(
-        wanted, clips, out, workers=arguments["workers"], count=arguments.display().count
+        wanted,
+        clips,
+        out,
+        follow=follow,
+        workers=arguments["workers"],
+        count=arguments.display().count,
     )
     print("\n".join(_summary(wanted, outcome, out)))
     _refuse_failures(outcome, out)
-
-
-def _clips(
-    wanted: list[Wanted], listed: pathlib.Path | None, media: pathlib.Path | None
-) -> list[Clip]:
-    """The clips of --clips, or of --media where no list is given."""
-    from mer_jax.extraction import clips
-    from mer_jax.extraction.record import TEXT
-
-    of_media = [each.extractor.name for each in wanted if each.extractor.needs != TEXT]
-    of_text = [each.extractor.name for each in wanted if each.extractor.needs == TEXT]
-    if of_media and media is None:
-        raise InputError(f"{of_media[0]} needs --media=DIR, the folder with the clips")
-    if of_text and listed is None:
-        raise InputError(f"{of_text[0]} needs --clips=FILE with the column text")
-    if listed is None:
-        return clips.of_folder(media)
-    return clips.read(listed, media if of_media else None)
 
 
 def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -120,6 +111,9 @@ MODE = Mode(
              choices=("release", "merbench")),
         Flag("every", "Takes every N-th image of a video.", int, default=1, least=1),
         Flag("batch_clips", "Clips in a call of a model; none: each model's own.", int, least=1),
+        Flag("face", "Of several faces: the one seen first, or each image's largest.",
+             default="steady", choices=("steady", "largest")),
+        *flags.CORRUPTION,
         flags.WORKERS,
         flags.OUT_CORPUS,
     ),

@@ -16,7 +16,7 @@ QUIET = Flag("quiet", "No progress and no log lines; warnings, errors and result
              default=False)  # fmt: skip
 
 LABELS = Flag("labels", "Labels of clips, a CSV or, of test clips, an npz.", pathlib.Path)
-OUT = Flag("out", "What to write: a file; of the score modes and extract a folder.", pathlib.Path,
+OUT = Flag("out", "What to write: a file; of score modes, extract, corrupt a folder.", pathlib.Path,
            value_name="PATH")  # fmt: skip
 AGAINST = Flag("against", "What to compare with: the DIR of another run, or another file.",
                pathlib.Path, value_name="PATH")  # fmt: skip
@@ -25,7 +25,12 @@ OUT_FOLDER = dataclasses.replace(OUT, writes_in=("scores.json", "clips.csv"))  #
 OUT_REPORT = dataclasses.replace(  # of scores with a confusion matrix
     OUT, writes_in=(*OUT_FOLDER.writes_in, "report.md", "report.html", "figures/confusion.png")
 )
-OUT_CORPUS = dataclasses.replace(OUT, writes_in=("failures.csv",))  # and features of clips
+OUT_CORPUS = dataclasses.replace(  # and features of clips
+    OUT, writes_in=("failures.csv", "corruption.csv")
+)
+OUT_CLIPS = dataclasses.replace(  # of corrupted media
+    OUT, writes_in=("corruption.csv", "corruption.json", "failures.csv")
+)
 
 # Of the modes that score files.
 PREDICTIONS = Flag("predictions", "What a system says of each clip, a file or a folder.",
@@ -33,7 +38,8 @@ PREDICTIONS = Flag("predictions", "What a system says of each clip, a file or a 
 RESPONSES = Flag("responses", "Stored answers: a CSV, or the JSONL of --mode=ask.", pathlib.Path)
 RESAMPLES = Flag("resamples", "Drawings of the bootstrap; 0: no intervals.", int, default=1000,
                  least=0)  # fmt: skip
-SEED = Flag("seed", "Of the bootstrap's drawings, and sent to a server.", int, default=0, least=0)
+SEED = Flag("seed", "Of drawings: the bootstrap's, noise and blur; and sent to a server.", int,
+            default=0, least=0)  # fmt: skip
 MISSING = Flag("missing", "What a clip without an answer counts as.", choices=("empty", "wrong"))
 SYNONYMS = Flag("synonyms", "Groups of words with one meaning: a zip, a folder or JSON.",
                 pathlib.Path, value_name="PATH")  # fmt: skip
@@ -48,6 +54,15 @@ CLIPS = Flag("clips", "A CSV with name and any of emotion, valence, speaker, tex
              pathlib.Path)  # fmt: skip
 MODELS = Flag("models", "The folder of folders with pretrained weights.", pathlib.Path,
               value_name="DIR")  # fmt: skip
+NOISE = Flag("noise", "A folder of speech: mixed into each clip's audio, as in MER-NOISE.",
+             pathlib.Path, value_name="DIR")  # fmt: skip
+SNR = Flag("snr", "In dB: uniform in LOW:HIGH, or one of A,B,C. The paper's: 5:10.",
+           value_name="LOW:HIGH")  # fmt: skip
+BLUR = Flag("blur", "Factors, one of which blurs a clip. The paper's: 1,2,4.",
+            value_name="A,B,C")  # fmt: skip
+AS_RELEASE = Flag("as_release", "Noise and blur as the release's code makes them.", bool,
+                  default=False)  # fmt: skip
+CORRUPTION = (NOISE, SNR, BLUR, SEED, AS_RELEASE)  # as corruption.recipe_of takes them
 WORKERS = Flag("workers", "Threads that decode; none: one a core.", int, least=1)
 
 # Of the modes that ask a server.

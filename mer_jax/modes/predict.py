@@ -1,13 +1,13 @@
-"""--mode=predict: what the kept weights of a workdir predict for any folder of features."""
+"""--mode=predict: what the kept weights of a workdir predict for any features or raw clips."""
 
 from __future__ import annotations
 
 import pathlib
 from typing import TYPE_CHECKING
 
-from mer_jax.errors import InputError
+from mer_jax.errors import InputError, counted, first_few
 from mer_jax.modes import flags
-from mer_jax.modes.record import Arguments, Mode
+from mer_jax.modes.record import Arguments, Flag, Mode
 from mer_jax.progress import SILENT, Display
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ def predict(
     """Writes the prediction of every clip in config.data.root's features, labelled or not."""
     from mer_jax.data import corpus as corpus_lib
     from mer_jax.data import folder
+    from mer_jax.data.framing import framed
     from mer_jax.evaluation import ensemble, submission
     from mer_jax.evaluation.model import predict_runs, restore
 
@@ -35,24 +36,71 @@ def predict(
         missing=config.data.missing,
         lists_beside=out,
     )
+    features = framed(features, model.static.framing)
     together = ensemble.average(predict_runs(model, features, display, config.data.root))
     submission.write(out, names, together, model.static.task, config.evaluate.probabilities)
     print(f"{len(names)} predictions: {out}")
+
+
+def predict_media(arguments: Arguments, out: pathlib.Path) -> None:
+    """Writes the prediction of raw clips, extracted as the features of the training were.
+
+    A clip that fails gets no row and stops no other; the command then ends with an InputError.
+    """
+    from mer_jax.data import corpus as corpus_lib
+    from mer_jax.data import left_out
+    from mer_jax.evaluation.model import restore
+    from mer_jax.extraction import again
+
+    config, display = arguments.config, arguments.display()
+    restore(config, arguments.workdir)  # what is wrong with the workdir is told first
+    if not config.data.root:
+        raise InputError("--media needs config.data.root, the folder with the training's manifests")
+    with again.extracted(
+        pathlib.Path(config.data.root),
+        list(dict.fromkeys(corpus_lib.modalities(config).values())),
+        arguments["media"],
+        arguments["clips"],
+        arguments["models"],
+        keep=arguments["keep"],
+        workers=arguments["workers"],
+        count=display.count,
+    ) as (folder, failed):
+        of_new = config.copy_and_resolve_references()
+        of_new.data.root, of_new.data.missing = str(folder), left_out.DROP
+        predict(of_new, arguments.workdir, out, display)
+    if failed:
+        first = min(failed)
+        raise InputError(
+            f"{counted(len(failed), 'clip')} failed and got no prediction: "
+            f"{first_few(sorted(failed))}; the first: {failed[first]}"
+        )
 
 
 def _run(arguments: Arguments) -> None:
     from mer_jax.workdir import Workdir
 
     out = arguments["out"] or Workdir(arguments.workdir).predicted_file
-    predict(arguments.config, arguments.workdir, out, arguments.display())
+    if arguments["media"] is not None or arguments["clips"] is not None:
+        predict_media(arguments, out)
+    else:
+        predict(arguments.config, arguments.workdir, out, arguments.display())
 
 
 MODE = Mode(
     name="predict",
-    help="Predicts every clip of a folder of features, labelled or not.",
+    help="Predicts every clip of a folder of features, or of raw media, labelled or not.",
     run=_run,
     example="--mode=predict --workdir=runs/multi --config.data.root=other --out=other.csv",
-    flags=(flags.OUT_FILE,),
+    flags=(
+        flags.OUT_FILE,
+        flags.MEDIA,
+        flags.CLIPS,
+        flags.MODELS,
+        Flag("keep", "A folder in which the features of --media stay.", pathlib.Path,
+             writes_in=("failures.csv",), value_name="DIR"),
+        flags.WORKERS,
+    ),
     needs_config=True,
     needs_workdir=True,
-)
+)  # fmt: skip

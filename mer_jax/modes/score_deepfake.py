@@ -10,7 +10,7 @@ from mer_jax.modes.record import Arguments, Flag, Mode
 def _run(arguments: Arguments) -> None:
     from mer_jax.scoring import deepfake_report
 
-    deepfake_report.report(arguments.flags).tell(arguments["out"])
+    deepfake_report.report(arguments.flags).deliver(arguments["out"])
 
 
 def _check(arguments: Arguments) -> None:

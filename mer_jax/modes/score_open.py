@@ -8,7 +8,7 @@ from mer_jax.modes.record import Arguments, Flag, Mode
 def _run(arguments: Arguments) -> None:
     from mer_jax.scoring import open_report
 
-    open_report.report(arguments.flags).tell(arguments["out"])
+    open_report.report(arguments.flags).deliver(arguments["out"])
 
 
 def _check(arguments: Arguments) -> None:

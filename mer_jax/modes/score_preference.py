@@ -9,7 +9,7 @@ from mer_jax.modes.record import Arguments, Flag, Mode
 def _run(arguments: Arguments) -> None:
     from mer_jax.scoring import preference_report
 
-    preference_report.report(arguments.flags).tell(arguments["out"])
+    preference_report.report(arguments.flags).deliver(arguments["out"])
 
 
 MODE = Mode(

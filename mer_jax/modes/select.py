@@ -28,7 +28,8 @@ def select(
 
     _, model = restore(config, workdir)
     saved = Workdir(workdir).config()
-    corpus = corpus_lib.load(saved, display.count, model.static.level, model.static.task)
+    static = model.static
+    corpus = corpus_lib.load(saved, display.count, static.level, static.task, static.framing)
     task = corpus.task
     if UNLABELLED not in corpus.splits or not task.classes or not saved.folds:
         raise InputError(

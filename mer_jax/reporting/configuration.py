@@ -68,7 +68,7 @@ def _left_out(entry: Mapping[str, Any]) -> str:
     reason = {
         left_out.BAD: "with a bad file in",
         left_out.MISSING: "without features in",
-        left_out.COPY: "called copies of others in",
+        left_out.COPY: "by name copies or statistics in",
     }.get(entry["reason"], entry["reason"])
     zeros = ", filled with zeros" if entry["handled"] == left_out.ZERO else ""
     return (

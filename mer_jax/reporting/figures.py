@@ -8,6 +8,7 @@ from mer_jax.evaluation.history import mean
 from mer_jax.reporting import analysis
 from mer_jax.reporting.analysis import Predicted
 from mer_jax.reporting.drawing import Drawn, Picture, confusion, name_below, new, of_splits
+from mer_jax.reporting.frame_figures import over_time
 from mer_jax.reporting.run import Run
 from mer_jax.reporting.valence_figures import distributions, valences
 from mer_jax.semi import log
@@ -27,6 +28,7 @@ _POOL = {
 def draw(run: Run) -> dict[str, Picture]:
     """Every figure that the run has data for, by name, in the order of the report."""
     kinds = (confusions, curves, pool, reliabilities, valences, distributions, attentions)
+    kinds += (over_time,)
     return {name: picture for kind in kinds for name, picture in kind(run).items()}
 
 

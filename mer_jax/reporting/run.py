@@ -21,7 +21,7 @@ from mer_jax.progress import SILENT, Display
 from mer_jax.reporting.analysis import Predicted
 from mer_jax.task import TRAIN, VALIDATION, Task
 from mer_jax.training.division import divide
-from mer_jax.training.program import level_of
+from mer_jax.training.program import framing_of, level_of
 from mer_jax.workdir import Finished, Workdir
 
 if TYPE_CHECKING:
@@ -152,7 +152,10 @@ class Run:
     @functools.cached_property
     def corpus(self) -> Corpus:
         """The corpus that was trained on; its datasets are built where they are absent."""
-        return corpus_lib.load(self._source, self._display.count, level_of(self._source), self.task)
+        source = self._source
+        return corpus_lib.load(
+            source, self._display.count, level_of(source), self.task, framing_of(source)
+        )
 
     @functools.cached_property
     def best_epochs(self) -> dict[tuple[int, int], int]:

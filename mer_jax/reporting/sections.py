@@ -10,7 +10,7 @@ from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.evaluation import events, terminal
 from mer_jax.metrics import METRICS
-from mer_jax.reporting import analysis, configuration, document, drawing, figures
+from mer_jax.reporting import analysis, configuration, document, drawing, figures, frame_figures
 from mer_jax.reporting.document import Beside, Document, Image, Section, Table, Text
 from mer_jax.reporting.drawing import Picture
 from mer_jax.reporting.run import Run
@@ -45,7 +45,7 @@ def describe(run: Run, drawn: Mapping[str, Picture]) -> Document:
     corpus = run.config.data.corpus
     modalities = ", ".join(corpus_lib.modalities(run.config))
     made = (_result, configuration.section, _by_class, _confusion, _curves, _pool, _reliability)
-    made += (_valence, _attention, _mistakes)
+    made += (_valence, _attention, _attention_over_time, _mistakes)
     lead = [Text(terminal.SYNTHETIC_NOTICE)] if corpus == SYNTHETIC else []
     if not run.splits or run.splits[0] != run.out_of_fold:
         lead.append(
@@ -215,6 +215,14 @@ def _attention(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
         "a clip, by true emotion: mean over the clips, with the standard deviation as bars."
     )
     return _pictures("Attention", words, "attention_", drawn)
+
+
+def _attention_over_time(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
+    words = (
+        "The weights that the fusion gives to the frames as it reads them, averaged over the runs "
+        f"that predict a clip: the {frame_figures.CLIPS} longest clips of each split."
+    )
+    return _pictures("Attention over time", words, "time_", drawn)
 
 
 def _mistakes(run: Run, _: Mapping[str, Picture]) -> Section | None:

@@ -24,7 +24,7 @@ def write(
     from mer_jax.reporting.run import load_run
 
     sections.write(load_run(workdir, labels, config, display))
-    _tell(workdir)
+    _print_place(workdir)
 
 
 def ensure(
@@ -38,7 +38,7 @@ def ensure(
     The results stand by then, so that what goes wrong here is told and ends nothing.
     """
     if is_written(workdir):
-        _tell(workdir)
+        _print_place(workdir)
         return
     try:
         write(config, workdir, labels, display)
@@ -60,5 +60,5 @@ def discard(workdir: os.PathLike[str]) -> None:
         path.unlink(missing_ok=True)
 
 
-def _tell(workdir: os.PathLike[str]) -> None:
+def _print_place(workdir: os.PathLike[str]) -> None:
     print(f"Report: {Workdir(workdir).report_page}")

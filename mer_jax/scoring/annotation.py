@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 
 SPECIAL = ("other", "unjudgeable")  # no emotion; they vote like the rest
 # What the paper calls the release's words.
@@ -156,7 +156,8 @@ def _check_again(outcomes: Mapping[str, Outcome], votes: Votes, number: int) -> 
     ]
     if wrong:
         raise InputError(
-            f"round {number} labels {len(wrong)} clips anew that did not fail the reliability of "
+            f"round {number} labels {counted(len(wrong), 'clip')} again that did not fail the "
+            "reliability of "
             f"round {number - 1}: {first_few(wrong)}; remove them"
         )
 
@@ -189,7 +190,7 @@ def _check_verdicts(
     ]
     if lacking:
         raise InputError(
-            f"round {number}: {len(lacking)} clips with a major emotion have fewer than "
+            f"round {number}: {counted(len(lacking), 'clip')} with a major emotion and fewer than "
             f"{rules.judges} verdicts: {first_few(lacking)}; let them be judged, or give --judges=N"
         )
 
@@ -208,7 +209,8 @@ def _with_valence(outcomes: dict[str, Outcome], valences: Valences, rules: Rules
     unused = sorted(set(valences) - {c for c, outcome in outcomes.items() if outcome.emotion})
     if unused:
         warnings.append(
-            f"{len(unused)} clips have valences and are not reliable, so these do not count: "
+            f"{counted(len(unused), 'clip')} with valences but not reliable, so these do not "
+            "count: "
             f"{first_few(unused)}"
         )
     return Annotated(outcomes, warnings)

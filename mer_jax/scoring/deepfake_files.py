@@ -30,7 +30,9 @@ def _read(
             raise InputError(f"{where}: expected {form}, found {line.strip()[:80]!r}")
         name = cells[0]
         if name in lines:
-            raise InputError(f"{path}: {name!r} stands on lines {lines[name]} and {number}")
+            raise InputError(
+                f"{path}: {name!r} is listed twice, on lines {lines[name]} and {number}"
+            )
         lines[name] = number
         found[name] = parse(cells[1:], f"{where}, {name}")
     if not found:

@@ -45,7 +45,7 @@ def _pair(
 ) -> tuple[dict, dict, list[str]]:
     """Both files by name, the predictions' in the order of the labels, and what is to be told."""
     truth, guess = read_labels(labels), read_predictions(predictions)
-    tables.check_covered(truth, guess, predictions, "prediction", f"{labels} lists them")
+    tables.check_covered(truth, guess, predictions, "a prediction", f"{labels} lists them")
     extra = [name for name in guess if name not in truth]
     notes = []
     if extra:
@@ -189,7 +189,7 @@ def _classes(flags: Mapping[str, Any]) -> Report:
             "f1_by_class": by_class,
             "confusion": found.matrix.tolist(),
         },
-        (["name", "label", "prediction", "right"], rows),
+        (["name", "label", "a prediction", "right"], rows),
         notes=notes,
     )
     occurs = found.matrix.sum(0) + found.matrix.sum(1) > 0

@@ -84,8 +84,8 @@ def read_list(cell: str | Sequence[str], lists: str, where: str = "") -> list[st
         others = " or ".join(f"--lists={name}" for name in LISTS if name != lists)
         start = cell if len(cell) <= _SHOWN else cell[:_SHOWN] + "..."
         raise InputError(
-            f"{where}{': ' if where else ''}{start!r} is no list as --lists={lists} reads them "
-            f"(['happy', 'sad']); mend the cell, or try {others}"
+            f"{where}{': ' if where else ''}{start!r} cannot be read as a list by --lists={lists} "
+            f"(['happy', 'sad']); correct the cell, or try {others}"
         ) from None
 
 

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mer_jax import resampling
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 from mer_jax.scoring import constant, open_vocabulary, tables, wheel_files, wheel_report, word_files
 from mer_jax.scoring.open_vocabulary import Groups
 from mer_jax.scoring.report import Column, Line, Report, add_comparison, joined
@@ -52,7 +52,8 @@ def _input(
         empty = [name for name, of in zip(names, words, strict=True) if not of]
         if empty and not flags["skip_empty_labels"]:
             raise InputError(
-                f"{labels.path}: {len(empty)} clips have an empty list of labels, whose recall has "
+                f"{labels.path}: {counted(len(empty), 'clip')} with an empty list of labels, "
+                "whose recall has "
                 f"no meaning: {first_few(empty)}; --skip_empty_labels leaves them out"
             )
         left_out = dict.fromkeys(empty, "no label")
@@ -72,7 +73,7 @@ def _covering(predictions: Cells, names: Sequence[str], missing: str | None) -> 
     if missing == "empty":
         return predictions._replace(cells={name: [] for name in names} | predictions.cells)
     advice = "give them, or --missing=empty scores them as empty lists"
-    tables.check_covered(names, predictions.cells, predictions.path, "prediction", advice)
+    tables.check_covered(names, predictions.cells, predictions.path, "a prediction", advice)
     return predictions
 
 
@@ -125,7 +126,7 @@ def _without_groups(of: Clips, groups: Sequence[Groups]) -> list[str]:
     if not lacking:
         return []
     return [
-        f"{len(lacking)} clips have words and no synonym group, which makes their score plain "
+        f"{counted(len(lacking), 'clip')} with words but no synonym group, scored by plain "
         f"matching: {first_few(lacking)}"
     ]
 
@@ -140,7 +141,9 @@ def _add_notes(made: Report, of: Clips, cells: Sequence[Cells], lists_as: str) -
     made.content["mean_length"] = dict(zip(("labels", "predictions"), length, strict=True))
     made.notes.append(f"Words a clip: {length[0]:.2f} in labels, {length[1]:.2f} in predictions.")
     if of.left_out:
-        made.notes.append(f"{len(of.left_out)} clips are left out, whose list of labels is empty.")
+        made.notes.append(
+            f"Left out: {counted(len(of.left_out), 'clip')} with an empty list of labels."
+        )
     labels, predictions = cells
     extra = [name for name in predictions.cells if name not in labels.cells]
     made.content["predictions_without_label"] = len(extra)

@@ -35,7 +35,7 @@ def report(flags: Mapping[str, Any]) -> Report:
                 f"{', '.join(preference.ANSWERS)}"
             )
     responses = read_responses(flags["responses"])
-    tables.check_covered(labels, responses, flags["responses"], "response", _ADVICE)
+    tables.check_covered(labels, responses, flags["responses"], "a response", _ADVICE)
     names = list(labels)
     texts = [responses[name] for name in names]
     found = preference.score_preference(list(labels.values()), texts)
@@ -58,7 +58,7 @@ def report(flags: Mapping[str, Any]) -> Report:
             "rule": "MER2026 track 3: two classes, without clips labelled same; same counts as a1",
             "names_no_answer": found.unnamed,
         },
-        (["name", "label", "response", "answer", "named"], rows),
+        (["name", "label", "a response", "answer", "named"], rows),
         [path for key in ("labels", "responses", "swap") if (path := flags[key])],
         resamples=resamples,
         seed=seed,
@@ -79,7 +79,7 @@ def _add_swapped(
     made: Report, names: list[str], responses: Mapping[str, str], path: pathlib.Path
 ) -> None:
     swapped = read_responses(path)
-    tables.check_covered(names, swapped, path, "response", "ask these with a1 and a2 exchanged")
+    tables.check_covered(names, swapped, path, "a response", "ask these with a1 and a2 exchanged")
     found = preference.compare_swapped(
         [responses[name] for name in names], [swapped[name] for name in names]
     )

@@ -137,7 +137,7 @@ class Report:
             "package": f"mer_jax {mer_jax.__version__}",
         }
 
-    def tell(self, out: pathlib.Path | None) -> None:
+    def deliver(self, out: pathlib.Path | None) -> None:
         """Writes the files into the folder `out`, if there is one, and prints the table."""
         if out is not None:
             header, rows = self.clips

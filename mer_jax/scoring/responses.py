@@ -171,5 +171,5 @@ def _number(label: str) -> float:
     except ValueError:
         value = float("nan")
     if not np.isfinite(value):
-        raise InputError(f"label {label!r} is no number, which the rule sign needs")
+        raise InputError(f"the label {label!r} is not a number, and --rule=sign needs one")
     return value

@@ -7,7 +7,8 @@ import pathlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from mer_jax.errors import InputError, first_few
+from mer_jax import files
+from mer_jax.errors import InputError, counted, first_few
 
 
 class Row(NamedTuple):
@@ -104,7 +105,8 @@ def by_name(table: Table, column: str, key: str = "name") -> dict[str, Row]:
             raise InputError(f"{table.where(row)}: the {key} is empty")
         if name in found:
             raise InputError(
-                f"{table.path}: {name!r} stands on lines {found[name].line} and {row.line}; "
+                f"{table.path}: {name!r} is listed twice, on lines {found[name].line} and "
+                f"{row.line}; "
                 f"keep one {column} a {key}"
             )
         found[name] = row
@@ -113,7 +115,7 @@ def by_name(table: Table, column: str, key: str = "name") -> dict[str, Row]:
     return found
 
 
-def sha256(path: pathlib.Path) -> str | None:
+def sha256(path: pathlib.Path) -> str:
     """The SHA-256 of a file; of a folder, of its files' names and sums in sorted order."""
     if path.is_dir():
         parts = (
@@ -122,8 +124,7 @@ def sha256(path: pathlib.Path) -> str | None:
             if child.is_file()
         )
         return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return files.sha256(path)
 
 
 def check_covered(
@@ -134,5 +135,6 @@ def check_covered(
     lacking = [name for name in wanted if name not in there]
     if lacking:
         raise InputError(
-            f"{where}: {len(lacking)} clips have no {what}: {first_few(lacking)}; {advice}"
+            f"{where}: {counted(len(lacking), 'clip')} without {what}: {first_few(lacking)}; "
+            f"{advice}"
         )

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from mer_jax import resampling
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 from mer_jax.scoring import constant, wheel, wheel_files
 from mer_jax.scoring.report import Column, Line, Report, add_comparison, joined
 from mer_jax.scoring.wheel import LEVELS, Wheels, WheelScores
@@ -92,8 +92,8 @@ def _of_hits(flags: Mapping[str, Any], of: Clips, wheels: Wheels) -> Report:
     many = [name for name, labels in zip(of.names, of.labels, strict=True) if len(labels) != 1]
     if many:
         raise InputError(
-            f"{flags['labels']}: {len(many)} clips have not exactly one label, which --hit_rate "
-            f"needs: {first_few(many)}"
+            f"{flags['labels']}: {counted(len(many), 'clip')} without exactly one label, which "
+            f"--hit_rate needs: {first_few(many)}"
         )
     n, resamples, seed = len(of.names), flags["resamples"], flags["seed"]
     found = wheel.hit_rates(of.labels, of.predictions, wheels)
@@ -102,8 +102,8 @@ def _of_hits(flags: Mapping[str, Any], of: Clips, wheels: Wheels) -> Report:
     rows = []
     for i, name in enumerate(of.names):
         values = [of_key[w][i] for w in wheels for of_key in (found.hits, found.shares)]
-        counted = [found.counted[w][i] for w in wheels for _ in _KEYS]
-        cells = [v if c else "" for v, c in zip(values, counted, strict=True)]
+        counts = [found.counted[w][i] for w in wheels for _ in _KEYS]
+        cells = [v if c else "" for v, c in zip(values, counts, strict=True)]
         rows.append([name, joined(of.labels[i]), joined(of.predictions[i]), *cells])
     made = Report(
         _HITS,

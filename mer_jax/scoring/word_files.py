@@ -5,7 +5,7 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 from mer_jax.scoring import archives, lists, tables
 from mer_jax.scoring.open_vocabulary import Groups
 
@@ -168,6 +168,6 @@ def check_synonyms(synonyms: Synonyms, names: Sequence[str]) -> None:
     unknown = sorted(set(synonyms.by_name) - set(names))
     if unknown:
         raise InputError(
-            f"{synonyms.path}: holds groups of {len(unknown)} clips without a label: "
+            f"{synonyms.path}: holds groups of {counted(len(unknown), 'clip')} without a label: "
             f"{first_few(unknown)}; {advice}; remove them"
         )

@@ -8,7 +8,7 @@ from mer_jax import config as config_lib
 from mer_jax.config import rows
 from mer_jax.config.rows import Row
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.errors import InputError, first_few
+from mer_jax.errors import InputError, counted, first_few
 from mer_jax.task import MODALITIES
 
 
@@ -34,9 +34,9 @@ def resolve(config: ConfigDict) -> tuple[dict[Row, ConfigDict], dict[Row, str]]:
             of_rows[row] = _config_of(config, row, features, aliases)
     if not of_rows:
         raise InputError(
-            f"none of the {len(notes)} rows can be trained: {first_few(notes.values())}; present: "
-            f"{', '.join(present) or 'none'}; name your folders in config.table.aliases, "
-            '"HuBERT-large=my_hubert"'
+            f"none of the {counted(len(notes), 'row')} can be trained: "
+            f"{first_few(notes.values())}; present: {', '.join(present) or 'none'}; "
+            'name your folders in config.table.aliases, "HuBERT-large=my_hubert"'
         )
     return of_rows, notes
 

@@ -6,6 +6,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Float, Int
 
 from mer_jax.data.arrays import Labels
+from mer_jax.data.framing import Framing
 from mer_jax.models.layers import Batch
 from mer_jax.semi.step import Clips
 from mer_jax.training.frames import DeviceFrames, HostFrames
@@ -44,35 +45,48 @@ def of_one_row(features: dict[str, Any]) -> Batch:
 
 
 def of_rows(
-    given: Given, index: Int[Array, "B"], weight: Float[Array, "B"]
+    given: Given,
+    index: Int[Array, "B"],
+    weight: Float[Array, "B"],
+    longest: dict[str, int] | None = None,
 ) -> tuple[Batch, Labels]:
-    """The batch of some rows of the samples, and their labels."""
+    """The batch of some rows of the samples, padded to so many frames, and their labels."""
     samples = given.samples
     labels = Labels(*(column[index] for column in samples.labels))
-    features, masks = _taken(samples.features, index)
-    return of_features(scaled(features, given.fold.scaler, masks), weight, masks), labels
+    features, masks = _taken(samples.features, index, longest or {})
+    features = scaled(features, given.fold.scaler, masks)
+    return of_features(features, weight, shown(masks, given.static.framing)), labels
 
 
 def of_pool(given: Given, rows: Int[Array, "U"]) -> Clips:
     """Some rows of the pool, scaled as the labelled ones are."""
     pool = given.samples.pool
-    features, masks = _taken(pool.features, rows)
+    features, masks = _taken(pool.features, rows, {})
     features = {m: x.astype(jnp.float32) for m, x in features.items()}
     return Clips(
         scaled(features, given.fold.scaler, masks),
         pool.number[rows],
         pool.emotion[rows],
         pool.emotion_mask[rows],
-        masks,
+        shown(masks, given.static.framing),
     )
 
 
-def _taken(features: dict[str, Any], index: Int[Array, "B"]) -> tuple[dict[str, Array], Masks]:
+def shown(frame_mask: Masks, framing: Framing | None) -> Masks:
+    """The masks that a model sees: where padding counts as frames, nothing is masked."""
+    if framing is None or not framing.pads_with_data:
+        return frame_mask
+    return {modality: jnp.ones_like(mask) for modality, mask in frame_mask.items()}
+
+
+def _taken(
+    features: dict[str, Any], index: Int[Array, "B"], longest: dict[str, int]
+) -> tuple[dict[str, Array], Masks]:
     """Some rows of each modality, and the masks of those that are frames."""
     rows, masks = {}, {}
     for modality, x in features.items():
         if isinstance(x, DeviceFrames | HostFrames):
-            rows[modality], masks[modality] = x.padded(index)
+            rows[modality], masks[modality] = x.padded(index, longest.get(modality, 0))
         else:
             rows[modality] = x[index]
     return rows, masks

@@ -1,8 +1,9 @@
-"""What is under the grid: processes, and this one's devices as a mesh."""
+"""Processes and the device mesh."""
 
 import contextlib
 import logging
 import os
+import socket
 from collections.abc import Iterator
 
 import jax
@@ -23,6 +24,8 @@ def join_processes(coordinator: str | None, count: int | None, index: int | None
     InputError where the processes do not meet.
     """
     jax.config.update("jax_enable_preemption_service", False)  # it would swallow SIGTERM
+    if index == 0 and coordinator is not None:
+        _check_port(coordinator)
     try:
         jax.distributed.initialize(
             coordinator, count, index, shutdown_timeout_seconds=_SHUTDOWN_SECONDS
@@ -31,6 +34,20 @@ def join_processes(coordinator: str | None, count: int | None, index: int | None
     except (RuntimeError, ValueError, KeyError, AssertionError, OSError) as error:
         sentence = " ".join(f"{error or type(error).__name__}".split())
         raise InputError(f"--coordinator: the processes did not connect: {sentence}") from None
+
+
+def _check_port(coordinator: str) -> None:
+    """Refuses a port that another program listens on: JAX would end the process by a signal."""
+    port = int(coordinator.rpartition(":")[2])
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)  # as servers that start again
+        try:
+            probe.bind(("", port))
+        except OSError as error:
+            raise InputError(
+                f"--coordinator: port {port} of this machine cannot be used: {error.strerror}; "
+                "name another port to all processes"
+            ) from None
 
 
 def is_first() -> bool:

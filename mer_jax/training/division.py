@@ -14,6 +14,7 @@ from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.errors import InputError
 from mer_jax.semi.step import Clips
 from mer_jax.task import TRAIN, UNLABELLED, VALIDATION
+from mer_jax.training.buckets import by_length
 from mer_jax.training.state import Fold, Samples
 
 
@@ -117,7 +118,8 @@ def make_folds(
     longest_validation = max(len(validation) for _, validation in divided.values())
     longest_validation += -longest_validation % config.train.batch_size
     folds = {}
-    for (repeat, fold), (train, validation) in divided.items():
+    for (repeat, fold), rows_of_fold in divided.items():
+        train, validation = (by_length(samples.features, part) for part in rows_of_fold)
         scaler = _scaler(samples, train) if config.data.standardise else {}
         folds[repeat, fold] = Fold(
             *_padded(train, longest),

@@ -10,7 +10,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import config as config_lib
-from mer_jax.data.rows import Frames, Rows
+from mer_jax.data.rows import Frames, Rows, Vectors
 from mer_jax.semi.step import Clips
 from mer_jax.training import devices
 from mer_jax.training.frames import HostFrames, on_device
@@ -27,7 +27,7 @@ class Feed:
 
     Features larger than `config.data.device_bytes` stay on the host (`host_rows.HostRows`). A pool
     that fits it stays on the device, as float32 or else as bfloat16; a larger one streams: each
-    epoch gets as many clips as it uses, drawn at random and gathered from the (memory-mapped)
+    epoch gets as many clips as it uses, drawn at random and copied from the (memory-mapped)
     arrays of the built dataset.
     """
 
@@ -73,7 +73,7 @@ class Feed:
             rows = max(len(fold.train_weight) for fold in plan.folds.values())
             mu = max(config_lib.as_tuple(plan.config.semi.mu))
             self._shard = min(self.pool_size, rows * mu)
-            # Two, so that an epoch is gathered while the one before is trained on; the same ones
+            # Two, so that an epoch is copied while the one before is trained on; the same ones
             # again and again, since memory that is new costs as much as what is copied into it.
             self._buffers = itertools.cycle(
                 [
@@ -112,7 +112,10 @@ class Feed:
         rows = np.sort(rng.choice(self.pool_size, self._shard, replace=False))
         features = next(self._buffers)
         for modality, x in self._pool.features.items():
-            np.take(x, rows, axis=0, out=features[modality], mode="clip")  # "raise" would copy
+            if isinstance(x, Vectors):
+                features[modality][:] = x[rows]
+            else:
+                np.take(x, rows, axis=0, out=features[modality], mode="clip")  # "raise" would copy
         return Clips(
             features,
             self._pool.number[rows],
@@ -128,8 +131,10 @@ class Feed:
 
 
 def _on_device(x: Any) -> Any:
-    """Features as a program takes them from the device: frames by their places, arrays as such."""
-    return on_device(x) if isinstance(x, Frames) else x
+    """Features as a program takes them from the device: frames by their places, else arrays."""
+    if isinstance(x, Frames):
+        return on_device(x)
+    return np.asarray(x) if isinstance(x, Vectors) else x
 
 
 def _on_host(x: Rows) -> HostRows | HostFrames:
@@ -148,7 +153,7 @@ def _aligned(shape: tuple[int, ...]) -> np.ndarray:
     return memory[start : start + size].view(np.float32).reshape(shape)
 
 
-def _as_bfloat16(x: np.ndarray) -> np.ndarray:
+def _as_bfloat16(x: np.ndarray | Vectors) -> np.ndarray:
     """Converted block by block: the whole array twice would not fit where this is needed."""
     converted = np.empty(x.shape, jnp.bfloat16)
     rows = max(1, (64 << 20) // max(math.prod(x.shape[1:]) * x.itemsize, 1))

@@ -1,8 +1,10 @@
 """What a run's model predicts, in training and in validation, and its validation scores."""
 
+import functools
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax import lax
 from jaxtyping import Array, Float, Int, Key
 
@@ -11,6 +13,7 @@ from mer_jax.data.arrays import Labels
 from mer_jax.models.layers import Batch
 from mer_jax.models.multitask import Output
 from mer_jax.training import batch as batch_lib
+from mer_jax.training.buckets import Bucket
 from mer_jax.training.frames import DeviceFrames, HostFrames
 from mer_jax.training.host_rows import HostRows
 from mer_jax.training.program import build_model
@@ -49,8 +52,10 @@ def validate(given: Given, params: Any, model_state: Any) -> dict[str, Float[Arr
 def of_validation(given: Given, params: Any, model_state: Any) -> tuple[Output, Labels]:
     """What is predicted for the fold's validation rows, and their labels."""
 
-    def predict(index: Int[Array, "B"], weight: Float[Array, "B"]) -> tuple[Output, Labels]:
-        batch, labels = batch_lib.of_rows(given, index, weight)
+    def predict(
+        index: Int[Array, "B"], weight: Float[Array, "B"], longest: dict[str, int] | None = None
+    ) -> tuple[Output, Labels]:
+        batch, labels = batch_lib.of_rows(given, index, weight, longest)
         output = evaluate(given, params, model_state, batch)
         return output._replace(aux={}), labels
 
@@ -60,7 +65,16 @@ def of_validation(given: Given, params: Any, model_state: Any) -> tuple[Output, 
         return predict(index, weight)
     # What does not fit the device, or would not once it is padded, comes a batch at a time.
     size = given.static.batch_size
-    parts = lax.map(
-        lambda rows: predict(*rows), (index.reshape(-1, size), weight.reshape(-1, size))
-    )
+    index, weight = index.reshape(-1, size), weight.reshape(-1, size)
+    parts, start = [], 0
+    for bucket in given.lengths.validation or (Bucket(len(index), ()),):
+        of_bucket = functools.partial(_apart, predict, bucket.longest)
+        end = start + bucket.batches
+        parts.append(lax.map(of_bucket, (index[start:end], weight[start:end])))
+        start = end
+    parts = jax.tree.map(lambda *x: jnp.concatenate(x) if len(x) > 1 else x[0], *parts)
     return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:]), parts)
+
+
+def _apart(predict: Any, longest: dict[str, int], rows: tuple[Array, Array]) -> Any:
+    return predict(*rows, longest)

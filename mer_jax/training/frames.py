@@ -1,6 +1,7 @@
 """Frames as a program sees them: clips of unlike lengths, padded a batch at a time, with a mask."""
 
 import dataclasses
+import functools
 from typing import Any
 
 import jax
@@ -16,12 +17,13 @@ from mer_jax.data.rows import Frames
 class DeviceFrames:
     """Clips on the device, their frames one after another without padding.
 
-    A batch of them is padded to the longest clip of all: one shape, one program.
+    A batch of them is padded to as many frames as its program says, or to the longest clip of all.
     """
 
     values: Any  # array float32 [R, D]
     start: Any  # array int32 [N]
     length: Any  # array int32 [N]: frames of each clip
+    blank: Any  # array int32 [N]: places in time before them
     longest: int = dataclasses.field(metadata={"static": True})
 
     @property
@@ -29,10 +31,15 @@ class DeviceFrames:
         """(N, T, D), T being the frames of the longest clip."""
         return len(self.length), self.longest, self.values.shape[1]
 
-    def padded(self, index: Int[Array, "B"]) -> tuple[Float[Array, "B T D"], Bool[Array, "B T"]]:
-        """Some clips as float32 with zeros after their ends, and the mask of their frames."""
-        frame_1xT = jnp.arange(self.longest)[None, :]
-        mask_BxT = frame_1xT < self.length[index][:, None]
+    def padded(
+        self, index: Int[Array, "B"], frames: int = 0
+    ) -> tuple[Float[Array, "B T D"], Bool[Array, "B T"]]:
+        """Some clips as float32 with zeros around them, and the mask of their frames.
+
+        T is `frames`, or by default the longest clip's.
+        """
+        frame_1xT = jnp.arange(frames or self.longest)[None, :] - self.blank[index][:, None]
+        mask_BxT = (frame_1xT >= 0) & (frame_1xT < self.length[index][:, None])
         place_BxT = jnp.where(mask_BxT, self.start[index][:, None] + frame_1xT, 0)
         values_BxTxD = self.values[place_BxT].astype(jnp.float32)
         return jnp.where(mask_BxT[..., None], values_BxTxD, 0), mask_BxT
@@ -59,20 +66,23 @@ class HostFrames:
         """(N, T, D), T being the frames of the longest clip."""
         return self._frames.shape
 
-    def padded(self, index: Int[Array, "B"]) -> tuple[Float[Array, "B T D"], Bool[Array, "B T"]]:
-        """Some clips as float32 with zeros after their ends, and the mask of their frames."""
+    def padded(
+        self, index: Int[Array, "B"], frames: int = 0
+    ) -> tuple[Float[Array, "B T D"], Bool[Array, "B T"]]:
+        """As DeviceFrames.padded."""
         _, longest, size = self.shape
+        frames = frames or longest
         shapes = (
-            jax.ShapeDtypeStruct((*index.shape, longest, size), jnp.float32),
-            jax.ShapeDtypeStruct((*index.shape, longest), jnp.bool_),
+            jax.ShapeDtypeStruct((*index.shape, frames, size), jnp.float32),
+            jax.ShapeDtypeStruct((*index.shape, frames), jnp.bool_),
         )
-        return jax.pure_callback(self._read, shapes, index, vmap_method="broadcast_all")
+        read = functools.partial(self._read, frames)
+        return jax.pure_callback(read, shapes, index, vmap_method="broadcast_all")
 
-    def _read(self, index) -> tuple[np.ndarray, np.ndarray]:
+    def _read(self, frames: int, index) -> tuple[np.ndarray, np.ndarray]:
         index = np.asarray(index)
-        _, longest, size = self.shape
-        values, mask = self._frames[index.ravel()].padded(longest)
-        return values.reshape(*index.shape, longest, size), mask.reshape(*index.shape, longest)
+        values, mask = self._frames[index.ravel()].padded(frames)
+        return values.reshape(*index.shape, frames, -1), mask.reshape(*index.shape, frames)
 
 
 def on_device(frames: Frames) -> DeviceFrames:
@@ -82,5 +92,6 @@ def on_device(frames: Frames) -> DeviceFrames:
         packed.values,
         packed.start.astype(np.int32),
         packed.length.astype(np.int32),
+        packed.blank.astype(np.int32),
         frames.shape[1],
     )

@@ -17,7 +17,7 @@ from mer_jax.training import devices, loop
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.feed import Feed
 from mer_jax.training.plan import Chunk, Plan, Run
-from mer_jax.training.program import HParams, hparams_of
+from mer_jax.training.program import HParams, Static, hparams_of
 from mer_jax.training.state import RunState, run_key
 
 LOG = logging.getLogger("mer_jax")
@@ -92,14 +92,18 @@ def is_trained(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> bool:
     return all(checkpoints.has_chunk(number) for number in range(len(chunks)))
 
 
+def program_of(plan: Plan, feed: Feed, static: Static) -> loop.Program:
+    """The compiled functions that a plan's runs of one Static share."""
+    by_run = devices.by_run()
+    return _program(static, plan.whole_batches, by_run, feed.pool_size, plan.lengths)
+
+
 def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
     """A chunk's program on this process's devices, and its runs before their first epoch.
 
     `feed` gives the plan's samples on the devices. Runs are sharded over them; jit does the rest.
     """
-    by_run = devices.by_run()
-    program = _program(chunk.static, plan.whole_batches, by_run, feed.pool_size)
-    runs = chunk.padded
+    program, by_run, runs = program_of(plan, feed, chunk.static), devices.by_run(), chunk.padded
     hparams = _stack([_arrays(hparams_of(plan.trials[run.trial])) for run in runs])
     own = [plan.folds[run.repeat, run.fold] for run in runs]
     whole, folds = (_stack(rows) for rows in (own, [feed.fold(fold) for fold in own]))

@@ -5,17 +5,19 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float, Int
 
+from mer_jax.data.rows import Vectors
+
 
 @jax.tree_util.register_pytree_node_class
 class HostRows:
-    """An array [N, D] on the host, memory-mapped or not, indexed as one on the device is.
+    """Vectors [N, D] on the host, memory-mapped or not, indexed as one on the device is.
 
     `rows[index]` inside a compiled program calls back for those rows alone, once for all runs of
     a chunk. It has no leaves: programs take it as part of their structure, so nothing of it is
     copied to a device, and one program belongs to one array.
     """
 
-    def __init__(self, array: np.ndarray):
+    def __init__(self, array: np.ndarray | Vectors):
         self._array = array
 
     def tree_flatten(self):

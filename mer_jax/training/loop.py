@@ -23,6 +23,8 @@ from mer_jax.semi.method import EpochStart, Validated
 from mer_jax.semi.step import Clips
 from mer_jax.training import batch as batch_lib
 from mer_jax.training import forward, losses
+from mer_jax.training.buckets import NO_FRAMES, Bucket, Lengths
+from mer_jax.training.order import Step, steps_of
 from mer_jax.training.program import HParams, Static, build_model, make_optimizer
 from mer_jax.training.state import LOSS, Best, Fold, Given, Learner, RunState, Samples
 
@@ -34,15 +36,6 @@ class Program(NamedTuple):
     # whole one here, of an epoch's shard below
     init: Any
     advance: Any  # (hparams, folds, samples, state, start, stop) -> RunState after those epochs
-
-
-class Step(NamedTuple):
-    """What a step takes of its epoch; with a leading axis S the steps of an epoch."""
-
-    index: Int[Array, "*S B"]  # rows of the samples
-    weight: Float[Array, "*S B"]  # 0 for padding
-    key: Key[Array, "*S"]
-    pool_rows: Int[Array, "*S U"] | None  # None: supervised
 
 
 class StepLog(NamedTuple):
@@ -58,16 +51,20 @@ def make_train(
     whole_batches: bool,
     sharding: jax.sharding.Sharding | None = None,
     pool_size: int = 0,
+    lengths: Lengths = NO_FRAMES,
 ) -> Program:
     """Compiles the training of runs that share `static`.
 
     `whole_batches` says that every batch of every fold holds a sample; where it is False a batch
     of padding alone leaves the run as it is. `sharding` is that of the run axis: named for the
     outputs too: a state that came back laid out otherwise would be compiled for once more.
-    `pool_size` is the number of unlabelled clips, those that stream included.
+    `pool_size` is the number of unlabelled clips, those that stream included; `lengths` are the
+    plan's, of batches of frames.
     """
     init = functools.partial(init_run, static=static, pool_size=pool_size)
-    advance = functools.partial(advance_run, static=static, whole_batches=whole_batches)
+    advance = functools.partial(
+        advance_run, static=static, whole_batches=whole_batches, lengths=lengths
+    )
     return Program(
         init=jax.jit(jax.vmap(init, in_axes=(0, 0, None, 0)), out_shardings=sharding),
         advance=jax.jit(
@@ -122,37 +119,22 @@ def advance_run(
     *,
     static: Static,
     whole_batches: bool,
+    lengths: Lengths,
 ) -> RunState:
     """Trains epochs start..stop-1 of a run; one program whatever their number."""
-    body = functools.partial(_epoch, Given(static, hparams, fold, samples), whole_batches)
+    body = functools.partial(_epoch, Given(static, hparams, fold, samples, lengths), whole_batches)
     return lax.fori_loop(start, stop, body, state)
-
-
-def epoch_order(
-    key: Key[Array, ""], weight: Float[Array, "P"], batch_size: int
-) -> Int[Array, "S B"]:
-    """Positions of an epoch in batches: the samples in random order, the padding after them."""
-    draw = jnp.where(weight > 0, jax.random.uniform(key, weight.shape), jnp.inf)
-    return jnp.argsort(draw).reshape(-1, batch_size)
-
-
-def pool_order(
-    key: Key[Array, ""], rows: Int[Array, "P"], steps: int, clips: int
-) -> Int[Array, "S U"]:
-    """An epoch's rows of the pool, `clips` a step: in random order, again where they end."""
-    order_P = jax.random.permutation(key, rows)
-    return order_P[jnp.arange(steps * clips) % len(order_P)].reshape(steps, clips)
 
 
 def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunState) -> RunState:
     static = given.static
-    steps = _steps(given, jax.random.fold_in(state.key, epoch))
+    steps = steps_of(given, jax.random.fold_in(state.key, epoch), epoch)
     before = learner = state.learner
     if static.semi is not None:
         learner = _epoch_started(given, learner, steps.pool_rows)
         ramped = semi_step.ramped(given.hparams.semi, epoch)
         given = given._replace(hparams=given.hparams._replace(semi=ramped))
-    learner, logged = lax.scan(functools.partial(_step, given, whole_batches), learner, steps)
+    learner, logged = lax.scan(functools.partial(_any_step, given, whole_batches), learner, steps)
     # Once an epoch: looking at every step's gradient would cost a third of the training. Adam lets
     # no gradient that is not finite go by unseen: the weights and moments are not finite after it.
     loss_S = jnp.where(logged.size > 0, logged.loss, 0)
@@ -179,24 +161,6 @@ def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunS
     )
 
 
-def _steps(given: Given, key: Key[Array, ""]) -> Step:
-    """The steps of an epoch."""
-    static, fold = given.static, given.fold
-    order_key, step_key = jax.random.split(key)
-    order_SxB = epoch_order(order_key, fold.train_weight, static.batch_size)
-    steps = len(order_SxB)
-    pool_rows = None
-    if static.semi is not None:
-        pool_key, clips = jax.random.fold_in(order_key, 1), static.semi.mu * static.batch_size
-        pool_rows = pool_order(pool_key, fold.pool_index, steps, clips)
-    return Step(
-        fold.train_index[order_SxB],
-        fold.train_weight[order_SxB],
-        jax.random.split(step_key, steps),
-        pool_rows,
-    )
-
-
 def _epoch_started(given: Given, learner: Learner, pool_SxU: Int[Array, "S U"]) -> Learner:
     """The learner as an epoch begins: the method may look at what the weights predict."""
     weights = learner.params, learner.model_state
@@ -219,11 +183,24 @@ def _epoch_started(given: Given, learner: Learner, pool_SxU: Int[Array, "S U"]) 
     return learner._replace(semi=semi)
 
 
-def _step(
+def _any_step(
     given: Given, whole_batches: bool, learner: Learner, step: Step
 ) -> tuple[Learner, StepLog]:
+    """A step of whichever bucket its batch is of."""
+    of_buckets = [
+        functools.partial(_step, given, whole_batches, bucket.longest)
+        for bucket in given.lengths.train or (Bucket(0, ()),)
+    ]
+    if step.bucket is None:
+        return of_buckets[0](learner, step)
+    return lax.switch(step.bucket, of_buckets, learner, step)
+
+
+def _step(
+    given: Given, whole_batches: bool, longest: dict[str, int], learner: Learner, step: Step
+) -> tuple[Learner, StepLog]:
     static, hparams = given.static, given.hparams
-    batch, labels = batch_lib.of_rows(given, step.index, step.weight)
+    batch, labels = batch_lib.of_rows(given, step.index, step.weight, longest)
     if static.views:
         view_key = jax.random.fold_in(step.key, 1)
         features = views.apply(

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from mer_jax.data.npy import FRAME
 from mer_jax.task import Task
+from mer_jax.training.buckets import Buckets, Lengths, buckets
 from mer_jax.training.program import Static, activation_bytes, count_parameters, static_of
 from mer_jax.training.state import Fold, Samples
 
@@ -60,6 +61,18 @@ class Plan(NamedTuple):
         size = self.config.train.batch_size
         weights = [fold.train_weight for fold in self.folds.values()]
         return all(weight.sum() > len(weight) - size for weight in weights)
+
+    @property
+    def lengths(self) -> Lengths:
+        """The buckets of its folds' batches."""
+        size, most = self.config.train.batch_size, self.config.frames.buckets
+
+        def of(part: str) -> Buckets:
+            index, weight = f"{part}_index", f"{part}_weight"
+            rows = [(getattr(fold, index), getattr(fold, weight)) for fold in self.folds.values()]
+            return buckets(self.samples.features, rows, size, most)
+
+        return Lengths(of("train"), of("validation"))
 
 
 def group(

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
 from mer_jax.data import views
+from mer_jax.data.framing import ALIGNED, TEXT, UNALIGNED, Framing
 from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.data.rows import AUTO, LEVELS
 from mer_jax.data.views import View
@@ -21,7 +22,7 @@ from mer_jax.models.layers import Batch
 from mer_jax.semi import METHODS
 from mer_jax.semi.method import SHARED, Semi
 from mer_jax.settings import traced
-from mer_jax.task import Task
+from mer_jax.task import MODALITIES, Task
 from mer_jax.training import optimizer
 
 _TAKES = {UTTERANCE: "one vector a clip", FRAME: "frames"}
@@ -41,6 +42,7 @@ class Static:
     views: View = ()  # augmentation of the labelled batch
     semi: Semi | None = None  # None: supervised
     level: str = UTTERANCE  # what the fusion takes: vectors, or frames with masks
+    framing: Framing | None = None  # how clips' frames become those; None: vectors
 
 
 class HParams(NamedTuple):
@@ -83,6 +85,7 @@ def static_of(
         views=views.parse(trial.get("train.views", ""), "config.train.views"),
         semi=_semi_of(trial, task),
         level=_level(config, trial["model.fusion"]),
+        framing=_framing(config, trial["model.fusion"], modalities),
     )
 
 
@@ -109,6 +112,41 @@ def level_of(config: ConfigDict) -> str:
         raise InputError(
             f"config.model.fusion: {found[FRAME]!r} takes frames and {found[UTTERANCE]!r} one "
             "vector a clip; train them in workdirs of their own"
+        )
+    return next(iter(found))
+
+
+def _framing(config: ConfigDict, fusion: str, modalities: tuple[str, ...]) -> Framing | None:
+    if _level(config, fusion) == UTTERANCE:
+        return None
+    frames, needed = config.frames, getattr(FUSIONS[fusion], "ALIGNED", False)
+    if needed and frames.align == UNALIGNED:
+        raise InputError(f"config.frames.align={frames.align!r}: {fusion!r} takes aligned frames")
+    aligned = needed or frames.align == ALIGNED
+    if aligned and TEXT not in modalities:
+        raise InputError(
+            f"config.frames.align: {fusion!r} takes frames that are aligned to the text's, and the "
+            "config names no features.text"
+            if needed
+            else "config.frames.align: frames are aligned to the text's, and the config names no "
+            'features.text; set it, or use config.frames.align="none"'
+        )
+    return Framing(aligned, frames.scale, frames.padding)
+
+
+def framing_of(config: ConfigDict) -> Framing | None:
+    """How a config's fusions take frames; None: they take vectors.
+
+    Raises InputError where one takes them aligned and another not, or there is no text to align to.
+    """
+    modalities = tuple(m for m in MODALITIES if config.features[m])
+    names = config_lib.as_tuple(config.model.fusion)
+    found = {_framing(config, name, modalities): name for name in names}
+    if len(found) > 1:
+        one, other = found.values()
+        raise InputError(
+            f"config.model.fusion: of {one!r} and {other!r} one takes aligned frames; set "
+            f'config.frames.align="{ALIGNED}", or train them in workdirs of their own'
         )
     return next(iter(found))
 

@@ -10,6 +10,7 @@ from jaxtyping import Array, Float, Int, Key
 
 from mer_jax.data.arrays import Labels
 from mer_jax.semi.step import Clips, SemiState
+from mer_jax.training.buckets import NO_FRAMES, Lengths
 from mer_jax.training.frames import DeviceFrames, HostFrames
 from mer_jax.training.host_rows import HostRows
 from mer_jax.training.program import HParams, Static
@@ -26,7 +27,10 @@ class Samples(NamedTuple):
 
 
 class Fold(NamedTuple):
-    """Who trains and who validates in a run: rows of Samples, padded to the longest fold."""
+    """Who trains and who validates in a run: rows of Samples, padded to the longest fold.
+
+    Where features are frames the rows of short clips come first (mer_jax/training/buckets.py).
+    """
 
     train_index: Int[Array, "S*B"]
     train_weight: Float[Array, "S*B"]  # 0 for padding, which stands at the end
@@ -44,6 +48,7 @@ class Given(NamedTuple):
     hparams: HParams
     fold: Fold
     samples: Samples
+    lengths: Lengths = NO_FRAMES  # of batches of frames
 
 
 class Learner(NamedTuple):

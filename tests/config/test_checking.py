@@ -74,6 +74,8 @@ def test_wrong_values_are_told(change, sentence):
         ("model.dropout", "train.dropout"),  # in another part
         ("data.coprus", "data.corpus"),  # misspelt
         ("data.dataset", "data.corpus"),
+        ("semi.lambda_u", "semi.weight"),
+        ("semi.tau", "semi.threshold"),
     ],
 )
 def test_what_the_field_calls_a_key_names_ours(written, meant):
@@ -136,3 +138,10 @@ def test_paths_are_made_absolute(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert config_lib.check(changed(data__root="here")).data.root == str(tmp_path / "here")
     assert config_lib.check(changed()).data.root == ""
+
+
+def test_what_is_no_key_says_what_to_use_instead():
+    for key in ("train.gpu", "device", "data.num-gpus"):
+        assert "JAX_PLATFORMS and CUDA_VISIBLE_DEVICES" in config_lib.unknown_key(key)
+    for key in ("train.patience", "train.early_stopping"):
+        assert "trains for config.train.epochs and keeps its best" in config_lib.unknown_key(key)

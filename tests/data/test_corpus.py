@@ -56,7 +56,7 @@ def test_names_that_one_modality_lacks_are_counted(root, make_config):
     listing = root.parent / "tfds" / "mer2023" / f"{AUDIO}+{TEXT}.missing.csv"
     where = f"{root}/features/words-UTT, unlabelled"
     assert str(refusal.value) == (
-        f"{where}: 5 names have no feature: more_0, more_1, more_2, ...; all of them: {listing}; "
+        f"{where}: 5 names without a feature: more_0, more_1, more_2, ...; all of them: {listing}; "
         "config.data.missing=drop leaves such clips out, zero fills in zeros"
     )
     assert listing.read_text() == "".join(f'"{where}",more_{i}\n' for i in range(5))
@@ -70,7 +70,7 @@ def test_a_modality_that_lacks_a_whole_split(root, make_config):
         for name in names[split]:
             (root / "features" / AUDIO / f"{name}.npy").unlink()
     config = make_config(features__text=TEXT)
-    with pytest.raises(InputError, match=r"tones_UTT, unlabelled: 10 names have no feature: "):
+    with pytest.raises(InputError, match=r"tones_UTT, unlabelled: 10 names without a feature: "):
         corpus_lib.load(config)
 
 
@@ -82,7 +82,9 @@ def test_datasets_built_at_different_times_do_not_join(root, tmp_path, make_conf
     (root / "features" / TEXT / "train_11.npy").unlink()
     dataset.ensure(MER2023, root, tmp_path / "tfds", TEXT)
     user_folder.write_labels(root, {"train_corpus": user_folder.labelled(names["train"])})
-    with pytest.raises(InputError, match=r"words-UTT, train: 1 names have no feature: train_11; c"):
+    with pytest.raises(
+        InputError, match=r"words-UTT, train: 1 name without a feature: train_11; c"
+    ):
         corpus_lib.load(make_config(features__text=TEXT))
 
 
@@ -440,7 +442,7 @@ def test_names_that_no_split_has_are_counted(corpus, tmp_path):
     with pytest.raises(InputError) as refusal:
         give(corpus, path)
     assert str(refusal.value) == (
-        f"{path}: 5 names are not in mer_multi, mer_noise, mer_semi: "
+        f"{path}: 5 names not in mer_multi, mer_noise, mer_semi: "
         "stranger_0, stranger_1, stranger_2, ..."
     )
 
@@ -448,7 +450,7 @@ def test_names_that_no_split_has_are_counted(corpus, tmp_path):
 def test_an_npzs_names_must_be_in_its_own_split(corpus, tmp_path):
     clips = {"test1_corpus": {"noise_0": {"emo": "sad", "val": 1.0}}}
     path = user_folder.write_labels(tmp_path, clips, "later.npz")
-    with pytest.raises(InputError, match=r"1 names are not in mer_multi: noise_0$"):
+    with pytest.raises(InputError, match=r"1 name not in mer_multi: noise_0$"):
         give(corpus, path)
 
 

@@ -188,5 +188,5 @@ def test_copies_of_frames_are_left_out_and_said_so(tmp_path, caplog):
 
 
 def test_names_without_a_feature_are_counted():
-    with pytest.raises(InputError, match=r"^here: 4 names have no feature: b, c, d, \.\.\.$"):
+    with pytest.raises(InputError, match=r"^here: 4 names without a feature: b, c, d, \.\.\.$"):
         features.check_present(["a", "b", "c", "d", "e"], {"a": ()}, "here")

@@ -47,7 +47,7 @@ def test_a_folders_frames_are_averaged_and_said_so(root, log):
 def test_a_name_that_one_set_of_a_folder_lacks(root, lacking, there):
     user_folder.write_vectors(root, lacking, ["a"])
     user_folder.write_vectors(root, there, ["a", "b"])
-    with pytest.raises(InputError, match=rf"{lacking}: 1 names have no feature: b; config"):
+    with pytest.raises(InputError, match=rf"{lacking}: 1 name without a feature: b; config"):
         folder.read(root, {"audio": "x-UTT", "text": "y-UTT"})
 
 
@@ -76,14 +76,15 @@ def test_policies_hold_for_a_folder_too(root, log, tmp_path):
     sets = {"audio": "x-UTT", "text": "y-UTT"}
     with pytest.raises(InputError, match=r"y-UTT/d\.npy: an empty file; config\.data\.bad=drop"):
         folder.read(root, sets)
-    with pytest.raises(InputError, match=r"y-UTT: 1 names have no feature: c; config\.data\.mis"):
+    with pytest.raises(InputError, match=r"y-UTT: 1 name without a feature: c; config\.data\.mis"):
         folder.read(root, sets, bad="drop")
     assert folder.read(root, sets, bad="drop", missing="drop")[0] == ["a", "b"]
     names, features = folder.read(root, sets, bad="drop", missing="zero")
     assert names == ["a", "b", "c"]
     assert features["text"][2].tolist() == [0, 0, 0]
     assert features["text"][1].any()
-    assert "left out: 1 clips without a label are called copies of others: a (1)" in log.text
+    assert "left out: 1 clip without a label, by name a copy of another clip" in log.text
+    assert "or a statistic: a (1)" in log.text
 
 
 def test_each_long_list_has_a_file_of_its_own(root, tmp_path):

@@ -89,6 +89,7 @@ EAST_ASIAN = "GBK or another East Asian encoding (Big5, Shift-JIS, EUC-KR)"
         ("gbk", "样本甲", EAST_ASIAN),
         ("gbk", "样_甲", EAST_ASIAN),
         ("gb18030", "悲伤的样本", EAST_ASIAN),
+        ("shift_jis", "悲しいｻﾝﾌﾟﾙ", EAST_ASIAN),  # which none of the others can read
         ("shift_jis", "サンプル", EAST_ASIAN),
         ("big5", "樣本甲", EAST_ASIAN),
         ("euc_kr", "표본", EAST_ASIAN),
@@ -109,3 +110,9 @@ def test_other_encodings_are_named(tmp_path, encoding, words, named):
 def test_utf_8_in_any_script(tmp_path):
     text = "name,discrete\n样本_1,sad\nété,happy\n"
     assert read(tmp_path, text) == {"样本_1": ("sad", ""), "été": ("happy", "")}
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+def test_the_line_ends_of_every_system(tmp_path, end):
+    text = end.join(["name,discrete,valence", "a,sad,1", '"b, c",happy,', ""])
+    assert read(tmp_path, text) == {"a": ("sad", "1"), "b, c": ("happy", "")}

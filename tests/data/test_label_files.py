@@ -4,6 +4,7 @@ import logging
 import math
 import pickle
 import re
+import zipfile
 
 import numpy as np
 import pytest
@@ -275,7 +276,7 @@ def test_names_that_stand_in_two_corpora_are_counted(tmp_path):
         "test2_corpus": user_folder.labelled(["x", "b", "c", "d", "e"]),
     }
     with pytest.raises(
-        InputError, match=r"4 duplicate names are in train and in mer_noise: b, c, d, \.\.\.$"
+        InputError, match=r"lists 4 names in train and again in mer_noise: b, c, d, \.\.\.$"
     ):
         read(tmp_path, corpora)
 
@@ -402,7 +403,7 @@ def test_label_csvs_of_single_splits(tmp_path):
     assert list(found) == ["train", "mer_multi", "mer_noise"]
     assert same(found["mer_noise"], {"c": (MISSING, math.nan)})
     (tmp_path / "mer_multi-label.csv").write_text("name,valence\na,0.5\n")
-    with pytest.raises(InputError, match=r"1 duplicate names are in train and in mer_multi: a$"):
+    with pytest.raises(InputError, match=r"lists 1 name in train and again in mer_multi: a$"):
         read_folder(tmp_path)
 
 
@@ -450,3 +451,12 @@ def test_a_label_csv_of_no_split_is_not_passed_over(tmp_path):
         (tmp_path / f"{name}-label.csv").write_text(f"name,discrete\n{name}_0,sad\n")
     with pytest.raises(InputError, match=r"test-label\.csv: of no split of mer2023, which has: tr"):
         read_folder(tmp_path)
+
+
+def test_labels_given_as_a_folder_or_a_workbook_are_refused(tmp_path):
+    with pytest.raises(InputError, match=r"is a folder; name the label file in it$"):
+        label_files.read_given(tmp_path, MER2023)
+    with zipfile.ZipFile(tmp_path / "labels.xlsx", "w") as book:
+        book.writestr("xl/workbook.xml", "")
+    with pytest.raises(InputError, match=r"labels\.xlsx: not a CSV file but a workbook or another"):
+        label_files.read_given(tmp_path / "labels.xlsx", MER2023)

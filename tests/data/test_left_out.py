@@ -10,7 +10,7 @@ from mer_jax.corpora import MER2023
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import dataset, label_arrays, stored
 from mer_jax.data.labels import LabelRules
-from mer_jax.errors import InputError
+from mer_jax.errors import InputError, counted
 from tests.support import user_folder
 from tests.support.user_folder import AUDIO, TEXT
 
@@ -43,7 +43,7 @@ def spoil(root, feature_set, **clips):
 def of_split(corpus, name):
     """A split's clips: their audio and text by name."""
     split = corpus.splits[name]
-    rows = zip(*(split.features[m].tolist() for m in ("audio", "text")), strict=True)
+    rows = zip(*(np.asarray(split.features[m]).tolist() for m in ("audio", "text")), strict=True)
     return dict(zip(split.names.tolist(), rows, strict=True))
 
 
@@ -179,7 +179,8 @@ def test_every_missing_clip_of_every_split_and_set_is_told_in_one_go(root, load)
     assert str(refusal.value) == "; ".join(
         [
             *(
-                f"{root}/features/{name}, {split}: {len(names)} names have no feature: "
+                f"{root}/features/{name}, {split}: {counted(len(names), 'name')} without a "
+                "feature: "
                 f"{', '.join(names)}"
                 for name, split, names in MISSING
             ),
@@ -276,7 +277,8 @@ def test_a_copy_is_no_clip_of_the_pool_unless_the_label_file_lists_it(root, load
     pool = corpus.splits["unlabelled"].names.tolist()
     assert "other (1)" in pool  # nothing that it would be a copy of
     assert "pool_1 (1)" not in pool
-    assert "1 clips without a label are called copies of others: pool_1 (1)" in caplog.text
+    assert "1 clip without a label, by name a copy of another clip or a statis" in caplog.text
+    assert "statistic: pool_1 (1)" in caplog.text
     assert {(each.reason, each.names) for each in corpus.left_out} == {("copy", ("pool_1 (1)",))}
     labels = user_folder.labelled([*(f"train_{i:02d}" for i in range(12)), "pool_1 (1)"])
     user_folder.write_labels(root, {"train_corpus": labels})

@@ -104,17 +104,17 @@ NO_FEATURES = {
         "not a readable .npy file",
     ),
     "long header": (header("{" + " " * 20000 + "}"), "not a readable .npy file"),
-    "promises more": (
+    "header says more": (
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (7,)}"),
-        "its header promises 28 bytes, the file holds 24",
+        "holds 24 bytes of values, and its header says 28; write it anew",
     ),
-    "promises far more": (
+    "header says far more": (
         header("{'descr': '<f8', 'fortran_order': False, 'shape': (99999999, 99999999)}"),
-        "its header promises 79999998400000008 bytes, the file holds 24",
+        "holds 24 bytes of values, and its header says 79999998400000008; write it anew",
     ),
-    "promises less": (
+    "header says less": (
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (5,)}"),
-        "its header promises 20 bytes, the file holds 24",
+        "holds 24 bytes of values, and its header says 20; write it anew",
     ),
     "a boolean length": (
         header("{'descr': '<f4', 'fortran_order': False, 'shape': (True, 6)}"),

@@ -69,6 +69,9 @@ DIALOGUES = {f"d_{i}": {"emo": (i * i) % 7 if i % 2 else 3, "val": -10} for i in
         (hidden(BARE), 40, "40 are 'neutral' without a valence; clips of train have one"),
         (hidden({"a": {"emo": "neutral", "val": ""}}), 1, "clips of train have one"),
         (hidden(BARE, NO_VALENCE), 40, "every clip is 'neutral' without a valence, as"),
+        (hidden({n: BARE[n] for n in NAMES[:3]}, NO_VALENCE), 3, "every clip is 'neutral'"),
+        (hidden({n: BARE[n] for n in NAMES[:1]}, NO_VALENCE), 0, ""),  # one clip tells nothing
+        (hidden({n: {"emo": "sad"} for n in NAMES[:3]}, NO_VALENCE), 0, ""),
         (hidden(BARE, NO_VALENCE, key="test3_corpus"), 40, "every clip is 'neutral'"),
         (hidden({n: {"emo": "happy"} for n in NAMES}), 40, "every clip is 'happy' without a"),
         (hidden({n: {"emo": "sad", "val": 0.0} for n in NAMES}), 40, "'sad' with valence 0, as 0%"),

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from mer_jax.data import rows
-from mer_jax.data.rows import Frames
+from mer_jax.data.rows import Frames, Stacked, Vectors
 
 LENGTHS = (2, 1, 4, 3)
 CLIPS = [np.random.default_rng(n).normal(size=(n, 3)).astype(np.float32) for n in LENGTHS]
@@ -87,3 +87,54 @@ def test_the_mean_is_taken_in_float64():
 def test_the_mean_of_one_row_is_that_row():
     row = np.array([[0.1, -3e38, 1e-45]], np.float32)
     assert rows.mean_over_frames(row).tobytes() == row.tobytes()
+
+
+@pytest.fixture
+def parts(tmp_path):
+    """Three arrays of three columns, two of them mapped files."""
+    rng = np.random.default_rng(5)
+    arrays = [rng.normal(size=(n, 3)).astype(np.float32) for n in (4, 1, 6)]
+    for number in (0, 2):
+        np.save(tmp_path / f"{number}.npy", arrays[number])
+        arrays[number] = np.load(tmp_path / f"{number}.npy", mmap_mode="r")
+    return arrays
+
+
+def test_stacked_arrays_are_read_as_their_concatenation(parts):
+    stacked, whole = Stacked(parts), np.concatenate(parts)
+    assert (len(stacked), stacked.shape, stacked.itemsize) == (11, (11, 3), 4)
+    for index in (np.array([10, 0, 4, 4, 3]), np.array([[5, 4], [3, 0]]), slice(None), slice(3, 6)):
+        np.testing.assert_array_equal(stacked[index], whole[index])
+    for inside in (slice(0, 4), slice(4, 5), slice(7, 11)):
+        np.testing.assert_array_equal(stacked[inside], whole[inside])
+        assert any(np.shares_memory(stacked[inside], part) for part in parts)
+    assert stacked[slice(4, 4)].shape == (0, 3)
+
+
+def test_scattered_vectors_are_read_when_they_are_asked_for(parts):
+    row = np.array([8, 0, 4, 10])
+    whole = np.concatenate(parts)[row]
+    vectors = Vectors(Stacked(parts), row)
+    assert isinstance(vectors, rows.Rows)
+    assert (len(vectors), vectors.shape, vectors.nbytes) == (4, (4, 3), 4 * 3 * 4)
+    for index in (np.array([3, 3, 0]), np.array([[1], [2]]), slice(1, 3), np.array([True] * 4)):
+        found = vectors[index]
+        assert type(found) is np.ndarray
+        np.testing.assert_array_equal(found, whole[index])
+    np.testing.assert_array_equal(np.asarray(vectors), whole)
+    np.testing.assert_array_equal(rows.values_of(vectors), whole)
+    np.testing.assert_array_equal(rows.joined([vectors, whole[:1]]), np.append(whole, whole[:1], 0))
+    assert rows.at_level({"audio": vectors}, "utterance")["audio"] is vectors
+    as_frames = rows.at_level({"audio": vectors}, "frame")["audio"]
+    assert as_frames.values is vectors.values
+    np.testing.assert_array_equal(as_frames.padded(1)[0][:, 0], whole)
+    np.testing.assert_array_equal(as_frames.packed().values, whole)
+
+
+def test_frames_of_several_arrays_are_packed_by_copying_theirs_alone(parts):
+    frames = Frames(Stacked(parts), np.array([4, 5, 0]), np.array([1, 6, 4]))
+    np.testing.assert_array_equal(
+        frames.packed().values, np.concatenate([parts[1], parts[2], parts[0]])
+    )
+    ordered = Frames(Stacked(parts), np.array([0, 4, 5]), np.array([4, 1, 6]))  # all, in order
+    np.testing.assert_array_equal(rows.values_of(ordered), np.concatenate(parts))

@@ -135,7 +135,7 @@ BOTH = "name,emotion,valence,speaker,split\n"
         ("name,emotion\na,x\nb,y\n", {"data__classes": ("x", "z")}, "'y' is outside the classes"),
         ("name,emotion\na,x\nb,y\n", {"data__task": "valence"}, "no clip of train has an emotion"),
         ("name,emotion\na,x\nb,y\n", {"data__group_folds": True}, "clips.csv has no groups; use F"),
-        ("name,emotion,speaker\na,x,A\nb,y,A\n", {}, "only 1 groups of clips to divide"),
+        ("name,emotion,speaker\na,x,A\nb,y,A\n", {}, "only 1 group of clips to divide"),
     ],
 )
 def test_tables_that_are_refused(tmp_path, text, changes, sentence):
@@ -151,6 +151,7 @@ def test_tables_that_are_refused(tmp_path, text, changes, sentence):
     ("key", "value", "sentence"),
     [
         ("classes", ("a",), "config.data.classes: ('a',) is not two classes or more, each once"),
+        ("classes", ("a,b,a",), "('a,b,a',) is not two classes or more"),
         ("classes", ("a", "a"), "is not two classes or more, each once"),
         ("classes", ("a", " b"), "' b' is empty or has spaces around it"),
         ("classes", ("a", "=b(1)"), "'=b(1)' is a formula"),
@@ -253,3 +254,8 @@ def test_a_val_split_validates_and_a_built_table_needs_no_root(tmp_path):
     built = corpus_lib.load(config_of(root, folds=0, data__root=""))
     assert built.fingerprint == corpus_lib.load(config).fingerprint
     assert built.task == corpus_lib.load(config).task
+
+
+def test_classes_are_given_as_words_of_a_command_line():
+    for value in (("a,b",), ("a, b",), ("a", "b")):
+        assert config_lib.check(changed(data__classes=value)).data.classes == ("a", "b")

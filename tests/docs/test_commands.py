@@ -12,8 +12,9 @@ import sys
 import pytest
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-# The tutorial is first, as it makes the folder that the others are about; two have their own tests.
-OTHERS = {ROOT / "docs" / name for name in ("tutorial.md", "scoring.md", "extraction.md")}
+# The tutorial is first, as it makes the folder of the others; some have tests of their own.
+_OWN = ("tutorial.md", "scoring.md", "extraction.md", "from_videos_to_submission.md")
+OTHERS = {ROOT / "docs" / name for name in _OWN}
 PAGES = [
     ROOT / "docs" / "tutorial.md",
     ROOT / "README.md",

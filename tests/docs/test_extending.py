@@ -12,7 +12,7 @@ import pytest
 import sklearn.metrics as sk
 
 from mer_jax import config as config_lib
-from mer_jax import corpora, experiment, metrics, semi
+from mer_jax import corpora, experiment, extraction, metrics, semi
 from mer_jax.data import folder, folds
 from mer_jax.data.arrays import Labels
 from mer_jax.evaluation import ensemble, terminal
@@ -23,7 +23,7 @@ from mer_jax.models.layers import Batch
 from mer_jax.progress import SILENT
 from mer_jax.task import Task
 from mer_jax.training import program
-from tests.support import user_folder
+from tests.support import media, user_folder
 
 PAGE = pathlib.Path(__file__).resolve().parents[2] / "docs" / "extending.md"
 
@@ -38,7 +38,7 @@ def code_of(heading):
 @pytest.fixture
 def example(monkeypatch):
     """Executes the example under a heading; what it registers is gone after the test."""
-    for holder, name in ((corpora, "CORPORA"),):
+    for holder, name in ((corpora, "CORPORA"), (extraction, "EXTRACTORS")):
         monkeypatch.setattr(holder, name, dict(getattr(holder, name)))
     # These are one object each for all who read them.
     shared = (fusion.FUSIONS, metrics.METRICS, semi.METHODS)
@@ -68,6 +68,20 @@ def test_the_corpus(example):
     fold = folds.assign(names, 5, seed=0, repeat=0, groups=[info.group(name) for name in names])
     assert len({(info.group(name), k) for name, k in zip(names, fold, strict=True)}) == 5
     assert set(fold) == set(range(5))
+
+
+def test_the_extractor(example, tmp_path):
+    pytest.importorskip("av", reason="the extra extract is not installed")
+    from mer_jax.extraction import clips, engine, sets
+
+    example("An extractor")
+    media.write_wav(tmp_path / "clips" / "a.wav", np.full(1_000, 2**14))
+    media.write_wav(tmp_path / "clips" / "b.wav", np.full(100, 2**14))
+    wanted = sets.wanted("Loudness", sets.Settings())
+    found = engine.run(wanted, clips.of_folder(tmp_path / "clips"), tmp_path / "out")
+    assert found.failed == {"loudness_UTT": {"b": "its audio is shorter than 10 ms"}}
+    vector = np.load(tmp_path / "out/features/loudness_UTT/a.npy")
+    np.testing.assert_allclose(vector, [np.log(0.25)], atol=1e-4)
 
 
 def test_the_fusion_model(example):

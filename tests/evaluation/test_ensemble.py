@@ -83,7 +83,7 @@ def test_a_corpus_without_valence_predicts_none():
     assert found.valence is None
     assert found.emotion.shape == (1, 37, 7)
     score = ensemble.score(MELD.task, ensemble.average(found), samples.labels)
-    assert set(score) == {"dis", "acc"}
+    assert set(score) == {"dis", "acc", "macro_f1", "uar"}
 
 
 def test_probabilities_are_softmax():

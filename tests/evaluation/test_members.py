@@ -82,7 +82,7 @@ def test_members_of_other_clips_are_told():
     one, other = Member("one", names, None), Member("other", names[[0, 2]], None)
     assert members.difference([one, one]) is None
     assert members.difference([one, one, other]).startswith(
-        "1 names are in one or other but not in both: q;"
+        "1 name in one or other, but not in both: q;"
     )
 
 

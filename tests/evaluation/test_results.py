@@ -73,7 +73,11 @@ def test_a_failed_run_is_left_out_and_marked():
     np.testing.assert_allclose(found["dis"]["values"], [0.4, 0.4])
     trials = [{"train.learning_rate": 1.0}, {"train.learning_rate": 0.1}]
     test = {"test": {}, "ensemble": {}}
-    results = results_lib.assemble(failed, trials, 1, MELD.task, test)
+    results = results_lib.assemble(
+        failed, trials, 1, MELD.task, test, {"acc5": [0.25, 0.5], "acc7": [0.5, np.nan]}
+    )
+    assert results["cross_validation"]["acc5"]["mean"] == 0.375
+    assert results["cross_validation"]["acc7"] is None  # a repeat has no clip for it
     assert [run["status"] for run in results["runs"]] == ["ok", "failed"] + ["ok"] * 6
     assert results["runs"][1]["best_epoch"] is None
     assert [run["failed_epoch"] for run in results["runs"]] == [None, 7] + [None] * 6

@@ -56,6 +56,7 @@ def test_a_clip_without_a_file_has_no_path(tmp_path):
 
 
 WRONG = {
+    "nothing": ("", "no column name; the file is empty"),
     "no name column": ("clip,text\na,b\n", "no column name; found: clip,text"),
     "a column twice": ("name,text,Text\na,b,c\n", "the column text stands in its header twice"),
     "no lines": ("name,emotion\n", "holds a header and no line below it"),
@@ -68,7 +69,7 @@ WRONG = {
     "semicolons": ("name;text\na;b\n", "its columns are separated by ';'"),
     "cells": ("name,text\na,b,c\n", "line 2 has 3 cells, the header 2"),
     "suffix": ("name\na.wav\n", "'a.wav' is there as 'a', which differs in its suffix"),
-    "case": ("name\nA\n", "holds a media file for none of the 1 clips: A; 'A' is there as 'a'"),
+    "case": ("name\nA\n", "holds a media file for none of the 1 clip: A; 'A' is there as 'a'"),
 }
 
 

@@ -1,5 +1,7 @@
 """Known images through the decoder: upright, in their colours, at their times."""
 
+import pathlib
+
 import numpy as np
 import pytest
 
@@ -81,3 +83,10 @@ def test_one_image_is_in_memory_at_a_time(tmp_path):
     first = next(frames)
     assert first.time == 0.0
     frames.close()  # an extractor that has seen enough leaves no file open
+
+
+def test_a_colon_in_a_name_is_no_protocol(tmp_path, monkeypatch):
+    made.write(tmp_path / "at 12.mkv", images=[made.gradient(32, 32)] * 2)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "at 12.mkv").rename("at12:30.mkv")
+    assert len(list(video.read(pathlib.Path("at12:30.mkv")))) == 2

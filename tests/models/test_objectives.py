@@ -11,7 +11,7 @@ from mer_jax.models import multitask
 from mer_jax.models.batch_statistics import centred, norm, row_mean
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.groups import groups_of
-from mer_jax.models.layers import Batch
+from mer_jax.models.layers import FRAME_ATTENTION, SOWN, Batch
 from mer_jax.training import losses
 
 SIZES = {"audio": 5, "text": 4, "video": 3}
@@ -113,3 +113,31 @@ def test_statistics_are_those_of_the_rows_that_count():
     np.testing.assert_allclose(centred(*given), expected, atol=1e-6)
     np.testing.assert_allclose(row_mean(given[0], 0 * given[1]), np.zeros(3))
     np.testing.assert_allclose(norm(given[0], 0.0)[:, 0], np.linalg.norm(x, axis=1), rtol=1e-5)
+
+
+@pytest.mark.parametrize("encoder", ["lstm_fcn", "alstm_fcn"])
+def test_convolutions_beside_an_lstm_encode_frames(encoder):
+    """Longer padding changes nothing; the attention's weights are shown, 0 beyond a clip's end."""
+    declared = FUSIONS["lf_dnn"].SETTINGS
+    values = {s.name: as_tuple(s.default)[0] for s in declared} | {"hidden": 8, "encoder": encoder}
+    static = {s.name: values[s.name] for s in declared if not s.traced}
+    model = multitask.build("lf_dnn", static, ("text",), CMUMOSI.task)
+    mask = jnp.asarray(np.arange(4)[None] < np.array([4, 2])[:, None])
+    x = jax.random.normal(jax.random.key(0), (2, 4, 3)) * mask[..., None]
+    batch = Batch({"text": x}, {"text": mask}, jnp.ones(2))
+    settings = {"dropout": jnp.float32(0)}
+    variables = model.init(jax.random.key(1), batch, settings)
+    assert set(variables) == {"params", "batch_stats"}
+    output, sown = model.apply(variables, batch, settings, mutable=[SOWN])
+    wide = [(0, 0), (0, 3)]
+    padded = Batch(
+        {"text": jnp.pad(x, [*wide, (0, 0)])}, {"text": jnp.pad(mask, wide)}, jnp.ones(2)
+    )
+    of_padded = model.apply(variables, padded, settings)
+    np.testing.assert_allclose(of_padded.valence, output.valence, rtol=1e-4, atol=1e-6)
+    if encoder == "lstm_fcn":
+        assert not sown
+        return
+    weight = sown[SOWN]["fusion"][FRAME_ATTENTION][0]["text"]
+    np.testing.assert_allclose(weight.sum(1), [1, 1], rtol=1e-5)
+    np.testing.assert_array_equal(weight > 0, mask)

@@ -106,7 +106,7 @@ def test_several_run_together_as_each_alone(clips):
     each = [cell.apply(cell.init(jax.random.key(n), SIZE), SIZE) for n in range(3)]
     x, mask = recurrent.time_first(x), mask.T
     gates = [recurrent.gates(x, weights) for weights in each]
-    together = recurrent.run_together(gates, [w.hidden for w in each], mask)
+    together = recurrent.run_together(gates, [w.hidden for w in each], [mask] * 3)
     for n, weights in enumerate(each):
         alone = recurrent.run(gates[n], weights.hidden, mask)
         np.testing.assert_allclose(together.hidden[n], alone.hidden, atol=1e-6)

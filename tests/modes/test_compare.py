@@ -57,5 +57,5 @@ def test_scores_have_intervals_and_runs_are_compared(
     assert "mer_noise 11, mer_semi 10 (emotion) and 0 (valence) of 10." in out
 
     path.write_text(path.read_text().rpartition("\n")[0].rpartition("\n")[0] + "\n")
-    with pytest.raises(InputError, match="only equal clips can be compared"):
+    with pytest.raises(InputError, match="only predictions of the same clips can be compared"):
         compare.compare(config, workdir, other, None)

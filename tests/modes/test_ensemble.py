@@ -95,7 +95,7 @@ def test_clips_that_differ_are_refused_and_nothing_is_written(trained, config, t
     third = config_of(other, tmp_path / "tfds", train__learning_rate=1e-2, **SMALL)
     third.features.update({"text": "", "video": ""})
     train.train(third, tmp_path / "third")
-    with pytest.raises(InputError, match=r"^mer_multi: 1 names are in .*two or .*third but not"):
+    with pytest.raises(InputError, match=r"^mer_multi: 1 name in .*two or .*third, but not"):
         ensemble.ensemble(config, tmp_path / "both", [trained[1], tmp_path / "third"], None)
     assert not (tmp_path / "both").exists()
     with pytest.raises(InputError, match="two holds a training; use another --workdir"):

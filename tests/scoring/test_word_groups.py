@@ -148,7 +148,7 @@ def test_a_server_without_groups_leaves_no_file(tmp_path, clips, monkeypatch):
     script = lambda request, _: says(  # noqa: E731
         "[['gloomy', 'sad']]" if "sad" in text_of(request) else "happy and glad are the same"
     )
-    with serving(script) as stub, pytest.raises(InputError, match="1 clips have no groups: a"):
+    with serving(script) as stub, pytest.raises(InputError, match="1 clip without groups: a"):
         scoring.run("--mode=group_words", *clips, "--by=server", f"--server={stub.url}",
                     "--model=stub-1", f"--out={tmp_path / 'synonyms.json'}")  # fmt: skip
     assert not (tmp_path / "synonyms.json").exists()

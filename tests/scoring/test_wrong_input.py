@@ -135,7 +135,7 @@ WRONG = {
     "no name": (cells("predicted.csv", "id,openset", ["a", "[]"]), GROUPS, "no column name; found"),
     "a name twice": (
         more("predicted.csv", "a,['sad']"), GROUPS,
-        "predicted.csv: 'a' stands on lines 2 and 4",
+        "predicted.csv: 'a' is listed twice, on lines 2 and 4",
     ),
     "an empty name": (more("labels.csv", ",['sad']"), GROUPS, "labels.csv, line 4: the name is"),
     "a line that is too short": (
@@ -143,26 +143,26 @@ WRONG = {
     ),
     "labels without a prediction": (
         more("labels.csv", "c,['sad']", "d,['sad']"), OPEN_FLAGS,
-        "predicted.csv: 2 clips have no prediction: c, d; give them, or --missing=empty",
+        "predicted.csv: 2 clips without a prediction: c, d; give them, or --missing=empty",
     ),
     "no list": (
         more("labels.csv", "c,happy or sad"), OPEN_FLAGS,
-        "labels.csv, c: 'happy or sad' is no list as --lists=literal reads them (['happy', "
-        "'sad']); mend the cell, or try --lists=mer2024 or --lists=mer2025",
+        "labels.csv, c: 'happy or sad' cannot be read as a list by --lists=literal (['happy', "
+        "'sad']); correct the cell, or try --lists=mer2024 or --lists=mer2025",
     ),
     "a deep list": (more("labels.csv", "c," + "[" * 5000), OPEN_FLAGS, "labels.csv, c: '[[["),
     "an empty list of labels": (
         text("labels.csv", "name,openset\na,[]\nb,['sad']\n"), GROUPS,
-        "labels.csv: 1 clips have an empty list of labels, whose recall has no meaning: a; "
+        "labels.csv: 1 clip with an empty list of labels, whose recall has no meaning: a; "
         "--skip_empty_labels",
     ),
     "a synonym file too few": (
         text("synonyms.json", '{"a": []}'), GROUPS,
-        "synonyms.json: 1 clips have no synonym groups: b; the score would be over other clips",
+        "synonyms.json: 1 clip without synonym groups: b; the score would be over other clips",
     ),
     "a synonym file too many": (
         text("synonyms.json", '{"a": [], "b": [], "z": []}'), GROUPS,
-        "synonyms.json: holds groups of 1 clips without a label: z",
+        "synonyms.json: holds groups of 1 clip without a label: z",
     ),
     "synonyms of another form": (
         text("synonyms.json", '{"a": ["happy"], "b": []}'), GROUPS,
@@ -203,7 +203,7 @@ WRONG = {
         "wheel.json: its maps are not as MER2025",
     ),
     "hit rate of two labels": (
-        nothing, [*WHEEL, "--hit_rate"], "1 clips have not exactly one label, which --hit_rate",
+        nothing, [*WHEEL, "--hit_rate"], "1 clip without exactly one label, which --hit_rate",
     ),
     "synonyms and wheel": (nothing, [*WHEEL, "--synonyms=synonyms.json"], "give one of them"),
     "hit rate without a wheel": (nothing, [*OPEN_FLAGS, "--hit_rate"], "--hit_rate needs --wheel"),
@@ -228,7 +228,7 @@ WRONG = {
         "answers.csv: none of its names stands in gt.csv: x",
     ),
     "a sign that is no number": (
-        nothing, [*RESPONSES, "--rule=sign"], "label 'happy' is no number, which the rule sign",
+        nothing, [*RESPONSES, "--rule=sign"], "the label 'happy' is not a number, and --rule=sign",
     ),
     "an emotion without polarity": (
         nothing, [*RESPONSES, "--rule=polarity"], "label 'happy' has no polarity",
@@ -244,12 +244,12 @@ WRONG = {
     "an unknown preference": (
         more("prefer.csv", "q,both"), PREFER, "prefer.csv, line 3, q: unknown preference 'both'",
     ),
-    "a clip without a response": (more("prefer.csv", "q,a2"), PREFER, "clips have no response: q"),
+    "a clip without a response": (more("prefer.csv", "q,a2"), PREFER, "clip without a response: q"),
     "an unknown key": (text("keys.txt", "u real\n"), FG, "line 1, u: unknown label 'real'"),
     "a score that is none": (
         text("scores.txt", "u 1\nv nan\n"), FG, "line 2, v: score 'nan' is not a finite",
     ),
-    "an utterance without a score": (text("scores.txt", "u 1\n"), FG, "no prediction: v"),
+    "an utterance without a score": (text("scores.txt", "u 1\n"), FG, "clip without a prediction"),
     "genuine alone": (text("keys.txt", "u genuine\n"), FG, "keys.txt: needs genuine and fake"),
     "round 2 without its scores": (nothing, [*FG, "--labels2=keys.txt"], "go together"),
     "weights": (
@@ -285,7 +285,7 @@ WRONG = {
     ),
     "one verdict": (
         cells("notes/reliability_round1.csv", "name,annotator,verdict", ["c", "r1", "reliable"]),
-        ANNOTATE, "round 1: 1 clips with a major emotion have fewer than 2 verdicts: c",
+        ANNOTATE, "round 1: 1 clip with a major emotion and fewer than 2 verdicts: c",
     ),
     "a verdict on a clip that did not pass": (
         lambda f: [more("notes/emotion_round1.csv", "d,a1,anger")(f),
@@ -308,7 +308,7 @@ WRONG = {
     ),
     "a clip labelled anew that passed": (
         cells("notes/emotion_round2.csv", "name,annotator,labels", ["c", "a1", "anger"]), ANNOTATE,
-        "round 2 labels 1 clips anew that did not fail the reliability of round 1: c",
+        "round 2 labels 1 clip again that did not fail the reliability of round 1: c",
     ),
     **{
         f"a file for the folder, {name}": (

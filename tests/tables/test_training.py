@@ -202,7 +202,7 @@ def test_the_datasets_of_the_rows_are_built(config, capsys):
         ),
         (
             {"table__rows": ROWS[1:2]},
-            "none of the 1 rows can be trained: missing: chinese-macbert-large-4-UTT; present: "
+            "none of the 1 row can be trained: missing: chinese-macbert-large-4-UTT; present: "
             "chinese-hubert-base-UTT, chinese-hubert-large-UTT, sounds, synthetic-audio-UTT",
         ),
         ({"data__root": "/nowhere"}, "config.data.root: no folder /nowhere"),

@@ -1,5 +1,7 @@
 """Who of several processes does what, and when."""
 
+import socket
+
 import pytest
 
 from mer_jax.errors import InputError
@@ -40,3 +42,13 @@ def test_the_first_goes_before_the_others_even_if_it_fails(
 def test_one_process_waits_for_nobody():
     assert devices.is_first()
     devices.wait_for_all("anything")
+
+
+def test_a_port_in_use_is_refused_before_jax_ends_the_process():
+    with socket.socket() as taken:
+        taken.bind(("", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        with pytest.raises(InputError, match=rf"port {port} of this machine cannot be used: Addr"):
+            devices._check_port(f"127.0.0.1:{port}")
+    devices._check_port(f"127.0.0.1:{port}")

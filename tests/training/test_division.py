@@ -97,3 +97,15 @@ def test_noise_is_relative_to_the_folds_training_rows_alone():
     scaled = folds_of(samples, train__views="noise 0.1", data__standardise=True)[0, 0]
     np.testing.assert_array_equal(scaled.deviation["audio"], np.ones(6))
     assert folds_of(samples)[0, 0].deviation == {}  # nobody needs it
+
+
+def test_a_clip_without_an_emotion_is_drawn_as_none_of_the_classes():
+    samples = samples_of(len(NAMES))
+    known = np.arange(len(NAMES)) % 3 > 0
+    emotion = np.where(known, np.arange(len(NAMES)) % 2, 0).astype(np.int32)
+    labels = samples.labels._replace(emotion=emotion, emotion_mask=known)
+    grid_plan = planned(samples._replace(labels=labels), semi__method="fixmatch")
+    for fold in grid_plan.folds.values():
+        kept = np.setdiff1d(np.arange(len(NAMES)), fold.pool_index)
+        assert np.bincount(emotion[kept][known[kept]]).tolist() == [10, 10]  # half of each 20
+        assert (~known[kept]).sum() == 10  # half of those without one

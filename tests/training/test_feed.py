@@ -3,8 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from mer_jax.data.arrays import Labels, Split
+from mer_jax.data.rows import Stacked, Vectors
 from mer_jax.training.feed import Feed
 from tests.support.plans import planned, trained
 from tests.support.runs import samples_of
@@ -61,3 +63,28 @@ def test_a_pool_that_fits_as_bfloat16_stays():
         jax.tree.leaves(trained(whole).params), jax.tree.leaves(trained(halved).params), strict=True
     ):
         np.testing.assert_allclose(a, b, atol=0.02)
+
+
+@pytest.mark.parametrize("limit", [0, 400 * 10 * 4 - 1, 400 * 10 * 4 // 3, 100])
+def test_clips_that_lie_scattered_are_fed_as_those_that_do_not(limit):
+    whole = of_own_pool(400, data__device_bytes=limit)
+
+    def scattered(x):
+        """The same vectors, at every other row of two arrays, from the last to the first."""
+        among = np.repeat(x[::-1], 2, axis=0)
+        return Vectors(Stacked([among[:7], among[7:]]), 2 * np.arange(len(x))[::-1])
+
+    def apart(of):
+        return of._replace(features={m: scattered(np.asarray(x)) for m, x in of.features.items()})
+
+    samples = apart(whole.samples)._replace(pool=apart(whole.samples.pool))
+    for epoch in (0, 1):
+        one, other = (
+            Feed(plan).samples(epoch) for plan in (whole, whole._replace(samples=samples))
+        )
+        index = jnp.array([3, 0, 19])
+        for a, b in ((one, other), (one.pool, other.pool)):
+            for m, x in a.features.items():
+                assert type(x) is type(b.features[m])
+                np.testing.assert_array_equal(x[index], b.features[m][index])
+        np.testing.assert_array_equal(one.pool.number, other.pool.number)

@@ -20,6 +20,7 @@ from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.fusion.shared import DROPOUT, HIDDEN
 from mer_jax.models.layers import TorchDense
 from mer_jax.training import division, frames, loop, plan, program
+from mer_jax.training.buckets import NO_FRAMES
 from mer_jax.training.feed import Feed
 from mer_jax.training.state import Samples, run_key
 from tests.support import user_folder
@@ -90,12 +91,14 @@ def longer(grid_plan, more):
     return samples._replace(features=features, pool=pool)
 
 
-def state_after(grid_plan, samples, epochs=3):
+def state_after(grid_plan, samples, epochs=3, lengths=NO_FRAMES):
     """Two runs of the plan's first program on some samples."""
     groups = plan.group(grid_plan.config, grid_plan.trials, ("audio", "video"), MER2023.task)
     (static,) = groups
     pool_size = 0 if samples.pool is None else len(samples.pool.number)
-    program_of = loop.make_train(static, grid_plan.whole_batches, pool_size=pool_size)
+    program_of = loop.make_train(
+        static, grid_plan.whole_batches, pool_size=pool_size, lengths=lengths
+    )
     stack = lambda *leaves: np.stack(leaves)  # noqa: E731
     folds = jax.tree.map(stack, *(grid_plan.folds[0, fold] for fold in range(2)))
     hparams = jax.tree.map(np.float32, program.hparams_of(grid_plan.trials[0]))
@@ -143,7 +146,13 @@ def test_a_subset_takes_no_other_clips_frames_to_the_device():
 def plan_of(samples=None, **changes):
     return planned(
         samples or frames_of(),
-        **{"model__fusion": "pooled_frames", "data__labelled_fraction": 1.0, "folds": 3, **changes},
+        **{
+            "model__fusion": "pooled_frames",
+            "data__labelled_fraction": 1.0,
+            "folds": 3,
+            "frames__buckets": 1,
+            **changes,
+        },
     )
 
 
@@ -186,6 +195,7 @@ def test_a_pool_of_frames_that_is_too_large_is_fetched_by_step():
     grid_plans = [
         planned(
             samples, split, model__fusion="pooled_frames", data__labelled_fraction=1.0,
+            frames__buckets=1,
             semi__method="fixmatch", data__device_bytes=limit,
         )
         for limit in (0, size + 1)
@@ -194,6 +204,26 @@ def test_a_pool_of_frames_that_is_too_large_is_fetched_by_step():
     assert isinstance(feed.resident.pool.features["audio"], frames.HostFrames)
     assert isinstance(feed.resident.features["audio"], frames.DeviceFrames)
     same(*(trained(each).params for each in grid_plans), rtol=1e-4, atol=1e-5)
+
+
+def test_buckets_pad_less_and_train_as_their_batches_do():
+    """Runs in three lengths equal those whose batches are the same, padded to the longest."""
+    grid_plan = plan_of(frames__buckets=3, train__batch_size=8)
+    lengths = grid_plan.lengths
+    assert len(lengths.train) == 3
+    longest = [bucket.longest["audio"] for bucket in lengths.train]
+    assert longest == sorted(set(longest)) and longest[-1] == 9
+    as_long = tuple(bucket._replace(frames=lengths.train[-1].frames) for bucket in lengths.train)
+    samples = Feed(grid_plan).resident
+    padded_less = state_after(grid_plan, samples, lengths=lengths)
+    padded_more = state_after(grid_plan, samples, lengths=lengths._replace(train=as_long))
+    # A score's bias does nothing to a softmax: Adam moves it by what rounding leaves of nothing.
+    for state in (padded_less, padded_more):
+        for modality in SIZES:
+            del state.params["fusion"][f"{modality}_score"]["bias"]
+    same(padded_less.params, padded_more.params, rtol=2e-3, atol=2e-4)
+    same(padded_less.history, padded_more.history, rtol=2e-3, atol=2e-4)
+    assert np.isfinite(padded_less.history["loss"][:, :3]).all()
 
 
 def test_statistics_are_of_frames_and_not_of_padding():

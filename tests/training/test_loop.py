@@ -11,6 +11,7 @@ from mer_jax.models.layers import Batch
 from mer_jax.task import Task
 from mer_jax.training import batch as batch_lib
 from mer_jax.training import grid, loop
+from mer_jax.training import order as order_lib
 from mer_jax.training.program import build_model
 from mer_jax.training.state import LOSS, Given
 from tests.support.runs import Group, assert_same_bits, folds_of, samples_of, static_of
@@ -20,7 +21,7 @@ RATE, DECAY = 1e-2, 0.05
 
 def test_an_epoch_visits_every_sample_once_and_pads_at_the_end():
     weight = jnp.asarray(np.arange(24) % 5 < 4, jnp.float32)
-    orders = [np.asarray(loop.epoch_order(jax.random.key(i), weight, 8)) for i in range(50)]
+    orders = [np.asarray(order_lib.epoch_order(jax.random.key(i), weight, 8)) for i in range(50)]
     for order in orders:
         assert order.shape == (3, 8)
         assert sorted(order.ravel()) == list(range(24))
@@ -88,7 +89,7 @@ def test_two_epochs_equal_numpy_by_hand():
     batches, sizes_of_epochs = [], []
     for epoch in range(2):
         key = jax.random.fold_in(group.state.key[0], epoch)
-        order = loop.epoch_order(jax.random.split(key)[0], jnp.asarray(fold.train_weight), 8)
+        order = order_lib.epoch_order(jax.random.split(key)[0], jnp.asarray(fold.train_weight), 8)
         real = [row[fold.train_weight[row] > 0] for row in np.asarray(order)]
         batches += real
         sizes_of_epochs.append(len(real))
@@ -191,13 +192,15 @@ def test_a_batch_of_padding_alone_leaves_the_run_as_it_is():
     longer = group.folds._replace(
         train_index=pad(group.folds.train_index), train_weight=pad(group.folds.train_weight)
     )
-    order = loop.epoch_order(jax.random.key(0), longer.train_weight[0], 8)
+    order = order_lib.epoch_order(jax.random.key(0), longer.train_weight[0], 8)
     assert longer.train_weight[0][order[-1]].sum() == 0
     key = jax.random.key(1)
     hparams, fold, learner = (row(x, 0) for x in (group.hparams, longer, group.state.learner))
     given = Given(group.static, hparams, fold, group.samples)
-    step = loop.Step(fold.train_index[order[-1]], fold.train_weight[order[-1]], key, None)
-    after, seen = loop._step(given, False, learner, step)
+    step = order_lib.Step(
+        fold.train_index[order[-1]], fold.train_weight[order[-1]], key, None, None
+    )
+    after, seen = loop._step(given, False, {}, learner, step)
     assert seen.size == 0
     assert_same_bits(after, learner)
 
@@ -234,6 +237,14 @@ def test_standardised_training_equals_training_on_standardised_features():
     np.testing.assert_allclose(
         group.advance(0, 2).history["com"], plain.advance(0, 2).history["com"], atol=1e-5
     )
+
+
+def test_of_equally_good_epochs_the_first_is_kept():
+    state = Group([(0, 0, 0.0)]).advance(0, 3)  # nothing is learnt
+    scores = np.asarray(state.history["com"][0, :3])
+    assert np.isfinite(scores[0])
+    np.testing.assert_array_equal(scores, scores[0])
+    assert state.best.epoch[0] == 0
 
 
 @pytest.mark.parametrize("fusion", ["attention", "attention_release", "concat"])

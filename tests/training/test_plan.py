@@ -48,6 +48,8 @@ def test_every_run_is_in_one_chunk_and_surplus_copies_are_marked():
     assert sorted(runs) == sorted(run for group in groups.values() for run in group)
     assert [len(chunk.runs) for chunk in chunks] == [4, 4, 4, 4, 2] * 2
     assert all(len(chunk.padded) == chunk.width == 4 for chunk in chunks)
+    last = chunks[4]
+    assert last.padded == (*last.runs, last.runs[1], last.runs[1])  # the last one, not the first
     assert jax.local_device_count() == 1
 
 

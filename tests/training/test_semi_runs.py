@@ -9,7 +9,8 @@ from mer_jax import config as config_lib
 from mer_jax.corpora import MER2023
 from mer_jax.semi import METHODS, flexmatch, log
 from mer_jax.training import batch as batch_lib
-from mer_jax.training import division, forward, grid, loop, plan, program
+from mer_jax.training import division, forward, grid, plan, program
+from mer_jax.training import order as order_lib
 from mer_jax.training.feed import Feed
 from mer_jax.training.state import Given
 from tests.support.plans import NAMES, SMALL, planned, trained
@@ -115,7 +116,7 @@ def test_flexmatch_counts_the_runs_own_pool_alone():
 
 def test_every_step_and_epoch_has_keys_and_clips_of_its_own():
     given = given_of(planned(semi__method="fixmatch"))
-    one, other = (loop._steps(given, jax.random.key(seed)) for seed in (0, 1))
+    one, other = (order_lib.steps_of(given, jax.random.key(seed), jnp.int32(0)) for seed in (0, 1))
     for field in ("index", "pool_rows"):
         assert not np.array_equal(getattr(one, field), getattr(other, field))
     keys = np.concatenate([jax.random.key_data(steps.key) for steps in (one, other)])
@@ -145,7 +146,7 @@ def test_an_epoch_goes_through_the_pool_without_repetition_while_it_can():
     pool = jnp.asarray(planned(semi__method="fixmatch").folds[0, 0].pool_index)
     size = len(pool)
     assert size < 48
-    rows = np.asarray(loop.pool_order(jax.random.key(0), pool, 3, 16))
+    rows = np.asarray(order_lib.pool_order(jax.random.key(0), pool, 3, 16))
     assert rows.shape == (3, 16)
     assert set(rows.ravel()[:size]) == set(np.asarray(pool))
     np.testing.assert_array_equal(rows.ravel()[size:], rows.ravel()[: 48 - size])

@@ -5,6 +5,7 @@ token, and the small ELECTRA has narrower embeddings.
 """
 
 import re
+from collections.abc import Mapping
 from typing import NamedTuple
 
 import jax
@@ -130,6 +131,23 @@ def prepare(tensors: Tensors) -> Tensors:
     }
 
 
+_BEHIND_PADDING = {"pad_token_id": 1}
+_DEFAULTS = {  # of transformers, where they are not BERT's
+    **dict.fromkeys(_POSITIONS_BEHIND_PADDING, _BEHIND_PADDING),
+    "electra": {
+        "embedding_size": 128,
+        "hidden_size": 256,
+        "num_attention_heads": 4,
+        "intermediate_size": 1024,
+    },
+}
+
+
+def _with_defaults(config: Mapping, tensors: Tensors) -> Mapping:
+    said = {key: value for key, value in config.items() if value is not None}
+    return {**_DEFAULTS.get(config["model_type"], {}), **said}
+
+
 FAMILY = Family(
     settings=Settings,
     plan=plan,
@@ -139,4 +157,5 @@ FAMILY = Family(
         r"|discriminator_predictions|generator_predictions|generator_lm_head)\b.*"
     ),
     prepare=prepare,
+    config=_with_defaults,
 )

@@ -8,14 +8,13 @@ import math
 import pathlib
 import pickle
 import zipfile
-import zlib
 from collections.abc import Callable, Iterator
 from typing import Any, BinaryIO, NamedTuple
 
 import ml_dtypes
 import numpy as np
 
-from mer_jax.data.pickles import Stub, Unpickler
+from mer_jax.data.pickles import UNREADABLE_ZIP, Stub, Unpickler
 from mer_jax.errors import InputError
 
 _LEGACY_MAGIC = 0x1950A86A20F9469CFC6C  # the first pickle of the older form
@@ -35,8 +34,7 @@ _STORAGES = {
 _MAX_PICKLE_BYTES = 100_000_000  # of names and shapes; the values stand outside it
 _NESTED = ("state_dict", "model")  # under which training programs put the weights
 _UNREADABLE = (
-    OSError, zipfile.BadZipFile, zlib.error, EOFError, RuntimeError, NotImplementedError,
-    ValueError, KeyError, IndexError, TypeError, AttributeError, OverflowError, MemoryError,
+    *UNREADABLE_ZIP, KeyError, IndexError, TypeError, AttributeError, OverflowError, MemoryError,
     RecursionError, pickle.UnpicklingError,
 )  # fmt: skip
 

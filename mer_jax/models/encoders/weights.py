@@ -1,6 +1,5 @@
 """The weights and the config of a model in a folder of Hugging Face's layout, without PyTorch."""
 
-import hashlib
 import json
 import pathlib
 import re
@@ -12,6 +11,7 @@ import ml_dtypes
 import numpy as np
 
 from mer_jax import extras
+from mer_jax import files as files_lib
 from mer_jax.errors import InputError, counted, first_few
 from mer_jax.models.encoders import torch_files
 
@@ -96,21 +96,18 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
     return content
 
 
-def sha256(files: tuple[pathlib.Path, ...]) -> dict[str, str]:
+def sha256(paths: tuple[pathlib.Path, ...]) -> dict[str, str]:
     """The SHA-256 of each file by its name."""
-    found = {}
-    for path in files:
-        with path.open("rb") as file:
-            found[path.name] = hashlib.file_digest(file, "sha256").hexdigest()
-    return found
+    return {path.name: files_lib.sha256(path) for path in paths}
 
 
 def settings(kind: type[T], config: Mapping[str, Any], where: pathlib.Path) -> T:
-    """The fields of a NamedTuple that `config` has, the others as `kind` sets them."""
+    """The fields of a NamedTuple that `config` has, and not as null; the others by default."""
     found = {}
     defaults = kind._field_defaults
     for key, default in defaults.items():
-        value = config.get(key, default)
+        value = config.get(key)
+        value = default if value is None else value
         if isinstance(default, tuple) and isinstance(value, list | tuple):
             value = tuple(value)
         elif isinstance(default, float) and type(value) is int:

@@ -6,7 +6,8 @@ is compiled and are fields of the module; the traced ones reach it as scalars. I
 `fusion(batch, settings, train)` and gives the fused vector, float32 [B, H], and a dictionary of
 further losses, each weighted by the traced setting called `<loss>_weight`; one without such a
 setting is weighted already, by a setting of another name. Where it weighs the modalities it sows
-the weights, `self.sow(SOWN, ATTENTION, {modality: [B]})`: reports draw them. Parameters that are
+the weights, `self.sow(SOWN, ATTENTION, {modality: [B]})`, and where it weighs frames
+`self.sow(SOWN, FRAME_ATTENTION, {modality: [B, T]})`: reports draw them. Parameters that are
 trained otherwise than the others it lists in GROUPS (mer_jax/models/groups.py).
 
 A fusion gets one vector a clip, [B, D], frames averaged. With `LEVEL: ClassVar = FRAME`
@@ -14,7 +15,9 @@ A fusion gets one vector a clip, [B, D], frames averaged. With `LEVEL: ClassVar 
 modality; a set of vectors comes as clips of one frame. Padded frames are zero and must change
 nothing. One that takes either declares `LEVELS: ClassVar = (UTTERANCE, FRAME)`, its default first,
 and `config.features.level` chooses. One that takes none but certain modalities, each of them, lists
-them in NEEDS.
+them in NEEDS; one that needs frames of one length in all modalities declares
+`ALIGNED: ClassVar = True`: the others have the text's. A modality may lack some in front, which its
+mask says.
 
 Fusions of MERBench's release name their submodules and parameters as the release does, so that
 `mer_jax.models.load_torch` finds its weights; with the setting `release` they compute what it does
@@ -31,12 +34,18 @@ from mer_jax.models.fusion.attention_merbench import AttentionMerbench
 from mer_jax.models.fusion.attention_release import AttentionReleaseFusion
 from mer_jax.models.fusion.attention_topn import AttentionTopn
 from mer_jax.models.fusion.concat import ConcatFusion
+from mer_jax.models.fusion.ef_lstm import EfLstm
+from mer_jax.models.fusion.graph_mfn import GraphMfn
 from mer_jax.models.fusion.lf_dnn import LfDnn
 from mer_jax.models.fusion.lmf import Lmf
 from mer_jax.models.fusion.lstm_fcn import AlstmFcn, LstmFcn
+from mer_jax.models.fusion.mctn import Mctn
+from mer_jax.models.fusion.mfm import Mfm
+from mer_jax.models.fusion.mfn import Mfn
 from mer_jax.models.fusion.misa import Misa
 from mer_jax.models.fusion.mlp_release import MlpReleaseFusion
 from mer_jax.models.fusion.mmim import Mmim
+from mer_jax.models.fusion.mult import Mult
 from mer_jax.models.fusion.tfn import Tfn
 from mer_jax.models.fusion.unimodal import Unimodal
 from mer_jax.settings import Registry
@@ -61,6 +70,12 @@ FUSIONS = Registry(
         "lf_dnn": LfDnn,
         "lmf": Lmf,
         "tfn": Tfn,
+        "ef_lstm": EfLstm,
+        "mfn": Mfn,
+        "graph_mfn": GraphMfn,
+        "mfm": Mfm,
+        "mult": Mult,
+        "mctn": Mctn,
         "lstm_fcn": LstmFcn,
         "alstm_fcn": AlstmFcn,
         "misa": Misa,

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
+from mer_jax.data.npy import FRAME, UTTERANCE
+from mer_jax.models.fusion.shared import DROPOUT, ENCODER, HIDDEN, RELEASE
 from mer_jax.models.layers import ATTENTION, SOWN, Batch, TorchDense
 from mer_jax.models.modality_encoders import MLPEncoder, encoded
 
@@ -17,10 +18,12 @@ class AttentionMerbench(nn.Module):
     The weights are neither positive nor do they sum to 1, by design.
     """
 
-    SETTINGS: ClassVar = (HIDDEN, RELEASE, DROPOUT)
+    SETTINGS: ClassVar = (HIDDEN, RELEASE, ENCODER, DROPOUT)
+    LEVELS: ClassVar = (UTTERANCE, FRAME)
     modalities: tuple[str, ...]
     hidden: int
     release: bool
+    encoder: str = "lstm"
 
     @nn.compact
     def __call__(

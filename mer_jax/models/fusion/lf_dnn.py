@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
+from mer_jax.data.npy import FRAME, UTTERANCE
+from mer_jax.models.fusion.shared import DROPOUT, ENCODER, HIDDEN, RELEASE
 from mer_jax.models.layers import Batch, TorchDense
 from mer_jax.models.modality_encoders import AUDIO_VIDEO_TEXT, dropped, encoded, in_order
 
@@ -14,10 +15,12 @@ from mer_jax.models.modality_encoders import AUDIO_VIDEO_TEXT, dropped, encoded,
 class LfDnn(nn.Module):
     """z = ReLU(W_2 ReLU(W_1 [h_a, h_v, h_t])), dropout on [h_a, h_v, h_t]."""
 
-    SETTINGS: ClassVar = (HIDDEN, RELEASE, DROPOUT)
+    SETTINGS: ClassVar = (HIDDEN, RELEASE, ENCODER, DROPOUT)
+    LEVELS: ClassVar = (UTTERANCE, FRAME)
     modalities: tuple[str, ...]
     hidden: int
     release: bool
+    encoder: str = "lstm"
 
     @nn.compact
     def __call__(

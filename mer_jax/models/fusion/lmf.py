@@ -8,7 +8,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
+from mer_jax.data.npy import FRAME, UTTERANCE
+from mer_jax.models.fusion.shared import DROPOUT, ENCODER, HIDDEN, RELEASE
 from mer_jax.models.layers import Batch
 from mer_jax.models.modality_encoders import encoded
 from mer_jax.settings import AT_LEAST_1, Setting
@@ -26,11 +27,13 @@ class Lmf(nn.Module):
     The weighted sum over the rank is the authors' code's; the paper's Eq. 8 has a plain one.
     """
 
-    SETTINGS: ClassVar = (HIDDEN, RANK, RELEASE, DROPOUT)
+    SETTINGS: ClassVar = (HIDDEN, RANK, RELEASE, ENCODER, DROPOUT)
+    LEVELS: ClassVar = (UTTERANCE, FRAME)
     modalities: tuple[str, ...]
     hidden: int
     rank: int
     release: bool
+    encoder: str = "lstm"
 
     @nn.compact
     def __call__(

@@ -8,8 +8,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.models.batch_statistics import centred, norm, row_mean
-from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
+from mer_jax.models.fusion.shared import DROPOUT, ENCODER, HIDDEN, RELEASE
 from mer_jax.models.layers import Batch, TorchDense
 from mer_jax.models.modality_encoders import dropped, encoded
 from mer_jax.models.transformer import LayerNorm, PostNormLayer
@@ -46,10 +47,12 @@ class Misa(nn.Module):
     from the sum of its two parts.
     """
 
-    SETTINGS: ClassVar = (HIDDEN, RELEASE, DROPOUT, SIMILARITY, DIFFERENCE, RECONSTRUCTION)
+    SETTINGS: ClassVar = (HIDDEN, RELEASE, ENCODER, DROPOUT, SIMILARITY, DIFFERENCE, RECONSTRUCTION)
+    LEVELS: ClassVar = (UTTERANCE, FRAME)
     modalities: tuple[str, ...]
     hidden: int
     release: bool
+    encoder: str = "lstm"
 
     @nn.compact
     def __call__(

@@ -7,8 +7,9 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
+from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.models.batch_statistics import norm, row_mean
-from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
+from mer_jax.models.fusion.shared import DROPOUT, ENCODER, HIDDEN, RELEASE
 from mer_jax.models.groups import ParameterGroup
 from mer_jax.models.layers import Batch, TorchDense
 from mer_jax.models.modality_encoders import dropped, encoded
@@ -43,7 +44,7 @@ class Mmim(nn.Module):
     """
 
     SETTINGS: ClassVar = (
-        HIDDEN, CPC_LAYERS, STAGES, RELEASE, DROPOUT, ALPHA, BETA, MI_LEARNING_RATE,
+        HIDDEN, CPC_LAYERS, STAGES, RELEASE, ENCODER, DROPOUT, ALPHA, BETA, MI_LEARNING_RATE,
     )  # fmt: skip
     GROUPS: ClassVar = (
         ParameterGroup(
@@ -52,11 +53,13 @@ class Mmim(nn.Module):
         # The release's Adam skips what gets no gradient: it is not decayed either.
         ParameterGroup("unused", "entropy_prj", {"weight_decay": 0.0}, ("release", True)),
     )
+    LEVELS: ClassVar = (UTTERANCE, FRAME)
     modalities: tuple[str, ...]
     hidden: int
     cpc_layers: int
     stages: int
     release: bool
+    encoder: str = "lstm"
 
     @nn.compact
     def __call__(

@@ -6,7 +6,8 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Float
 
-from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
+from mer_jax.data.npy import FRAME, UTTERANCE
+from mer_jax.models.fusion.shared import DROPOUT, ENCODER, HIDDEN, RELEASE
 from mer_jax.models.layers import Batch, TorchDense, torch_uniform
 from mer_jax.models.modality_encoders import AUDIO_VIDEO_TEXT, dropped, encoded, in_order
 
@@ -24,10 +25,12 @@ class Tfn(nn.Module):
     their place in P together.
     """
 
-    SETTINGS: ClassVar = (HIDDEN, RELEASE, DROPOUT)
+    SETTINGS: ClassVar = (HIDDEN, RELEASE, ENCODER, DROPOUT)
+    LEVELS: ClassVar = (UTTERANCE, FRAME)
     modalities: tuple[str, ...]
     hidden: int
     release: bool
+    encoder: str = "lstm"
 
     @nn.compact
     def __call__(

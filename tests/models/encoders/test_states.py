@@ -52,6 +52,17 @@ def test_hidden_states_are_those_of_pytorch(case, tmp_path):
             np.testing.assert_allclose(state[0], wanted, rtol=0, atol=CLOSE)
 
 
+def test_whisper_over_an_odd_number_of_frames(tmp_path):
+    """Its second convolution would reach the frame behind the last, which is padding."""
+    encoder = package.load(encoders.write_folder(tmp_path / "whisper", "whisper"))
+    (clip, _) = encoders.inputs("whisper")
+    padded, mask = batch("whisper")
+    mask[0, 51] = 0
+    alone = encoder.hidden_states(clip[None, :, :51])
+    for state, wanted in zip(encoder.hidden_states(padded, mask), alone, strict=True):
+        np.testing.assert_allclose(state[0, :26], wanted[0], rtol=0, atol=CLOSE)
+
+
 def test_the_last_state_before_the_final_norm_can_be_named(tmp_path):
     folder = encoders.write_folder(tmp_path / "large", "hubert-large")
     after, before = package.load(folder), package.load(folder, last="transformers5")

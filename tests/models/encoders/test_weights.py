@@ -76,6 +76,12 @@ def test_files_that_pytorch_writes(folder):
         same(folder)
 
 
+def test_what_the_config_does_not_say_is_as_in_transformers(folder):
+    edited(folder, embedding_size=None)  # null: as if it were not there
+    with pytest.raises(InputError, match=r"LayerNorm.bias is \[16\]; .* makes it \[128\]"):
+        package.load(folder)  # ELECTRA's 128, and not BERT's hidden size
+
+
 def test_shards_and_half_precision(folder):
     (folder / "model.safetensors").unlink()
     tensors = encoders.weights(CASE)

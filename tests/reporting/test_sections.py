@@ -186,7 +186,7 @@ def changed_run(reported, task=None, known=(), **attributes):
     run = mer_jax.load_run(reported)
     of_train = run.predicted("train")
     if task is not None:
-        emotion, valence, attention = of_train.predictions
+        emotion, valence, attention, _ = of_train.predictions
         run.task = task
         of_train = of_train._replace(
             predictions=Predictions(

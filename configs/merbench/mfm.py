@@ -1,0 +1,15 @@
+"""MFM on frames, with defaults that train on a small corpus."""
+
+from configs import base
+
+
+def get_config():
+    """Needs --config.data.corpus, --config.data.root and feature sets."""
+    config = base.get_config()
+    config.data.standardise = True
+    config.model.fusion = "mfm"
+    config.model.hidden = 64
+    config.train.learning_rate = 1e-3
+    config.train.dropout = 0.5
+    config.train.epochs = 30
+    return config

@@ -1,0 +1,148 @@
+"""Writes corrupted clips as media files: noise in their audio, blurred images, choices in a CSV."""
+
+from __future__ import annotations
+
+import pathlib
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from fractions import Fraction
+
+from mer_jax import extras, files
+from mer_jax.data import label_csv
+from mer_jax.errors import InputError
+from mer_jax.extraction import audio, calls, corruption, encoding, media, video
+from mer_jax.extraction.corruption import CHOICES, Recipe
+from mer_jax.extraction.record import SAMPLE_RATE, Clip, Frame, MediaError
+from mer_jax.extraction.writer import Failures
+from mer_jax.observer import Count, uncounted
+
+RECIPE = "corruption.json"
+_HEADER = ("name", "file", "snr", "blur", "noise", "start", "gain", "scale")
+_SET = "media"  # in failures.csv
+_BETWEEN = ";"  # of the noise files in a cell
+_RATE = 25  # images a second, where a file tells none
+
+
+def run(
+    recipe: Recipe,
+    clips: Sequence[Clip],
+    out: pathlib.Path,
+    *,
+    workers: int | None = None,
+    count: Count = uncounted,
+) -> dict[str, str]:
+    """Writes each clip's corrupted file into `out`, whole or not, but those that lie there.
+
+    A clip with images becomes NAME.mp4, one without NAME.wav. What was drawn for each stands in
+    corruption.csv. Gives the clips that failed, each with its reason; failures.csv lists them.
+
+    Raises InputError where `out` holds files of another recipe, and for a folder without noise.
+    """
+    corruption.files_of(recipe.noise)
+    _check_recipe(recipe, out / RECIPE)
+    rows = _read_choices(out)
+    failures = Failures(out)
+    tasks = [clip for clip in clips if clip.name not in rows]
+    with ThreadPoolExecutor(workers, "corruption") as pool:
+        try:
+            answers = pool.map(lambda clip: _answer(recipe, clip, out), tasks)
+            with count("corrupting", len(tasks)) as tell:
+                for clip, answer in zip(tasks, answers, strict=True):
+                    if isinstance(answer, MediaError):
+                        failures.add(_SET, clip.name, str(answer))
+                    else:
+                        rows[clip.name] = answer
+                        failures.drop(_SET, [clip.name])
+                    tell(1)
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
+            if rows:
+                files.write_csv(out / CHOICES, _HEADER, [rows[name] for name in sorted(rows)])
+            failures.write()
+    failed = failures.of(_SET)
+    return {clip.name: failed[clip.name] for clip in clips if clip.name in failed}
+
+
+def _check_recipe(recipe: Recipe, path: pathlib.Path) -> None:
+    ours = recipe.manifest()
+    if not path.is_file():
+        files.write_json(path, ours)
+        return
+    theirs = files.read_json(path, dict)
+    for key, value in ours.items():
+        if theirs.get(key) != value:
+            raise InputError(
+                f"{path.parent}: was written with {key} {theirs.get(key)!r}, not {value!r} "
+                f"({path.name}); use another --out"
+            )
+
+
+def _read_choices(out: pathlib.Path) -> dict[str, tuple[str, ...]]:
+    """The rows of the clips that lie there, by name."""
+    path = out / CHOICES
+    if not path.is_file():
+        return {}
+    header, rows = label_csv.read_cells(path)
+    if tuple(header) != _HEADER:
+        raise InputError(f"{path}: not a list of what was drawn; remove it")
+    return {cells[0]: tuple(cells) for _, cells in rows if (out / cells[1]).is_file()}
+
+
+def _answer(recipe: Recipe, clip: Clip, out: pathlib.Path) -> tuple[str, ...] | MediaError:
+    try:
+        return _write(recipe, clip, out)
+    except InputError as error:
+        if not isinstance(error, MediaError):
+            raise
+        return error
+    except Exception as error:
+        return calls.media_error(error)
+
+
+def _write(recipe: Recipe, clip: Clip, out: pathlib.Path) -> tuple[str, ...]:
+    """Writes a clip's file; its row of the choices."""
+    if clip.path is None:
+        raise MediaError("no media file has this name")
+    has_audio, rate = _tracks(clip.path)
+    choice = corruption.choose(recipe, clip.name)
+    mixed = corruption.mix(recipe, clip.name, audio.read(clip.path)) if has_audio else None
+    target = out / f"{clip.name}.{'mp4' if rate else 'wav'}"
+    with files.folder_beside(target, "corrupting") as beside:
+        path = beside / target.name
+        if rate:
+            frames = video.read(clip.path)
+            images = (
+                Frame(frame.time, corruption.blurred(frame.image, choice.blur, recipe.release))
+                for frame in frames
+            )
+            encoding.write(
+                path, images, None if mixed is None else mixed.samples, rate, recipe.release
+            )
+        else:
+            soundfile = extras.load("soundfile", "extract", "writing audio")
+            soundfile.write(path, mixed.samples, SAMPLE_RATE, subtype="PCM_16")
+        path.replace(target)
+    said = ("", "", "", "", "")
+    if mixed is not None:
+        said = (str(choice.snr), _BETWEEN.join(mixed.noise), str(mixed.start),
+                str(mixed.gain), str(mixed.scale))  # fmt: skip
+    blur = str(choice.blur) if rate else ""
+    return (clip.name, target.name, said[0], blur, *said[1:])
+
+
+def _tracks(path: pathlib.Path) -> tuple[bool, Fraction | None]:
+    """Whether a file has audio, and how many images a second; None without images."""
+    with media.opened(path) as container:
+        streams = [each for each in container.streams.video if not video.is_cover(each)]
+        if not streams and not container.streams.audio:
+            raise MediaError("holds neither audio nor video")
+        rate = None
+        if streams:
+            rate = Fraction(streams[0].average_rate or _RATE).limit_denominator(1001)
+        return bool(container.streams.audio), rate
+
+
+def summary(failed: Mapping[str, str], clips: Sequence[Clip], out: pathlib.Path) -> str:
+    """What was done, in a line."""
+    done = len(clips) - len(failed)
+    return f"{done} of {len(clips)} clips: {out}; what was drawn: {out / CHOICES}"

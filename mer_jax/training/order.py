@@ -1,0 +1,88 @@
+"""In which order an epoch takes its clips: labelled ones in batches, and those of the pool."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jaxtyping import Array, Float, Int, Key
+
+from mer_jax.training.buckets import Buckets
+from mer_jax.training.state import Given
+
+
+class Step(NamedTuple):
+    """What a step takes of its epoch; with a leading axis S the steps of an epoch."""
+
+    index: Int[Array, "*S B"]  # rows of the samples
+    weight: Float[Array, "*S B"]  # 0 for padding
+    key: Key[Array, "*S"]
+    pool_rows: Int[Array, "*S U"] | None  # None: supervised
+    bucket: Int[Array, "*S"] | None  # whose length the batch has; None: there is one at most
+
+
+def steps_of(given: Given, key: Key[Array, ""], epoch: Int[Array, ""]) -> Step:
+    """The steps of an epoch."""
+    static, fold = given.static, given.fold
+    order_key, step_key = jax.random.split(key)
+    bucket_S = None
+    if len(given.lengths.train) > 1:
+        order_SxB, bucket_S = bucketed_order(
+            order_key, epoch, fold.train_weight, given.lengths.train, static.batch_size
+        )
+    else:
+        order_SxB = epoch_order(order_key, fold.train_weight, static.batch_size)
+    steps = len(order_SxB)
+    pool_rows = None
+    if static.semi is not None:
+        pool_key, clips = jax.random.fold_in(order_key, 1), static.semi.mu * static.batch_size
+        pool_rows = pool_order(pool_key, fold.pool_index, steps, clips)
+    return Step(
+        fold.train_index[order_SxB],
+        fold.train_weight[order_SxB],
+        jax.random.split(step_key, steps),
+        pool_rows,
+        bucket_S,
+    )
+
+
+def epoch_order(
+    key: Key[Array, ""], weight: Float[Array, "P"], batch_size: int
+) -> Int[Array, "S B"]:
+    """Positions of an epoch in batches: the samples in random order, the padding after them."""
+    draw = jnp.where(weight > 0, jax.random.uniform(key, weight.shape), jnp.inf)
+    return jnp.argsort(draw).reshape(-1, batch_size)
+
+
+def bucketed_order(
+    key: Key[Array, ""],
+    epoch: Int[Array, ""],
+    weight: Float[Array, "P"],
+    buckets: Buckets,
+    batch_size: int,
+) -> tuple[Int[Array, "S B"], Int[Array, "S"]]:
+    """Positions of an epoch in batches, each of one bucket, and which bucket that is.
+
+    In which order the buckets' batches come depends on the epoch alone: runs side by side then take
+    batches of one shape in every step, and `lax.switch` stays a choice of one.
+    """
+    parts, start = [], 0
+    for number, bucket in enumerate(buckets):
+        end = start + bucket.batches * batch_size
+        of_bucket = epoch_order(jax.random.fold_in(key, number), weight[start:end], batch_size)
+        parts.append(start + of_bucket)
+        start = end
+    bucket_S = jnp.repeat(
+        jnp.arange(len(buckets)), jnp.array([bucket.batches for bucket in buckets]),
+        total_repeat_length=sum(bucket.batches for bucket in buckets),
+    )  # fmt: skip
+    shuffle = jax.random.fold_in(jax.random.key(0, impl="threefry2x32"), epoch)
+    order_S = jax.random.permutation(shuffle, len(bucket_S))
+    return jnp.concatenate(parts)[order_S], bucket_S[order_S]
+
+
+def pool_order(
+    key: Key[Array, ""], rows: Int[Array, "P"], steps: int, clips: int
+) -> Int[Array, "S U"]:
+    """An epoch's rows of the pool, `clips` a step: in random order, again where they end."""
+    order_P = jax.random.permutation(key, rows)
+    return order_P[jnp.arange(steps * clips) % len(order_P)].reshape(steps, clips)
