@@ -92,8 +92,9 @@ def features() -> config_dict.ConfigDict:
 def frames() -> config_dict.ConfigDict:
     """What a model that takes frames is given of them (config.features.level)."""
     config = config_dict.ConfigDict()
-    # Whether audio and video have the frames of the clip's own text: text, none; auto: where the
-    # fusion needs it.
+    # Whether audio and video have the frames of the clip's own text: text, none; auto: text where
+    # the fusion reads all modalities frame by frame (mfn, graph_mfn, mfm, mctn, ef_lstm) and there
+    # is one.
     config.align = "auto"
     config.scale = 1  # frames that are averaged into one; MERBench: 6 aligned, 12 unaligned
     # mask: padding is behind a clip and reaches nothing; release: zeros in front that count as

@@ -115,13 +115,30 @@ def test_statistics_are_those_of_the_rows_that_count():
     np.testing.assert_allclose(norm(given[0], 0.0)[:, 0], np.linalg.norm(x, axis=1), rtol=1e-5)
 
 
-@pytest.mark.parametrize("encoder", ["lstm_fcn", "alstm_fcn"])
-def test_convolutions_beside_an_lstm_encode_frames(encoder):
-    """Longer padding changes nothing; the attention's weights are shown, 0 beyond a clip's end."""
+def test_a_stack_of_dense_layers_takes_the_frames_average():
+    x = jax.random.normal(jax.random.key(0), (2, 4, 3))
+    mask = jnp.asarray(np.arange(4)[None] < np.array([4, 2])[:, None])
+    model, settings = lf_dnn("mlp"), {"dropout": jnp.float32(0)}
+    averages = jnp.stack([x[0].mean(0), x[1, :2].mean(0)])
+    vectors = Batch({"text": averages}, {}, jnp.ones(2))
+    variables = model.init(jax.random.key(1), vectors, settings)
+    found = model.apply(variables, Batch({"text": x}, {"text": mask}, jnp.ones(2)), settings)
+    expected = model.apply(variables, vectors, settings)
+    np.testing.assert_allclose(found.valence, expected.valence, rtol=1e-5)
+
+
+def lf_dnn(encoder):
+    """A model of one modality's frames, with an encoder."""
     declared = FUSIONS["lf_dnn"].SETTINGS
     values = {s.name: as_tuple(s.default)[0] for s in declared} | {"hidden": 8, "encoder": encoder}
     static = {s.name: values[s.name] for s in declared if not s.traced}
-    model = multitask.build("lf_dnn", static, ("text",), CMUMOSI.task)
+    return multitask.build("lf_dnn", static, ("text",), CMUMOSI.task)
+
+
+@pytest.mark.parametrize("encoder", ["lstm_fcn", "alstm_fcn"])
+def test_convolutions_beside_an_lstm_encode_frames(encoder):
+    """Longer padding changes nothing; the attention's weights are shown, 0 beyond a clip's end."""
+    model = lf_dnn(encoder)
     mask = jnp.asarray(np.arange(4)[None] < np.array([4, 2])[:, None])
     x = jax.random.normal(jax.random.key(0), (2, 4, 3)) * mask[..., None]
     batch = Batch({"text": x}, {"text": mask}, jnp.ones(2))
