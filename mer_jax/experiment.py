@@ -9,7 +9,6 @@ import pathlib
 import subprocess
 from typing import Any, NamedTuple
 
-import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
@@ -17,6 +16,7 @@ from mer_jax import lock, paths, termination
 from mer_jax.corpora import info_of, tasks
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import rows as rows_lib
+from mer_jax.data import standardise
 from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError, counted
 from mer_jax.evaluation import counts, events, history, kept, out_of_fold
@@ -182,11 +182,7 @@ def _finish(
     outcomes = grid.outcomes(chunks, checkpoints)
     best = results_lib.best_trial(outcomes, len(trials), corpus.task)
     weights = grid.kept_runs(chunks, best, checkpoints)
-    if corpus.columns:  # for clips that are predicted elsewhere and are of no group
-        runs = len(weights["repeat"])
-        weights["columns"] = {
-            m: [np.stack([part] * runs) for part in pair] for m, pair in corpus.columns.items()
-        }
+    weights |= standardise.kept(corpus.columns, len(weights["repeat"]))
     checkpoints.save_kept(weights)
     model = Model(
         static=program.static_of(
@@ -208,6 +204,11 @@ def _finish(
     validation = kept.validation_scores(model, prepared.plan, display)
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validation)
     results["left_out"] = results_lib.left_out(corpus)
+    if config.folds and not splits:  # nothing else is a result of such a corpus
+        names = corpus.splits[TRAIN].names
+        results["out_of_fold"] = kept.predict_out_of_fold(
+            model, prepared.plan, names, config, workdir, display
+        )
     written.discard(workdir)
     workdir.write_results(results)
     checkpoints.drop_progress()

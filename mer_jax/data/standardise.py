@@ -2,7 +2,7 @@
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -86,6 +86,16 @@ def of_folder(
 ) -> dict[str, Rows]:
     """The features of a folder's clips, standardised as those of a test split are."""
     return _standardised([_Part(names, features)], group_of, columns, where)[0]
+
+
+def kept(columns: Mapping[str, tuple[np.ndarray, np.ndarray]], runs: int) -> dict[str, Any]:
+    """What kept weights hold of the columns of train, alike for each run; nothing without any.
+
+    Clips that are predicted elsewhere and are of no group need them.
+    """
+    if not columns:
+        return {}
+    return {"columns": {m: [np.stack([x] * runs) for x in pair] for m, pair in columns.items()}}
 
 
 class _Part(NamedTuple):
