@@ -199,8 +199,7 @@ def _finish(
     splits = test_splits(config, corpus)
     test = kept.predict_and_score(model, splits, config, workdir, display)
     validated = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
-    clips = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
-    test = {**test, "clips": clips}
+    test["clips"] = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
     validation = kept.validation_scores(model, prepared.plan, display)
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validation)
     results["left_out"] = results_lib.left_out(corpus)
