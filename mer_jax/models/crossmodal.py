@@ -3,14 +3,16 @@
 import math
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Num
 
 from mer_jax.models.layers import product
 from mer_jax.models.modality_encoders import dropped
-from mer_jax.models.transformer import LayerNorm
+from mer_jax.models.transformer import LayerNorm, standardised
 
 _WIDER = 4  # the feed-forward net's inner width, in widths of the encoder
 _LONGEST_WAVE = 10000  # of the positions, in frames over 2 pi
@@ -90,10 +92,13 @@ class _Layer(nn.Module):
     def __call__(
         self, x: Float[Array, "B Q D"], sources: tuple, sight: Sight, rate: Rate, train: bool
     ) -> tuple[Float[Array, "B _ D"], Float[Array, "B h _ K"]]:
-        """`sources` are the keys' and values' vectors, none for x itself. Also the weights."""
+        """`sources` are the keys' and values' standardised vectors, none for x itself.
+
+        Also the weights.
+        """
         norm = LayerNorm(name="layer_norms.0")
         query, visible = norm(x), sight.visible
-        sources = tuple(norm(source) for source in sources) or (query,)
+        sources = tuple(norm(source, is_standard=True) for source in sources) or (query,)
         if sight.last is not None:
             rows = jnp.arange(len(x))
             query, x = (each[rows, sight.last][:, None] for each in (query, x))
@@ -110,7 +115,10 @@ class _Layer(nn.Module):
 
 
 class CrossModalEncoder(nn.Module):
-    """Layers in which x asks y, or itself, always y as it came in; a LayerNorm at the end."""
+    """Layers in which x asks y, or itself, always y as it came in; a LayerNorm at the end.
+
+    The layers are one loop over their stacked parameters, so that they are compiled once.
+    """
 
     layers: int
     heads: int
@@ -125,11 +133,11 @@ class CrossModalEncoder(nn.Module):
         places: tuple[Array, Array] | None,
         rate: Rate,
         train: bool,
-    ) -> tuple[Float[Array, "B _ D"], Float[Array, "B K"]]:
-        """x after all layers, and the last layer's weights, averaged over queries and heads.
+    ) -> tuple[Float[Array, "B _ D"], Float[Array, "B K"] | None]:
+        """x after all layers. `places` are the numbers of x's and y's frames in their clips.
 
-        `places` are the numbers of x's and y's frames in their clips, [B, L] each, for sinusoidal
-        positions; without them there are none. With `sight.last` only that frame is given.
+        They are [B, L] each, for sinusoidal positions; without them there are none. With
+        `sight.last` only that frame is given, and the last layer's weights, averaged over heads.
         """
 
         def embedded(z: Array, place: int) -> Array:
@@ -139,12 +147,75 @@ class CrossModalEncoder(nn.Module):
             return dropped(self, z, rate, train)
 
         x = embedded(x, 0)
-        sources = () if y is None else tuple(embedded(y, 1) for _ in range(1 + self.twice))
-        weight = None
-        for i in range(self.layers):
-            here = sight if i == self.layers - 1 else sight._replace(last=None)
-            x, weight = _Layer(self.heads, name=f"layers.{i}")(x, sources, here, rate, train)
-        return LayerNorm(name="layer_norm")(x), weight.mean((1, 2))
+        count = 0 if y is None else 1 + self.twice
+        # y stays as it is from layer to layer, so that its part of their first LayerNorm is shared.
+        sources = tuple(standardised(embedded(y, 1)) for _ in range(count))
+        layer, all_frames = _Layer(self.heads, parent=None), sight._replace(last=None)
+
+        def init(key: Array) -> dict:
+            return layer.init(key, x, sources, all_frames, rate, False)["params"]
+
+        def applied(x: Array, params: dict, key: Array, sight: Sight) -> tuple[Array, Array]:
+            rngs = {"dropout": key} if train else None
+            return layer.apply({"params": params}, x, sources, sight, rate, train, rngs=rngs)
+
+        params = [self.param(f"layers.{i}", init) for i in range(self.layers)]
+        key = self.make_rng("dropout") if train else jax.random.key(0)
+        keys, weight = jax.random.split(key, self.layers), None
+        looped = params if sight.last is None else params[:-1]
+        if looped:
+            x, _ = lax.scan(
+                lambda x, held: (applied(x, *held, all_frames)[0], None),
+                x,
+                (jax.tree.map(lambda *leaves: jnp.stack(leaves), *looped), keys[: len(looped)]),
+            )
+        if sight.last is not None:
+            x, weight = applied(x, params[-1], keys[-1], sight)
+            weight = weight.mean((1, 2))
+        return LayerNorm(name="layer_norm")(x), weight
+
+
+class Question(NamedTuple):
+    """What one encoder is given: see CrossModalEncoder."""
+
+    x: Array
+    y: Array | None
+    sight: Sight
+    places: tuple[Array, Array] | None
+
+
+def side_by_side(
+    module: nn.Module,
+    encoder: CrossModalEncoder,
+    asked: dict[str, Question],
+    rate: Rate,
+    *,
+    train: bool,
+) -> dict[str, tuple[Array, Array | None]]:
+    """What encoders of one kind give, by the names of their parameters in `module`.
+
+    Those whose questions have equal shapes are computed together. Called inside `__call__`.
+    """
+    alike: dict[tuple, list[str]] = {}
+    for name, question in asked.items():
+        alike.setdefault(tuple(jax.tree.map(jnp.shape, question)), []).append(name)
+    found = {}
+    for names in alike.values():
+        questions = [asked[name] for name in names]
+
+        def init(key: Array, question: Question = questions[0]) -> dict:
+            return encoder.init(key, *question, rate, False)["params"]
+
+        def applied(params: dict, key: Array, question: Question) -> tuple[Array, Array | None]:
+            rngs = {"dropout": key} if train else None
+            return encoder.apply({"params": params}, *question, rate, train, rngs=rngs)
+
+        params = [module.param(name, init) for name in names]
+        key = module.make_rng("dropout") if train else jax.random.key(0)
+        stacked = jax.tree.map(lambda *x: jnp.stack(x), *zip(params, questions, strict=True))
+        given = jax.vmap(applied)(stacked[0], jax.random.split(key, len(names)), stacked[1])
+        found |= {name: jax.tree.map(lambda y, i=i: y[i], given) for i, name in enumerate(names)}
+    return found
 
 
 def positions(place_BxL: Int[Array, "B L"], width: int) -> Float[Array, "B L D"]:
