@@ -1,6 +1,7 @@
 """MulT's Transformer encoder: one modality's frames ask another's, or their own (section 3)."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -77,10 +78,43 @@ class _Attention(nn.Module):
                 (k,), (v,) = projected(sources[0], 1, 2), projected(sources[1], 2, 3)
         score = jnp.einsum("bqhd,bkhd->bhqk", q * (width // self.heads) ** -0.5, k)
         never = jnp.finfo(score.dtype).min / 2  # finite: a frame that sees none stays without NaN
-        weight = nn.softmax(jnp.where(visible[:, None], score, never))
-        kept = dropped(self, weight, rate, train)
-        gathered = jnp.einsum("bhqk,bkhd->bqhd", kept, v).reshape(query.shape)
+        score = jnp.where(visible[:, None], score, never)
+        share = dropped(self, jnp.ones_like(score), rate, train) if train else None
+        gathered, weight = _gathered(score, share, v)
+        gathered = gathered.reshape(query.shape)
         return XavierDense(width, name="out_proj")(gathered), weight
+
+
+@jax.custom_vjp
+def _gathered(score, share, v):
+    """What the softmax of scores [B, h, Q, K] gathers of v [B, K, h, D], and its weights.
+
+    `share` is what dropout leaves of each weight, None: all. The weights have no gradient.
+    """
+    weight = nn.softmax(score)
+    kept = weight if share is None else weight * share
+    return jnp.einsum("bhqk,bkhd->bqhd", kept, v), weight
+
+
+def _gathered_forward(score, share, v):
+    gathered, weight = _gathered(score, share, v)
+    return (gathered, weight), (gathered, weight, share, v)
+
+
+def _gathered_backward(held, gradient):
+    # The softmax's sum over keys of weight times gradient is that of what was gathered over D, as
+    # FlashAttention (Dao et al. 2022) has it: short rows of keys are slow to sum on a CPU.
+    gathered, weight, share, v = held
+    gradient, _ = gradient
+    kept = weight if share is None else weight * share
+    of_kept = jnp.einsum("bqhd,bkhd->bhqk", gradient, v)
+    total_BxhxQx1 = jnp.einsum("bqhd,bqhd->bhq", gradient, gathered)[..., None]
+    of_v = jnp.einsum("bhqk,bqhd->bkhd", kept, gradient)
+    of_share = None if share is None else jnp.zeros_like(share)
+    return kept * of_kept - weight * total_BxhxQx1, of_share, of_v
+
+
+_gathered.defvjp(_gathered_forward, _gathered_backward)
 
 
 class _Layer(nn.Module):
@@ -159,7 +193,7 @@ class CrossModalEncoder(nn.Module):
             rngs = {"dropout": key} if train else None
             return layer.apply({"params": params}, x, sources, sight, rate, train, rngs=rngs)
 
-        params = [self.param(f"layers.{i}", init) for i in range(self.layers)]
+        params = _drawn(self, [f"layers.{i}" for i in range(self.layers)], init)
         key = self.make_rng("dropout") if train else jax.random.key(0)
         keys, weight = jax.random.split(key, self.layers), None
         looped = params if sight.last is None else params[:-1]
@@ -210,12 +244,25 @@ def side_by_side(
             rngs = {"dropout": key} if train else None
             return encoder.apply({"params": params}, *question, rate, train, rngs=rngs)
 
-        params = [module.param(name, init) for name in names]
+        params = _drawn(module, names, init)
         key = module.make_rng("dropout") if train else jax.random.key(0)
         stacked = jax.tree.map(lambda *x: jnp.stack(x), *zip(params, questions, strict=True))
         given = jax.vmap(applied)(stacked[0], jax.random.split(key, len(names)), stacked[1])
         found |= {name: jax.tree.map(lambda y, i=i: y[i], given) for i, name in enumerate(names)}
     return found
+
+
+def _drawn(module: nn.Module, names: list[str], init: Callable[[Array], dict]) -> list[dict]:
+    """The parameters of equal nets by their names in `module`, drawn for all of them at once."""
+    if module.is_initializing():
+        every = jax.vmap(init)(jax.random.split(module.make_rng("params"), len(names)))
+    else:  # only shapes are looked at
+        shapes = jax.eval_shape(init, jax.random.key(0))
+        every = jax.tree.map(lambda leaf: jnp.zeros((len(names), *leaf.shape), leaf.dtype), shapes)
+    return [
+        module.param(name, lambda _, i=i: jax.tree.map(lambda leaf: leaf[i], every))
+        for i, name in enumerate(names)
+    ]
 
 
 def positions(place_BxL: Int[Array, "B L"], width: int) -> Float[Array, "B L D"]:
