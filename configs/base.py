@@ -59,6 +59,12 @@ def get_config() -> config_dict.ConfigDict:
     for setting in itertools.chain(*declared):
         config[setting.part][setting.name] = grid(setting.default)
 
+    config.search = config_dict.ConfigDict()
+    # Trials drawn at random from the values of the keys with *, instead of every combination; the
+    # best in cross-validation is trained anew. 0: off.
+    config.search.trials = 0
+    config.search.repeats = 6  # of the best trial, with folds and weights of their own
+
     config.select = config_dict.ConfigDict()
     config.select.eta = 0.8  # --mode=select: quantile of the correct ones' confidence, by class
 
@@ -86,8 +92,9 @@ def features() -> config_dict.ConfigDict:
 def frames() -> config_dict.ConfigDict:
     """What a model that takes frames is given of them (config.features.level)."""
     config = config_dict.ConfigDict()
-    # Whether audio and video have the frames of the clip's own text: text, none; auto: where the
-    # fusion needs it.
+    # Whether audio and video have the frames of the clip's own text: text, none; auto: text where
+    # the fusion reads all modalities frame by frame (mfn, graph_mfn, mfm, mctn, ef_lstm) and there
+    # is one.
     config.align = "auto"
     config.scale = 1  # frames that are averaged into one; MERBench: 6 aligned, 12 unaligned
     # mask: padding is behind a clip and reaches nothing; release: zeros in front that count as

@@ -21,6 +21,7 @@ from mer_jax.errors import InputError, counted
 from mer_jax.evaluation import counts, events, history, kept, out_of_fold
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation.model import Model, test_splits
+from mer_jax.extraction.writer import copy_manifests
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting import written
 from mer_jax.task import TRAIN
@@ -142,12 +143,19 @@ def _prepare(
     )
     grid_plan = Plan(config, trials, *divide(config, corpus))
     groups = plan_lib.group(config, trials, modalities, corpus.task)
+    splits = corpus.splits.items()
+    of_all = {(name, m): x for name, split in splits for m, x in split.features.items()}
+    for static in groups:
+        program.check_lengths(static, of_all)
     if devices.is_first():  # one lock for all processes of a training: they share the workdir
         # Not sooner: wrong input leaves no workdir behind. What stood there may have changed since.
         until_trained.enter_context(lock.held(workdir))
         workdir.check_same_config(config)
     record = _record(grid_plan, corpus, groups, workdir, repeated)
     chunks = plan_lib.cut(groups, record["chunk"])
+    if not workdir.has_config and config.data.root:  # new clips may be extracted without the root
+        folders = corpus_lib.modalities(config).values()
+        copy_manifests(pathlib.Path(config.data.root), workdir.folder, folders)
     if not workdir.has_config or (devices.is_first() and not workdir.holds(config)):
         workdir.write_record(record)
     return _Prepared(grid_plan, chunks, corpus, record)
@@ -194,6 +202,11 @@ def _finish(
     validation = kept.validation_scores(model, prepared.plan, display)
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validation)
     results["left_out"] = results_lib.left_out(corpus)
+    if config.folds and not splits:  # nothing else is a result of such a corpus
+        names = corpus.splits[TRAIN].names
+        results["out_of_fold"] = kept.predict_out_of_fold(
+            model, prepared.plan, names, config, workdir, display
+        )
     written.discard(workdir)
     workdir.write_results(results)
     checkpoints.drop_progress()

@@ -2,6 +2,7 @@
 
 import functools
 import math
+from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -10,14 +11,17 @@ import numpy as np
 
 from mer_jax import metrics
 from mer_jax.data import rows as rows_lib
-from mer_jax.data.rows import Frames, Rows
+from mer_jax.data.rows import Rows
 from mer_jax.models.layers import ATTENTION, FRAME_ATTENTION, SOWN
 from mer_jax.observer import Tick, nobody
 from mer_jax.task import Task
 from mer_jax.training import batch as batch_lib
+from mer_jax.training.buckets import Bucket, buckets, by_length
 from mer_jax.training.program import HParams, Static, build_model
 
 _FRAME_WEIGHT_BYTES = 256 << 20  # of all runs' attention over time: of more none is kept
+_SHAPES = 3  # batch shapes of clips of unlike lengths, each a program: more pad less, compile more
+_PARTS = 64  # of clips by length, at most, between which the shapes may change
 
 
 class Predictions(NamedTuple):
@@ -48,32 +52,73 @@ def predict(
     """What each of the R kept runs predicts for N clips: logits [R, N, C], valence [R, N].
 
     `features` are vectors or frames, as the model's level has it. They go through the device
-    `batch_size` vectors or frames at a time, and `tick` takes the number of clips of each.
+    `batch_size` vectors or frames at a time, clips of like length together, and `tick` takes the
+    number of clips of each.
     """
     apply = functools.partial(_program(static), hparams.model)
     scaler = {m: tuple(pair) for m, pair in kept.get("scaler", {}).items()}  # read back: lists
     weights = Weights(kept["params"], kept.get("model_state", {}), scaler)
     weights = jax.device_put(weights)
-    count = rows_lib.count(features)
-    frames = {m: x.shape[1] for m, x in features.items() if isinstance(x, Frames)}
-    longest = max(frames.values(), default=1)
+    count, longest = rows_lib.count(features), rows_lib.longest(features)
     runs = len(jax.tree.leaves(weights.params)[0])
-    size = max(1, min(batch_size // longest, count))
+    row = by_length(features, np.arange(count))
     parts = []
-    for start in range(0, count, size):
-        rows, masks = {}, {}
-        for m, x in features.items():
-            rows[m] = x[start : start + size]
-            if m in frames:
-                rows[m], masks[m] = rows[m].padded(frames[m])
-        held = min(size, count - start)
-        rows, masks = _filled((rows, masks), size - held)
-        part = apply(weights, rows, masks)
+    for rows_B, frames, size in _batches(features, row, batch_size):
+        batch = _padded({m: x[rows_B] for m, x in features.items()}, frames)
+        part = apply(weights, *_filled(batch, size - len(rows_B)))
         if 4 * len(part.frame_attention or ()) * runs * count * longest > _FRAME_WEIGHT_BYTES:
             part = part._replace(frame_attention=None)
+        held = len(rows_B)
         parts.append(jax.tree.map(lambda y, held=held: np.asarray(y)[:, :held], part))
         tick(held)
-    return jax.tree.map(lambda *ys: np.concatenate(ys, axis=1), *parts)
+    return _in_order(parts, np.argsort(row))
+
+
+def _batches(
+    features: dict[str, Rows], row: np.ndarray, batch_size: int
+) -> Iterator[tuple[np.ndarray, dict[str, int], int]]:
+    """The rows in batches, what their frames are padded to, and how many rows that shape has."""
+    count, longest = len(row), rows_lib.longest(features)
+    size = max(1, min(batch_size // longest, count))
+    step = max(size, -(-count // _PARTS))
+    whole = np.pad(row, (0, -count % step), mode="edge")
+    found = buckets(features, [(whole, np.ones(len(whole)))], step, _SHAPES)
+    start = 0
+    for bucket in found or (Bucket(len(whole) // step, ()),):
+        end = min(start + bucket.batches * step, count)
+        frames = bucket.longest
+        size = max(1, min(batch_size // max(frames.values(), default=1), end - start))
+        for at in range(start, end, size):
+            yield row[at : min(at + size, end)], frames, size
+        start = end
+
+
+def _padded(rows: dict[str, Rows], frames: dict[str, int]) -> tuple[dict, dict]:
+    """Clips as arrays by modality, and the masks of those that have frames."""
+    masks = {}
+    for m, longest in frames.items():
+        rows[m], masks[m] = rows[m].padded(longest)
+    return rows, masks
+
+
+def _in_order(parts: list[Predictions], order: np.ndarray) -> Predictions:
+    """The clips of all batches, in an order; attention over time with zeros behind a clip."""
+
+    def joined(*ys: np.ndarray) -> np.ndarray:
+        return np.concatenate(ys, axis=1)[:, order]
+
+    over_time = [part.frame_attention for part in parts]
+    if over_time[0] is not None:
+        longest = max(y.shape[2] for each in over_time for y in each.values())
+        parts = [
+            part._replace(frame_attention=jax.tree.map(functools.partial(_behind, longest), each))
+            for part, each in zip(parts, over_time, strict=True)
+        ]
+    return jax.tree.map(joined, *parts)
+
+
+def _behind(longest: int, y: np.ndarray) -> np.ndarray:
+    return np.pad(y, ((0, 0), (0, 0), (0, longest - y.shape[2])))
 
 
 @functools.cache
@@ -131,7 +176,10 @@ def programs(task: Task) -> list[tuple[str, ...]]:
     Those that a task had from the first stay in one of their own: what else a program computes can
     change how XLA sums, and so the last bits.
     """
-    return [only for only in (metrics.every_epoch(task), metrics.at_the_end(task)) if only]
+    ends = metrics.at_the_end(task)
+    of_sign = tuple(name for name in ends if metrics.SIGN in metrics.METRICS[name].needs)
+    others = tuple(name for name in ends if name not in of_sign)
+    return [only for only in (metrics.every_epoch(task), of_sign, others) if only]
 
 
 @functools.cache

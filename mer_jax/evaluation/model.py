@@ -58,6 +58,7 @@ def predict_runs(
     sizes = rows_lib.sizes(features)
     if sizes != model.sizes:
         raise InputError(f"features of sizes {sizes}; the weights were trained on {model.sizes}")
+    program.check_lengths(model.static, features, model.kept)
     clips = rows_lib.count(features)
     with display.count(f"predicting {what}", clips) as tick:
         return ensemble.predict(

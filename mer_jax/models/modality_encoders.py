@@ -4,10 +4,11 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Num
 
 from mer_jax.models.dropout import dropout
-from mer_jax.models.layers import FRAME_ATTENTION, SOWN, Batch, TorchDense
+from mer_jax.models.layers import FRAME_ATTENTION, SOWN, Batch, TorchDense, utterance_vectors
 from mer_jax.models.lstm_fcn import LSTMFCNEncoder
 from mer_jax.models.recurrent import LSTM
 
+MLP = "mlp"  # as the setting `encoder`
 WITH_ATTENTION = {"lstm_fcn": False, "alstm_fcn": True}  # values of the setting `encoder`
 AUDIO_VIDEO_TEXT = ("audio", "video", "text")  # the order of several algorithms
 
@@ -60,11 +61,13 @@ def encoded(
     """One vector of each modality, called inside a fusion's `__call__`.
 
     The encoders are named `<modality>_encoder`: MLPEncoder of vectors, of frames what the fusion's
-    setting `encoder` names. An attention's weights of the frames are sown for the report.
+    setting `encoder` names; MLPEncoder takes the average of a clip's frames. An attention's weights
+    of the frames are sown for the report.
     """
     vectors, frame_weights = {}, {}
+    features = utterance_vectors(batch) if fusion.encoder == MLP else batch.features
     for modality in fusion.modalities:
-        name, x = f"{modality}_encoder", batch.features[modality]
+        name, x = f"{modality}_encoder", features[modality]
         if x.ndim == 2:
             vectors[modality] = MLPEncoder(fusion.hidden, name=name)(x, rate, train)
         elif fusion.encoder in WITH_ATTENTION:

@@ -5,14 +5,17 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 import optax
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
+from mer_jax.data import framing as framing_lib
+from mer_jax.data import rows as rows_lib
 from mer_jax.data import views
-from mer_jax.data.framing import ALIGNED, TEXT, UNALIGNED, Framing
+from mer_jax.data.framing import ALIGNED, TEXT, Framing
 from mer_jax.data.npy import FRAME, UTTERANCE
-from mer_jax.data.rows import AUTO, LEVELS
+from mer_jax.data.rows import AUTO, LEVELS, Frames, Rows
 from mer_jax.data.views import View
 from mer_jax.errors import InputError
 from mer_jax.models import multitask
@@ -64,12 +67,6 @@ def static_of(
             f"config.model.fusion: 'unimodal' takes one modality, the config names "
             f"{', '.join(modalities)}; for these, one of: {others}"
         )
-    needs = getattr(fusion, "NEEDS", modalities)
-    if set(needs) != set(modalities):
-        raise InputError(
-            f"config.model.fusion: {trial['model.fusion']!r} takes {', '.join(needs)}, the config "
-            f"names {', '.join(modalities)}"
-        )
     return Static(
         fusion=trial["model.fusion"],
         settings=tuple(
@@ -119,19 +116,15 @@ def level_of(config: ConfigDict) -> str:
 def _framing(config: ConfigDict, fusion: str, modalities: tuple[str, ...]) -> Framing | None:
     if _level(config, fusion) == UTTERANCE:
         return None
-    frames, needed = config.frames, getattr(FUSIONS[fusion], "ALIGNED", False)
-    if needed and frames.align == UNALIGNED:
-        raise InputError(f"config.frames.align={frames.align!r}: {fusion!r} takes aligned frames")
-    aligned = needed or frames.align == ALIGNED
-    if aligned and TEXT not in modalities:
+    align = config.frames.align
+    if align == ALIGNED and TEXT not in modalities:
         raise InputError(
-            f"config.frames.align: {fusion!r} takes frames that are aligned to the text's, and the "
-            "config names no features.text"
-            if needed
-            else "config.frames.align: frames are aligned to the text's, and the config names no "
+            "config.frames.align: frames are aligned to the text's, and the config names no "
             'features.text; set it, or use config.frames.align="none"'
         )
-    return Framing(aligned, frames.scale, frames.padding)
+    wanted = align == framing_lib.AUTO and getattr(FUSIONS[fusion], "ALIGNED", False)
+    aligned = align == ALIGNED or (wanted and TEXT in modalities)
+    return Framing(aligned, config.frames.scale, config.frames.padding)
 
 
 def framing_of(config: ConfigDict) -> Framing | None:
@@ -196,9 +189,12 @@ def build_model(static: Static) -> multitask.MultitaskModel:
     return multitask.build(static.fusion, dict(static.settings), static.modalities, static.task)
 
 
-def count_parameters(static: Static, sizes: dict[str, int]) -> int:
-    """The number of a model's parameters for features of these sizes; computes nothing."""
-    variables = _shapes(static, _zeros(static, sizes, 1, 1))
+def count_parameters(static: Static, sizes: dict[str, int], frames: int = 1) -> int:
+    """The number of a model's parameters for features of these sizes; computes nothing.
+
+    Few models' depends on the frames of a clip.
+    """
+    variables = _shapes(static, _zeros(static, sizes, 1, frames))
     return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
 
 
@@ -251,5 +247,43 @@ def fits(static: Static, sizes: dict[str, int], kept: dict[str, Any]) -> bool:
     """Whether a checkpoint's parameters are as many as this model has, for each of its runs."""
     if not {"params", "repeat"} <= kept.keys() or sizes.keys() != set(static.modalities):
         return False
+    return _frames_of(static, sizes, kept) is not None
+
+
+def _frames_of(static: Static, sizes: dict[str, int], kept: dict[str, Any]) -> int | None:
+    """The frames of the clips that kept weights are for, 0: any; None: they fit no clips."""
     held = sum(leaf.size for leaf in jax.tree.leaves(kept["params"]))
-    return held == kept["repeat"].size * count_parameters(static, sizes)
+    of_each, more = divmod(held, kept["repeat"].size)
+    of_one = count_parameters(static, sizes)
+    if more or of_one > of_each:
+        return None
+    if not _one_length(static):
+        return 0 if of_each == of_one else None
+    frames, more = divmod(of_each - of_one, count_parameters(static, sizes, 2) - of_one)
+    return None if more else frames + 1
+
+
+def check_lengths(
+    static: Static, features: dict[Any, Rows], kept: dict[str, Any] | None = None
+) -> None:
+    """Refuses clips of unlike lengths where the model needs one, that of its `kept` weights."""
+    switch = _one_length(static)
+    frames = [x.ends for x in features.values() if isinstance(x, Frames)]
+    if not switch or not frames:
+        return
+    least, most = (int(of(np.concatenate(frames))) for of in (np.min, np.max))
+    wanted = _frames_of(static, rows_lib.sizes(features), kept) if kept else least
+    if least == most == wanted:
+        return
+    of_these = f"{least}" if least == most else f"{least} to {most}"
+    raise InputError(
+        f"config.model.{switch}=True takes clips that all have as many frames"
+        + (f", {wanted} as in training" if kept else "")
+        + f", and these have {of_these}; train with --config.model.{switch}=False"
+    )
+
+
+def _one_length(static: Static) -> str | None:
+    """The switch of a fusion that is on and with which all clips have as many frames."""
+    switch = getattr(FUSIONS[static.fusion], "ONE_LENGTH", None)
+    return switch if dict(static.settings).get(switch) else None

@@ -13,6 +13,7 @@ from mer_jax.data.rows import Frames
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.models.fusion import FUSIONS
+from mer_jax.models.layers import FRAME_ATTENTION, SOWN, Batch
 from mer_jax.reporting import frame_figures
 from mer_jax.reporting.analysis import Predicted
 from mer_jax.training.batch import of_one_row
@@ -33,12 +34,32 @@ def test_a_models_weights_over_time_are_predicted(monkeypatch):
     hparams = HParams({}, {"lstm_dropout": 0.0})
     one_row = of_one_row({"text": on_device(features["text"])})
     variables = build_model(static).init(jax.random.key(0), one_row, hparams.model)
+    whole = dict(variables)
     params = variables.pop("params")
+    padded, filled = [], ensemble._filled
+
+    def told(batch, more):
+        padded.append(batch[0]["text"])
+        return filled(batch, more)
+
+    monkeypatch.setattr(ensemble, "_filled", told)
     two = jax.tree.map(lambda x: jnp.stack([x, x]), {"params": params, "model_state": variables})
     found = ensemble.predict(static, hparams, two, features, 64).frame_attention["text"]
     assert found.shape == (2, 3, 5)
     np.testing.assert_allclose(found.sum(-1), np.ones((2, 3)), atol=1e-5)
     np.testing.assert_array_equal(frame_figures.lengths({"text": found[0]}), LENGTHS)
+    # In batches of like length, every clip's numbers are its own, in the order that was asked for.
+    seen = []
+    shapes = ensemble.predict(static, hparams, two, features, 5, seen.append)
+    values, mask = features["text"].padded(5)
+    batch = Batch({"text": jnp.asarray(values)}, {"text": jnp.asarray(mask)}, jnp.ones(3))
+    apply = build_model(static).apply
+    output, sown = apply(whole, batch, hparams.model, mutable=[SOWN])
+    np.testing.assert_allclose(shapes.valence[1], output.valence, atol=1e-6)
+    (weight,) = sown[SOWN]["fusion"][FRAME_ATTENTION]
+    np.testing.assert_allclose(shapes.frame_attention["text"][1], weight["text"], atol=1e-6)
+    assert [len(batch) for batch in padded] == [3, 1, 1, 1]
+    assert [batch.shape[1] for batch in padded] == [5, 2, 3, 5] and seen == [1, 1, 1]
     monkeypatch.setattr(ensemble, "_FRAME_WEIGHT_BYTES", 4 * 2 * 3 * 5 - 1)
     assert ensemble.predict(static, hparams, two, features, 64).frame_attention is None
 

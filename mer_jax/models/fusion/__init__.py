@@ -14,10 +14,10 @@ A fusion gets one vector a clip, [B, D], frames averaged. With `LEVEL: ClassVar 
 (mer_jax/data/npy.py) it gets frames, [B, T, D], and `batch.frame_mask`, bool [B, T], of every
 modality; a set of vectors comes as clips of one frame. Padded frames are zero and must change
 nothing. One that takes either declares `LEVELS: ClassVar = (UTTERANCE, FRAME)`, its default first,
-and `config.features.level` chooses. One that takes none but certain modalities, each of them, lists
-them in NEEDS; one that needs frames of one length in all modalities declares
-`ALIGNED: ClassVar = True`: the others have the text's. A modality may lack some in front, which its
-mask says.
+and `config.features.level` chooses. One that reads all modalities frame by frame declares
+`ALIGNED: ClassVar = True`: with `config.frames.align` of "auto" the others have as many frames as
+the text. A modality may lack some in front, which its mask says. One whose parameters depend on the
+number of frames names in ONE_LENGTH the switch by which they do.
 
 Fusions of MERBench's release name their submodules and parameters as the release does, so that
 `mer_jax.models.load_torch` finds its weights; with the setting `release` they compute what it does

@@ -19,6 +19,7 @@ class EfLstm(nn.Module):
 
     SETTINGS: ClassVar = (HIDDEN, NUM_LAYERS, RELEASE, DROPOUT)
     LEVEL: ClassVar = FRAME
+    ALIGNED: ClassVar = True
     modalities: tuple[str, ...]
     hidden: int
     num_layers: int

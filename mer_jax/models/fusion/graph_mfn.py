@@ -27,6 +27,7 @@ class GraphMfn(nn.Module):
 
     SETTINGS: ClassVar = (HIDDEN, MEM_DIM, RELEASE, DROPOUT)
     LEVEL: ClassVar = FRAME
+    ALIGNED: ClassVar = True
     GROUPS: ClassVar = (
         ParameterGroup("nodes", "graph_mfn.networks", {"learning_rate": 0.0}, ("release", True)),
     )

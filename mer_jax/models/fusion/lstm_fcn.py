@@ -27,6 +27,7 @@ class LstmFcn(nn.Module):
 
     SETTINGS: ClassVar = (HIDDEN, SHUFFLE, LSTM_DROPOUT)
     LEVEL: ClassVar = FRAME
+    ONE_LENGTH: ClassVar = SHUFFLE.name
     HAS_ATTENTION: ClassVar = False
     modalities: tuple[str, ...]
     hidden: int

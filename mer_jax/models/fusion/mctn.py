@@ -42,6 +42,7 @@ class Mctn(nn.Module):
 
     SETTINGS: ClassVar = (HIDDEN, RELEASE, DROPOUT, LOSS_WEIGHT)
     LEVEL: ClassVar = FRAME
+    ALIGNED: ClassVar = True
     modalities: tuple[str, ...]
     hidden: int
     release: bool

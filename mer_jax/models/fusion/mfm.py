@@ -39,6 +39,7 @@ class Mfm(nn.Module):
 
     SETTINGS: ClassVar = (HIDDEN, MEM_DIM, RELEASE, DROPOUT, *_LOSS.values())
     LEVEL: ClassVar = FRAME
+    ALIGNED: ClassVar = True
     modalities: tuple[str, ...]
     hidden: int
     mem_dim: int

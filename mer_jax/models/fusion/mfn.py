@@ -22,6 +22,7 @@ class Mfn(nn.Module):
 
     SETTINGS: ClassVar = (HIDDEN, MEM_DIM, RELEASE, DROPOUT)
     LEVEL: ClassVar = FRAME
+    ALIGNED: ClassVar = True
     modalities: tuple[str, ...]
     hidden: int
     mem_dim: int

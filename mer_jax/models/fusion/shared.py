@@ -16,8 +16,8 @@ DROPOUT = Setting(
 # False: with the repairs that docs/fusion_algorithms.md names.
 RELEASE = Setting("release", False, doc="MERBench's release to the letter", kind=SWITCH)
 ENCODER = Setting(
-    "encoder", "lstm", Choices(("lstm", "lstm_fcn", "alstm_fcn")), "of frames, where a fusion of "
-    "vectors takes them",
+    "encoder", "lstm", Choices(("lstm", "lstm_fcn", "alstm_fcn", "mlp")), "of frames, where a "
+    "fusion of vectors takes them; mlp: of their average",
 )  # fmt: skip
 # Of the models that have one kind of layer, however many.
 NUM_LAYERS = Setting("num_layers", 2, AT_LEAST_1, "ef_lstm, mult: layers")
