@@ -95,4 +95,4 @@ def dropped(
     module: nn.Module, x: Float[Array, "..."], rate: Num[Array, ""] | float, train: bool
 ) -> Float[Array, "..."]:
     """Dropout on `x` where `train`, called inside a module's `__call__`."""
-    return dropout(x, rate, module.make_rng("dropout"), is_stored=True) if train else x
+    return dropout(x, rate, module.make_rng("dropout")) if train else x
