@@ -179,7 +179,9 @@ def _optimizer_of(trial: dict[str, Any]) -> dict[str, Any]:
 
 def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransformation:
     """Makes the optimiser of a run, with the groups that its model declares."""
-    of = groups_of(FUSIONS[static.fusion], dict(static.settings), hparams.model)
+    of = groups_of(
+        FUSIONS[static.fusion], dict(static.settings), hparams.model, len(static.modalities)
+    )
     groups = [optimizer.Group(group.label, group.pattern, group.settings) for group in of]
     return optimizer.make(hparams.optimizer, groups)
 
