@@ -15,6 +15,7 @@ import fractions
 import json
 import os
 import pathlib
+import resource
 import statistics
 import subprocess
 import sys
@@ -171,6 +172,66 @@ def of_resuming(folder: pathlib.Path, quick: bool) -> dict[str, Any]:
     return {"clips": count, "seconds": statistics.median(each.seconds for each in spent)}
 
 
+def of_an_hour(folder: pathlib.Path, quick: bool) -> dict[str, Any]:
+    """The most memory of the command over one clip of an hour: sets of sound, of images, a HuBERT.
+
+    YuNet's weights in $MER_JAX_YUNET, a file, add a ResNet of the faces.
+    """
+    import transformers
+
+    minutes = 2 if quick else 60
+    (folder / "clips").mkdir()
+    write_long_mp4(folder / "clips" / "long.mp4", 60 * minutes)
+    tiny = {"hidden_size": 64, "num_hidden_layers": 2, "num_attention_heads": 2}
+    speech = transformers.HubertConfig(**tiny, intermediate_size=64, conv_dim=(64,) * 7)
+    models = {"hubert": transformers.HubertModel(speech)}
+    sets = "eGeMAPS, HuBERT-base=hubert, image-grid"
+    yunet = os.environ.get("MER_JAX_YUNET")
+    if yunet:
+        (folder / "models").mkdir()
+        (folder / "models" / "yunet.onnx").write_bytes(pathlib.Path(yunet).read_bytes())
+        faces = transformers.ResNetConfig(hidden_sizes=(8, 8, 8, 8), embedding_size=8)
+        models["resnet"] = transformers.ResNetModel(faces)
+        sets += ", ResNet-ImageNet=resnet"
+    for name, model in models.items():
+        model.save_pretrained(folder / "models" / name)
+    command = [sys.executable, "-m", "mer_jax.main", "--mode=extract", f"--sets={sets}"]
+    command += [f"--media={folder / 'clips'}", f"--models={folder / 'models'}"]
+    command += [f"--out={folder / 'out'}", "--quiet"]
+    spent = measure(lambda: subprocess.run(command, check=True, cwd=ROOT))
+    most = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss  # of one child, in kB
+    return {"minutes": minutes, "sets": sets, "peak_mb": most // 1024, "seconds": spent.seconds}
+
+
+def write_long_mp4(path: pathlib.Path, seconds: int) -> None:
+    """Two small images a second, and a tone that is never the same: AAC of 16 kHz."""
+    import av
+
+    generator = np.random.default_rng(0)
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("libx264", rate=2, options={"preset": "ultrafast"})
+        video.height, video.width, video.pix_fmt = 120, 160, "yuv420p"
+        sound = output.add_stream("aac", rate=16_000, layout="mono")
+        blocks = av.AudioResampler("fltp", "mono", 16_000, frame_size=1024)
+        image = generator.integers(0, 256, (120, 160, 3), np.uint8)
+        for second in range(seconds):
+            for half in range(2):
+                picture = np.roll(image, 2 * second + half, axis=1)
+                frame = av.VideoFrame.from_ndarray(picture, format="rgb24")
+                output.mux(video.encode(frame))
+            phase = 2 * np.pi * (100 + second % 300) * np.arange(16_000) / 16_000
+            samples = 0.3 * np.sin(phase) + generator.normal(0, 0.02, 16_000)
+            frame = av.AudioFrame.from_ndarray(
+                samples[None].astype(np.float32), format="fltp", layout="mono"
+            )
+            frame.sample_rate, frame.pts = 16_000, 16_000 * second
+            frame.time_base = fractions.Fraction(1, 16_000)
+            for block in blocks.resample(frame):
+                output.mux(sound.encode(block))
+        for stream in (video, sound):
+            output.mux(stream.encode(None))
+
+
 class _Silence(_Mean):
     """Stands for a set that was extracted before."""
 
@@ -183,6 +244,7 @@ PARTS: dict[str, Callable[[pathlib.Path, bool], dict[str, Any]]] = {
     "audio": of_audio,
     "images": of_images,
     "resuming": of_resuming,
+    "hour": of_an_hour,
 }
 
 

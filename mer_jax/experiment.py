@@ -21,6 +21,7 @@ from mer_jax.errors import InputError, counted
 from mer_jax.evaluation import counts, events, history, kept, out_of_fold
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation.model import Model, test_splits
+from mer_jax.extraction.writer import copy_manifests
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting import written
 from mer_jax.task import TRAIN
@@ -152,6 +153,9 @@ def _prepare(
         workdir.check_same_config(config)
     record = _record(grid_plan, corpus, groups, workdir, repeated)
     chunks = plan_lib.cut(groups, record["chunk"])
+    if not workdir.has_config and config.data.root:  # new clips may be extracted without the root
+        folders = corpus_lib.modalities(config).values()
+        copy_manifests(pathlib.Path(config.data.root), workdir.folder, folders)
     if not workdir.has_config or (devices.is_first() and not workdir.holds(config)):
         workdir.write_record(record)
     return _Prepared(grid_plan, chunks, corpus, record)

@@ -1,4 +1,4 @@
-"""The lock of a workdir: one training at a time."""
+"""The lock of a folder: one training or extraction at a time."""
 
 import contextlib
 import fcntl
@@ -12,8 +12,12 @@ from mer_jax.workdir import Workdir
 
 
 @contextlib.contextmanager
-def held(workdir: os.PathLike[str]) -> Iterator[None]:
+def held(
+    workdir: os.PathLike[str], doing: str = "training in it", flag: str = "--workdir"
+) -> Iterator[None]:
     """Holds the lock of `workdir` for the body; creates the folder where it is absent.
+
+    `doing` is what the holder does, and `flag` what names another folder, for the message.
 
     The system releases the lock when the process ends, however it ends: the file that remains
     locks nothing. Raises InputError naming the process that holds it.
@@ -27,8 +31,8 @@ def held(workdir: os.PathLike[str]) -> Iterator[None]:
             file.seek(0)
             host, _, pid = file.read().strip().rpartition(" ")
             raise InputError(
-                f"{place}: process {pid or 'unknown'} on {host or 'this host'} is training in "
-                "it; wait until it ends, or use another --workdir"
+                f"{place}: process {pid or 'unknown'} on {host or 'this host'} is {doing}; "
+                f"wait until it ends, or use another {flag}"
             ) from None
         with files.naming(place.lock_file):
             file.truncate(0)

@@ -54,12 +54,14 @@ class Workdir:
     results_file = _Inside("results.json")
     lock_file = _Inside(".lock")  # remains, and locks nothing then
     checkpoints = _Inside("checkpoints")
+    manifests = _Inside("manifests")  # how its feature sets were extracted, where that is known
     predictions = _Inside("predictions")  # a CSV file a split
     history_file = _Inside("history.csv")
     tensorboard = _Inside("tensorboard")
     figures = _Inside("figures")
     report_markdown = _Inside("report.md")
     report_page = _Inside("report.html")
+    clip_pages = _Inside("clips")  # a page a clip that was asked for
     comparison_file = _Inside("compare.json")
     selected_file = _Inside("select.csv")  # where --out names no other file
     predicted_file = _Inside("predict.csv")  # where --out names no other file
@@ -94,6 +96,10 @@ class Workdir:
     def figure_file(self, name: str) -> pathlib.Path:
         """A figure of the report."""
         return self.figures / f"{name}.png"
+
+    def clip_page(self, name: str) -> pathlib.Path:
+        """The page of a clip."""
+        return self.clip_pages / f"{name}.html"
 
     @property
     def report_files(self) -> tuple[pathlib.Path, pathlib.Path]:

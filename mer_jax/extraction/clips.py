@@ -66,18 +66,24 @@ def of_folder(media: pathlib.Path) -> list[Clip]:
 
 
 def of_sets(
-    wanted: Sequence[Wanted], listed: pathlib.Path | None, media: pathlib.Path | None
+    wanted: Sequence[Wanted],
+    listed: pathlib.Path | None,
+    media: pathlib.Path | None,
+    transcribed: bool = False,
 ) -> list[Clip]:
     """The clips of a list, or of a folder where there is no list, with what the sets need of them.
 
-    Raises InputError where a set needs media or texts that nobody gave.
+    Raises InputError where a set needs media or texts that nobody gave; with `transcribed` texts
+    come from the media.
     """
-    of_media = [each.extractor.name for each in wanted if each.extractor.needs != TEXT]
     of_text = [each.extractor.name for each in wanted if each.extractor.needs == TEXT]
+    of_media = [each.extractor.name for each in wanted if each.extractor.needs != TEXT]
+    if transcribed:
+        of_text, of_media = [], of_text + of_media
     if of_media and media is None:
         raise InputError(f"{of_media[0]} needs --media=DIR, the folder with the clips")
     if of_text and listed is None:
-        raise InputError(f"{of_text[0]} needs --clips=FILE with the column text")
+        raise InputError(f"{of_text[0]} needs --clips=FILE with the column text, or --asr")
     if listed is None:
         return of_folder(media)
     return read(listed, media if of_media else None)

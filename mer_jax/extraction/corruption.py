@@ -178,17 +178,31 @@ def blurred(image_HxWx3: np.ndarray, factor: int, release: bool = False) -> np.n
 
 
 def change(recipe: Recipe) -> Change:
-    """The corruption of samples and images once decoded: nothing is encoded on the way."""
+    """The corruption of samples and images once decoded.
+
+    Nothing is encoded on the way, except with `release`: the clips that the challenge gave have
+    gone through its codecs. What is extracted then equals what `--mode=corrupt` would write.
+    """
+    from mer_jax.extraction import encoding, video
 
     def audio(clip: Clip, samples_S: np.ndarray) -> np.ndarray:
-        return mix(recipe, clip.name, samples_S).samples
+        samples_S = mix(recipe, clip.name, samples_S).samples
+        is_encoded = recipe.release and video.tracks(clip.path)[1] is not None
+        return encoding.heard_again(samples_S) if is_encoded else samples_S
 
     def images(clip: Clip, frames: Iterable[Frame]) -> Iterator[Frame]:
         factor = choose(recipe, clip.name).blur
-        for frame in frames:
-            yield Frame(frame.time, blurred(frame.image, factor, recipe.release))
+        changed = (
+            Frame(frame.time, blurred(frame.image, factor, recipe.release)) for frame in frames
+        )
+        return (
+            encoding.seen_again(changed, video.tracks(clip.path)[1]) if recipe.release else changed
+        )
 
-    return Change(audio, images, recipe.manifest())
+    if not recipe.release:
+        return Change(audio, images, recipe.manifest())
+    manifest = {**recipe.manifest(), "codecs": list(encoding.RELEASE_CODECS)}
+    return Change(audio, images, manifest, needs_all=True)
 
 
 def write_choices(out: pathlib.Path, recipe: Recipe, clips: Iterable[Clip]) -> None:

@@ -3,31 +3,32 @@
 from __future__ import annotations
 
 import pathlib
+import tempfile
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from typing import Any
 
 import numpy as np
 
-from mer_jax.extraction import media
+from mer_jax.extraction import audio, media, video
 from mer_jax.extraction.record import SAMPLE_RATE, Frame, MediaError
 
 _CLOCK = Fraction(1, 90_000)  # seconds; of the times that are kept
 # Near enough to what was decoded that nothing but the corruption counts; the paper names no codec.
 _CODEC, _QUALITY = "libx264", {"crf": "12", "preset": "veryfast"}
 _AUDIO_CODEC = "alac"  # lossless
-_RELEASE_CODEC, _RELEASE_AUDIO_CODEC = "mpeg4", "aac"
+RELEASE_CODECS = "mpeg4", "aac"  # of MER-NOISE as the challenge gave it
 _PACKET = 1024  # samples
 
 
 def write(
     path: pathlib.Path,
-    frames: Iterable[Frame],
+    frames: Iterable[Frame] | None,
     samples_S: np.ndarray | None,
     rate: Fraction,
     release: bool = False,
 ) -> None:
-    """Writes images and samples [S] of SAMPLE_RATE as an mp4.
+    """Writes images, or None, and samples [S] of SAMPLE_RATE, or None, as an mp4.
 
     Images keep their times, which decide, not `rate` (images a second), and their size, odd or
     even; what is encoded is near what is given, and the samples are kept but for 16 bits. With
@@ -35,36 +36,63 @@ def write(
     """
     av = media.load_decoder(path)
     with av.open(str(path), "w", format="mp4") as container:
-        left = iter(frames)
-        first = next(left, None)
-        if first is None:
-            raise MediaError("holds no image")
-        images = container.add_stream(
-            _RELEASE_CODEC if release else _CODEC, rate=rate, options={} if release else _QUALITY
-        )
-        height, width = first.image.shape[:2]
-        images.width, images.height = width, height
-        # Halved colour planes need even sides.
-        is_even = width % 2 == 0 and height % 2 == 0
-        images.pix_fmt = "yuv420p" if release or is_even else "yuv444p"
-        images.codec_context.thread_count = 1  # the bits depend on no number of cores
-        clock = 1 / rate if release else _CLOCK
-        images.codec_context.time_base = clock
-        sound = None
+        pictures = None if frames is None else _pictures(av, container, frames, rate, release)
+        if pictures is not None:
+            next(pictures)  # the stream is there before anything is written
         if samples_S is not None:
-            codec = _RELEASE_AUDIO_CODEC if release else _AUDIO_CODEC
+            codec = RELEASE_CODECS[1] if release else _AUDIO_CODEC
             sound = container.add_stream(codec, rate=SAMPLE_RATE, layout="mono")
             for packet in _sound_packets(av, sound, samples_S):
                 container.mux(packet)
-        last = -1
-        for number, frame in enumerate(_chain(first, left)):
-            picture = av.VideoFrame.from_ndarray(frame.image, format="rgb24").reformat(
-                format=images.pix_fmt
-            )
-            last = max(last + 1, number if release else round(frame.time / clock))
-            picture.pts, picture.time_base = last, clock
-            container.mux(images.encode(picture))
-        container.mux(images.encode(None))
+        for packet in pictures or ():
+            container.mux(packet)
+
+
+def heard_again(samples_S: np.ndarray) -> np.ndarray:
+    """The samples as they come out of a file of the release's."""
+    with tempfile.TemporaryDirectory(prefix="mer_jax-") as folder:
+        path = pathlib.Path(folder) / "sound.mp4"
+        write(path, None, samples_S, Fraction(1), release=True)
+        return audio.read(path)
+
+
+def seen_again(frames: Iterable[Frame], rate: Fraction) -> Iterator[Frame]:
+    """The images as they come out of a file of the release's, at its times."""
+    with tempfile.TemporaryDirectory(prefix="mer_jax-") as folder:
+        path = pathlib.Path(folder) / "images.mp4"
+        write(path, frames, None, rate, release=True)
+        yield from video.read(path)
+
+
+def _pictures(
+    av: Any, container: Any, frames: Iterable[Frame], rate: Fraction, release: bool
+) -> Iterator[Any]:
+    """Adds the stream of the images, gives nothing once, and then its packets."""
+    left = iter(frames)
+    first = next(left, None)
+    if first is None:
+        raise MediaError("holds no image")
+    images = container.add_stream(
+        RELEASE_CODECS[0] if release else _CODEC, rate=rate, options={} if release else _QUALITY
+    )
+    height, width = first.image.shape[:2]
+    images.width, images.height = width, height
+    # Halved colour planes need even sides.
+    is_even = width % 2 == 0 and height % 2 == 0
+    images.pix_fmt = "yuv420p" if release or is_even else "yuv444p"
+    images.codec_context.thread_count = 1  # the bits depend on no number of cores
+    clock = 1 / rate if release else _CLOCK
+    images.codec_context.time_base = clock
+    yield None
+    last = -1
+    for number, frame in enumerate(_chain(first, left)):
+        picture = av.VideoFrame.from_ndarray(frame.image, format="rgb24").reformat(
+            format=images.pix_fmt
+        )
+        last = max(last + 1, number if release else round(frame.time / clock))
+        picture.pts, picture.time_base = last, clock
+        yield images.encode(picture)
+    yield images.encode(None)
 
 
 def _chain(first: Frame, rest: Iterator[Frame]) -> Iterator[Frame]:

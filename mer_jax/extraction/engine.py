@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import logging
 import os
 import pathlib
@@ -45,6 +46,7 @@ class Outcome:
     failed: dict[str, dict[str, str]] = dataclasses.field(default_factory=dict)  # folder, clip: why
     decoded: Counter = dataclasses.field(default_factory=Counter)  # by clip and AUDIO or IMAGES
     faceless: set[str] = dataclasses.field(default_factory=set)  # clips whose vectors are zeros
+    wordless: set[str] = dataclasses.field(default_factory=set)  # nothing said: zeros as well
     damaged: dict[str, Packets] = dataclasses.field(default_factory=dict)  # clips, in part
 
 
@@ -182,9 +184,7 @@ class _Running:
             members = [(task, decoded) for task, decoded in group
                        if name in task.sets and name not in task.failed]  # fmt: skip
             if extractor.needs == TEXT:
-                silent = [task for task, decoded in members if not decoded.text.strip()]
-                for task in silent:
-                    self._fail(name, task, MediaError("its text is empty"))
+                self._settle_wordless(name, members)
                 members = [each for each in members if each[1].text.strip()]
             members.sort(key=lambda each: (_length(each[1]), each[0].clip.name))
             size = folder.wanted.batch
@@ -194,6 +194,17 @@ class _Running:
             for batch, answers in zip(batches, asked(ask, batches), strict=True):
                 for (task, _), answer in zip(batch, answers, strict=True):
                     self._settle(name, task, answer)
+
+    def _settle_wordless(self, name: str, members: Sequence[tuple[Task, Decoded]]) -> None:
+        """Clips without a text: zeros where nothing is said in them, else a failure."""
+        for task, decoded in members:
+            if decoded.text.strip():
+                continue
+            if task.clip.is_silent:
+                self.outcome.wordless.add(task.clip.name)
+                self._settle(name, task, np.zeros((1, self.made[name].size), np.float32))
+            else:
+                self._fail(name, task, MediaError(task.clip.no_text or "its text is empty"))
 
     def _ask_of(self, name: str) -> Callable[[Sequence[tuple[Task, Decoded]]], list]:
         made = self.made.get(name)  # None: no clip of this extraction needs the set
@@ -210,9 +221,13 @@ class _Running:
         try:
             path = _path_of(task.clip)
             self.outcome.decoded[task.clip.name, IMAGES] += 1
-            shown = video.read(path, settings.every, packets)
-            if settings.change is not None:
-                shown = settings.change.images(task.clip, shown)
+            change, every = settings.change, settings.every
+            if change is not None and change.needs_all:
+                shown = change.images(task.clip, video.read(path, 1, packets))
+                shown = itertools.islice(shown, 0, None, every)
+            else:
+                shown = video.read(path, every, packets)
+                shown = shown if change is None else change.images(task.clip, shown)
             found = frames.extract(task.clip, shown, kinds, self.follow, calls.ask_one)
         except Exception as error:
             for name in names:

@@ -5,12 +5,11 @@ from __future__ import annotations
 import pathlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from fractions import Fraction
 
 from mer_jax import extras, files
 from mer_jax.data import label_csv
 from mer_jax.errors import InputError
-from mer_jax.extraction import audio, calls, corruption, encoding, media, video
+from mer_jax.extraction import audio, calls, corruption, encoding, video
 from mer_jax.extraction.corruption import CHOICES, Recipe
 from mer_jax.extraction.record import SAMPLE_RATE, Clip, Frame, MediaError
 from mer_jax.extraction.writer import Failures
@@ -20,7 +19,6 @@ RECIPE = "corruption.json"
 _HEADER = ("name", "file", "snr", "blur", "noise", "start", "gain", "scale")
 _SET = "media"  # in failures.csv
 _BETWEEN = ";"  # of the noise files in a cell
-_RATE = 25  # images a second, where a file tells none
 
 
 def run(
@@ -103,7 +101,7 @@ def _write(recipe: Recipe, clip: Clip, out: pathlib.Path) -> tuple[str, ...]:
     """Writes a clip's file; its row of the choices."""
     if clip.path is None:
         raise MediaError("no media file has this name")
-    has_audio, rate = _tracks(clip.path)
+    has_audio, rate = video.tracks(clip.path)
     choice = corruption.choose(recipe, clip.name)
     mixed = corruption.mix(recipe, clip.name, audio.read(clip.path)) if has_audio else None
     target = out / f"{clip.name}.{'mp4' if rate else 'wav'}"
@@ -128,18 +126,6 @@ def _write(recipe: Recipe, clip: Clip, out: pathlib.Path) -> tuple[str, ...]:
                 str(mixed.gain), str(mixed.scale))  # fmt: skip
     blur = str(choice.blur) if rate else ""
     return (clip.name, target.name, said[0], blur, *said[1:])
-
-
-def _tracks(path: pathlib.Path) -> tuple[bool, Fraction | None]:
-    """Whether a file has audio, and how many images a second; None without images."""
-    with media.opened(path) as container:
-        streams = [each for each in container.streams.video if not video.is_cover(each)]
-        if not streams and not container.streams.audio:
-            raise MediaError("holds neither audio nor video")
-        rate = None
-        if streams:
-            rate = Fraction(streams[0].average_rate or _RATE).limit_denominator(1001)
-        return bool(container.streams.audio), rate
 
 
 def summary(failed: Mapping[str, str], clips: Sequence[Clip], out: pathlib.Path) -> str:

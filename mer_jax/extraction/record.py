@@ -31,6 +31,8 @@ class Clip(NamedTuple):
     name: str
     path: pathlib.Path | None = None  # of its media file; None: none is needed
     text: str = ""  # what is said in it
+    is_silent: bool = False  # a recogniser heard nothing said in it, hence no text
+    no_text: str = ""  # why it could not be transcribed
 
 
 class Frame(NamedTuple):
@@ -133,6 +135,7 @@ class Change(NamedTuple):
     audio: Callable[[Clip, np.ndarray], np.ndarray]  # samples [S] -> samples [S]
     images: Callable[[Clip, Iterable[Frame]], Iterator[Frame]]
     manifest: Mapping[str, Any]  # how, for the sets' manifests: JSON
+    needs_all: bool = False  # of a clip's images, also where each n-th alone is extracted
 
 
 # Follows the face of a clip through its frames: gives a Frame with the crop for each frame that

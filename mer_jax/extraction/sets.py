@@ -33,6 +33,7 @@ class Settings:
     batch: int | None = None  # clips in a call of an extractor; None: each extractor's own
     change: Change | None = None  # of samples and images, before they are extracted
     faces: Mapping[str, Any] | None = None  # how faces are found, for manifests: JSON
+    transcripts: Mapping[str, Any] | None = None  # who transcribed clips without a text: JSON
 
 
 @dataclasses.dataclass(frozen=True)
@@ -71,6 +72,8 @@ class Wanted:
             settings["faces"] = dict(self.settings.faces)
         if self.settings.change is not None and self.extractor.needs != TEXT:
             settings["change"] = dict(self.settings.change.manifest)
+        if self.settings.transcripts is not None and self.extractor.needs == TEXT:
+            settings["transcripts"] = dict(self.settings.transcripts)
         return {"set": self.extractor.name, "level": self.settings.level, "settings": settings}
 
 
@@ -85,6 +88,8 @@ def wanted(text: str, settings: Settings) -> list[Wanted]:
         if not name or (equals and not weights):
             raise InputError(f"--sets: {text!r} names no set in {part!r}; NAME or NAME=FOLDER")
         each = Wanted(find(name), settings, weights)
+        if weights and not each.extractor.hub:
+            raise InputError(f"--sets: {name} is made without weights; leave ={weights} out")
         if each.folder in found:
             raise InputError(f"--sets: {name} is listed twice, for the folder {each.folder}")
         found[each.folder] = each

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pathlib
 from collections.abc import Iterator
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -44,6 +45,18 @@ def read(path: pathlib.Path, every: int = 1, packets: Packets | None = None) -> 
     if not shown:
         raise MediaError("its video holds no image that can be decoded")
     packets.check("video")
+
+
+def tracks(path: pathlib.Path) -> tuple[bool, Fraction | None]:
+    """Whether a file has audio, and how many images a second; None without images."""
+    with media.opened(path) as container:
+        streams = [each for each in container.streams.video if not is_cover(each)]
+        if not streams and not container.streams.audio:
+            raise MediaError("holds neither audio nor video")
+        rate = None
+        if streams:
+            rate = Fraction(streams[0].average_rate or _PLAIN_RATE).limit_denominator(1001)
+        return bool(container.streams.audio), rate
 
 
 def is_cover(stream: Any) -> bool:

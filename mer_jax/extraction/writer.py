@@ -35,6 +35,14 @@ def read_manifest(path: pathlib.Path) -> dict[str, Any]:
     return files.read_json(path, _FORM)
 
 
+def copy_manifests(source: pathlib.Path, target: pathlib.Path, folders: Iterable[str]) -> None:
+    """Copies how feature folders were extracted, as far as `source` tells, into another folder."""
+    for folder in dict.fromkeys(folders):
+        path = manifest_file(source, folder)
+        if path.is_file():
+            files.write_bytes(manifest_file(target, folder), path.read_bytes())
+
+
 class SetFolder:
     """The folder of a set: what lies there, and what is added, each clip's file whole or not.
 

@@ -8,6 +8,7 @@ from mer_jax.modes.record import Arguments, Mode
 
 
 def _run(arguments: Arguments) -> None:
+    from mer_jax import lock
     from mer_jax.extraction import clips, corruption, noisy_media
 
     recipe = corruption.recipe_of(*(arguments[flag.name] for flag in flags.CORRUPTION))
@@ -15,9 +16,10 @@ def _run(arguments: Arguments) -> None:
     if out.resolve() == media.resolve():
         raise InputError("--out is the folder of --media, whose clips would be replaced")
     wanted = clips.of_folder(media) if listed is None else clips.read(listed, media)
-    failed = noisy_media.run(
-        recipe, wanted, out, workers=arguments["workers"], count=arguments.display().count
-    )
+    with lock.held(out, *flags.WRITING):
+        failed = noisy_media.run(
+            recipe, wanted, out, workers=arguments["workers"], count=arguments.display().count
+        )
     print(noisy_media.summary(failed, wanted, out))
     if failed:
         first = min(failed)

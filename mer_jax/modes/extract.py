@@ -17,33 +17,40 @@ _CLIPS = "clips.csv"  # the label file of the corpus that is written
 
 
 def _run(arguments: Arguments) -> None:
+    from mer_jax import lock
+    from mer_jax.extraction import asr, corruption, engine, faces, sets, transcripts
     from mer_jax.extraction import clips as clips_lib
-    from mer_jax.extraction import corruption, engine, faces, sets
+    from mer_jax.extraction.record import TEXT
 
     recipe = corruption.recipe_of(*(arguments[flag.name] for flag in flags.CORRUPTION))
+    change = None if recipe is None else corruption.change(recipe)
+    recogniser = asr.of_flags(
+        arguments["asr"], arguments["asr_command"], arguments["language"], arguments["models"]
+    )
     settings = sets.Settings(
         models=arguments["models"],
         level=arguments["level"],
         layers=arguments["layers"],
         every=arguments["every"],
         batch=arguments["batch_clips"],
-        change=None if recipe is None else corruption.change(recipe),
+        change=change,
+        transcripts=None if recogniser is None else transcripts.settings(recogniser, change),
     )
     wanted, follow = faces.with_faces(sets.wanted(arguments["sets"], settings), arguments["face"])
-    clips = clips_lib.of_sets(wanted, arguments["clips"], arguments["media"])
-    out = arguments["out"]
-    if arguments["clips"] is not None:
-        _copy(arguments["clips"], out / _CLIPS)
-    if recipe is not None:
-        corruption.write_choices(out, recipe, clips)
-    outcome = engine.run(
-        wanted,
-        clips,
-        out,
-        follow=follow,
-        workers=arguments["workers"],
-        count=arguments.display().count,
+    if recogniser is not None and not any(each.extractor.needs == TEXT for each in wanted):
+        raise InputError("--asr gives texts, of which none of --sets is extracted")
+    clips = clips_lib.of_sets(
+        wanted, arguments["clips"], arguments["media"], recogniser is not None
     )
+    out, workers, count = arguments["out"], arguments["workers"], arguments.display().count
+    with lock.held(out, *flags.WRITING):
+        if arguments["clips"] is not None:
+            _copy(arguments["clips"], out / _CLIPS)
+        if recipe is not None:
+            corruption.write_choices(out, recipe, clips)
+        if recogniser is not None:
+            clips = transcripts.filled(recogniser, clips, out, change, workers=workers, count=count)
+        outcome = engine.run(wanted, clips, out, follow=follow, workers=workers, count=count)
     print("\n".join(_summary(wanted, outcome, out)))
     _refuse_failures(outcome, out)
 
@@ -72,6 +79,12 @@ def _summary(wanted: list[Wanted], outcome: Outcome, out: pathlib.Path) -> list[
         names = sorted(outcome.faceless)
         said.append(
             f"No face was found in {counted(len(names), 'clip')}, whose vectors are zeros: "
+            f"{first_few(names)}"
+        )
+    if outcome.wordless:
+        names = sorted(outcome.wordless)
+        said.append(
+            f"Nothing is said in {counted(len(names), 'clip')}, whose vectors of text are zeros: "
             f"{first_few(names)}"
         )
     if outcome.damaged:
@@ -114,6 +127,9 @@ MODE = Mode(
         Flag("face", "Of several faces: the one seen first, or each image's largest.",
              default="steady", choices=("steady", "largest")),
         *flags.CORRUPTION,
+        flags.ASR,
+        flags.ASR_COMMAND,
+        flags.LANGUAGE,
         flags.WORKERS,
         flags.OUT_CORPUS,
     ),

@@ -26,7 +26,7 @@ OUT_REPORT = dataclasses.replace(  # of scores with a confusion matrix
     OUT, writes_in=(*OUT_FOLDER.writes_in, "report.md", "report.html", "figures/confusion.png")
 )
 OUT_CORPUS = dataclasses.replace(  # and features of clips
-    OUT, writes_in=("failures.csv", "corruption.csv")
+    OUT, writes_in=("failures.csv", "corruption.csv", "transcripts.csv")
 )
 OUT_CLIPS = dataclasses.replace(  # of corrupted media
     OUT, writes_in=("corruption.csv", "corruption.json", "failures.csv")
@@ -63,6 +63,13 @@ BLUR = Flag("blur", "Factors, one of which blurs a clip. The paper's: 1,2,4.",
 AS_RELEASE = Flag("as_release", "Noise and blur as the release's code makes them.", bool,
                   default=False)  # fmt: skip
 CORRUPTION = (NOISE, SNR, BLUR, SEED, AS_RELEASE)  # as corruption.recipe_of takes them
+ASR = Flag("asr", "Transcribes clips without a text: a model of faster-whisper, folder or name.",
+           value_name="MODEL")  # fmt: skip
+ASR_COMMAND = Flag("asr_command", "So does a command that prints what is said in {audio}, a WAV.",
+                   value_name="COMMAND")  # fmt: skip
+LANGUAGE = Flag("language", "That is spoken, such as zh; none: faster-whisper detects it.",
+                value_name="CODE")  # fmt: skip
+WRITING = "writing into it", "--out"  # for the lock of a folder that a mode of clips writes
 WORKERS = Flag("workers", "Threads that decode; none: one a core.", int, least=1)
 
 # Of the modes that ask a server.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from typing import TYPE_CHECKING
 
@@ -47,25 +48,35 @@ def predict_media(arguments: Arguments, out: pathlib.Path) -> None:
 
     A clip that fails gets no row and stops no other; the command then ends with an InputError.
     """
+    from mer_jax import lock
     from mer_jax.data import corpus as corpus_lib
     from mer_jax.data import left_out
     from mer_jax.evaluation.model import restore
     from mer_jax.extraction import again
+    from mer_jax.workdir import Workdir
 
     config, display = arguments.config, arguments.display()
     restore(config, arguments.workdir)  # what is wrong with the workdir is told first
-    if not config.data.root:
-        raise InputError("--media needs config.data.root, the folder with the training's manifests")
-    with again.extracted(
-        pathlib.Path(config.data.root),
-        list(dict.fromkeys(corpus_lib.modalities(config).values())),
-        arguments["media"],
-        arguments["clips"],
-        arguments["models"],
-        keep=arguments["keep"],
-        workers=arguments["workers"],
-        count=display.count,
-    ) as (folder, failed):
+    # The workdir has its own copies; workdirs of earlier versions have not.
+    roots = [Workdir(arguments.workdir).folder]
+    if config.data.root:
+        roots.append(pathlib.Path(config.data.root))
+    given = again.Given(
+        *(arguments[name] for name in ("media", "clips", "models", "asr", "asr_command"))
+    )
+    with contextlib.ExitStack() as around:
+        if arguments["keep"] is not None:
+            around.enter_context(lock.held(arguments["keep"], flags.WRITING[0], "--keep"))
+        folder, failed = around.enter_context(
+            again.extracted(
+                roots,
+                list(dict.fromkeys(corpus_lib.modalities(config).values())),
+                given,
+                keep=arguments["keep"],
+                workers=arguments["workers"],
+                count=display.count,
+            )
+        )
         of_new = config.copy_and_resolve_references()
         of_new.data.root, of_new.data.missing = str(folder), left_out.DROP
         predict(of_new, arguments.workdir, out, display)
@@ -97,6 +108,8 @@ MODE = Mode(
         flags.MEDIA,
         flags.CLIPS,
         flags.MODELS,
+        flags.ASR,
+        flags.ASR_COMMAND,
         Flag("keep", "A folder in which the features of --media stay.", pathlib.Path,
              writes_in=("failures.csv",), value_name="DIR"),
         flags.WORKERS,

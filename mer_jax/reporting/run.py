@@ -62,6 +62,7 @@ class Run:
     Attributes:
       workdir: the folder.
       config: the configuration that was trained (an ml_collections ConfigDict).
+      source: the one that says where the features lie now.
       results: the content of results.json.
     """
 
@@ -80,7 +81,7 @@ class Run:
         self.sizes = finished.sizes
         self.task: Task = finished.task
         self.metrics = metrics.shown(self.task, source.evaluate.metrics)
-        self._source = source
+        self.source = source
         self._labels = labels
         self._display = display
         self._predicted: dict[str, Predicted] = {}
@@ -152,7 +153,7 @@ class Run:
     @functools.cached_property
     def corpus(self) -> Corpus:
         """The corpus that was trained on; its datasets are built where they are absent."""
-        source = self._source
+        source = self.source
         return corpus_lib.load(
             source, self._display.count, level_of(source), self.task, framing_of(source)
         )
@@ -174,7 +175,7 @@ class Run:
 
     @functools.cached_property
     def _model(self) -> model_lib.Model:
-        return model_lib.restore(self._source, self.workdir)[1]
+        return model_lib.restore(self.source, self.workdir)[1]
 
     @functools.cached_property
     def _test_splits(self) -> dict[str, Split]:

@@ -287,6 +287,19 @@ def test_a_model_that_is_not_ours_runs_by_pytorch(tmp_path, monkeypatch):
                 out = model(torch.tensor([[2, *own, 3]]), output_hidden_states=True)
             wanted = sum(state[0, 1:-1].numpy() for state in out.hidden_states[-4:])
             np.testing.assert_allclose(found, wanted, rtol=0, atol=CLOSE)
+        folder, sizes = tmp_path / "sound", encoders.CASES["hubert-large"].config
+        config = transformers.Data2VecAudioConfig(**{**sizes, "num_conv_pos_embeddings": 3})
+        model = transformers.Data2VecAudioModel(config).eval()
+        model.save_pretrained(folder)
+        (folder / "preprocessor_config.json").write_text('{"do_normalize": false}')
+        sounds = heard("hubert-large")  # of two lengths, of which neither knows of the other
+        for found, own in zip(
+            made("HuBERT-base", tmp_path, "sound").extract(sounds), sounds, strict=True
+        ):
+            with torch.no_grad():
+                out = model(torch.tensor(own.audio)[None], output_hidden_states=True)
+            wanted = out.hidden_states[-1][0].numpy()
+            np.testing.assert_allclose(found, wanted, rtol=0, atol=CLOSE)
     assert {"torch", "transformers"} < set(extractor.manifest["versions"])
     from mer_jax.extraction import foreign
 

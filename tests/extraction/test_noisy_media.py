@@ -13,6 +13,7 @@ pytest.importorskip("cv2", reason="the extra `extract` is not installed")
 
 from mer_jax.errors import InputError
 from mer_jax.extraction import audio, corruption, video
+from mer_jax.extraction.record import Clip
 from tests.support import media as made
 from tests.support.scoring import run
 
@@ -123,6 +124,21 @@ def test_as_the_release_makes_them(media, tmp_path):
     height, width = next(iter(video.read(out / "样本[1].mp4"))).image.shape[:2]
     factor = int(rows["样本[1]"]["blur"])
     assert (height, width) == (-(-37 // factor) * factor, -(-51 // factor) * factor)
+    # Extraction with the same flags sees and hears what was written.
+    recipe = corruption.recipe_of(media / "speech", None, None, 0, True)
+    changed = corruption.change(recipe)
+    assert changed.manifest["codecs"] == ["mpeg4", "aac"]
+    for clip in (Clip("even", media / "even.mp4"), Clip("样本[1]", media / "样本[1].mkv")):
+        written = out / f"{clip.name}.mp4"
+        heard = changed.audio(clip, audio.read(clip.path))
+        np.testing.assert_array_equal(heard, audio.read(written))
+        seen = list(changed.images(clip, video.read(clip.path)))
+        for one, two in zip(seen, video.read(written), strict=True):
+            assert one.time == pytest.approx(two.time, abs=1e-3)
+            np.testing.assert_array_equal(one.image, two.image)
+    clip = Clip("sound", media / "sound.wav")  # which is written without a codec's loss
+    heard = changed.audio(clip, audio.read(clip.path))
+    np.testing.assert_allclose(heard, audio.read(out / "sound.wav"), atol=1 / 2**15)
 
 
 @pytest.mark.parametrize(

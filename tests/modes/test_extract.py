@@ -5,10 +5,11 @@ import pytest
 
 pytest.importorskip("av", reason="the extra extract is not installed")
 
-from mer_jax import command_line, extraction
+from mer_jax import command_line, extraction, lock
 from mer_jax.errors import InputError
 from mer_jax.extraction import sets as sets_lib
 from mer_jax.extraction.record import IMAGES, TEXT
+from mer_jax.modes import flags
 from tests.support import media as made
 from tests.support.extractors import Colour, Letters, Loudness, wanted
 
@@ -87,8 +88,25 @@ WRONG = {
         ["--sets=Letters="],
         "--sets: 'Letters=' names no set in 'Letters='; NAME or NAME=FOLDER",
     ),
+    "weights": (["--sets=Letters=x"], "--sets: Letters is made without weights; leave =x out"),
+    "two ways": (
+        ["--sets=Letters", "--asr=a", "--asr_command=b"],
+        "--asr and --asr_command are two ways to the same texts; give one of them",
+    ),
+    "a language": (
+        ["--sets=Letters", "--language=zh"],
+        "--language is of --asr or --asr_command: give one of them",
+    ),
+    "no texts": (
+        ["--sets=Loudness", "--media=.", "--asr_command=cat {audio}"],
+        "--asr gives texts, of which none of --sets is extracted",
+    ),
+    "nothing to hear": (
+        ["--sets=Letters", "--asr_command=cat {audio}"],
+        "Letters needs --media=DIR, the folder with the clips",
+    ),
     "no media": (["--sets=Loudness"], "Loudness needs --media=DIR, the folder with the clips"),
-    "no list": (["--sets=Letters"], "Letters needs --clips=FILE with the column text"),
+    "no list": (["--sets=Letters"], "Letters needs --clips=FILE with the column text, or --asr"),
     "no sets": ([], "--mode=extract needs --sets=A,B,C"),
     "level": (["--sets=Letters", "--level=utt"], "--level: unknown level 'utt'; one of: UTT, FRA"),
     "every": (["--sets=Letters", "--every=0"], "--every: '0' is not 1 or more"),
@@ -122,6 +140,14 @@ def test_features_of_another_program_or_other_settings_are_left_alone(corpus, kn
 
 def test_a_set_s_weights_may_lie_elsewhere():
     settings = sets_lib.Settings(level="FRA")
-    (each,) = sets_lib.wanted("eGeMAPS_UTT = mine", settings)
-    assert (each.extractor.name, each.weights, each.folder) == ("eGeMAPS", "mine", "eGeMAPS_FRA")
-    assert each.manifest()["settings"] == {"weights": "mine"}
+    (each,) = sets_lib.wanted("HuBERT-base = mine", settings)
+    assert (each.extractor.name, each.weights) == ("HuBERT-base", "mine")
+    assert each.folder.endswith("FRA")
+    assert each.manifest()["settings"] == {"layers": "release", "weights": "mine"}
+
+
+def test_two_extractions_into_one_folder_are_told_apart(corpus, known):
+    held = lock.held(corpus / "out", *flags.WRITING)
+    with held, pytest.raises(InputError, match=r"is writing into it; .* use another --out"):
+        run(corpus, f"--media={corpus / 'media'}", "--sets=Loudness")
+    assert not (corpus / "out/features").exists()

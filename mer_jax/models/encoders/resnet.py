@@ -9,7 +9,7 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
 from mer_jax.models.encoders.encoder import Part, Plan
-from mer_jax.models.encoders.family import Family
+from mer_jax.models.encoders.family import Family, Tensors
 from mer_jax.models.encoders.layers import Convolution, activation
 
 _NARROWING = 4  # of a bottleneck's channels
@@ -145,9 +145,41 @@ def plan(settings: Settings) -> Plan:
     )
 
 
+# The parts of torchvision's names: of the front, of a layer's convolutions, of its shortcut.
+_FRONT = re.compile(r"(?P<kind>conv|bn)1\.(?P<leaf>\w+)")
+_INSIDE = re.compile(
+    r"layer(?P<stage>\d)\.(?P<layer>\d+)\.(?P<kind>conv|bn)(?P<place>\d)\.(?P<leaf>\w+)"
+)
+_SHORTCUT = re.compile(
+    r"layer(?P<stage>\d)\.(?P<layer>\d+)\.downsample\.(?P<kind>\d)\.(?P<leaf>\w+)"
+)
+_KINDS = {"conv": "convolution", "0": "convolution", "bn": "normalization", "1": "normalization"}
+
+
+def _renamed(name: str) -> str:
+    """Transformers' name of a weight that torchvision calls `name`."""
+    found = _FRONT.fullmatch(name) or _INSIDE.fullmatch(name) or _SHORTCUT.fullmatch(name)
+    if found is None:
+        return name
+    of = found.groupdict()
+    where = "embedder.embedder"
+    if "stage" in of:
+        where = f"encoder.stages.{int(of['stage']) - 1}.layers.{of['layer']}"
+        where += f".layer.{int(of['place']) - 1}" if "place" in of else ".shortcut"
+    return f"{where}.{_KINDS[of['kind']]}.{of['leaf']}"
+
+
+def prepare(tensors: Tensors) -> Tensors:
+    """The weights by transformers' names, also where torchvision saved them."""
+    if "conv1.weight" not in tensors:
+        return tensors
+    return {_renamed(name): tensor for name, tensor in tensors.items()}
+
+
 FAMILY = Family(
     settings=Settings,
     plan=plan,
     prefixes=("resnet.",),
-    unused=re.compile(r".*\.num_batches_tracked|classifier\..*"),
+    unused=re.compile(r".*\.num_batches_tracked|classifier\..*|fc\..*"),
+    prepare=prepare,
 )

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from mer_jax.models import encoders as package
+from mer_jax.models.encoders import speech
 from tests.support import encoders, torch_states
 
 CLOSE = 1e-5
@@ -76,6 +77,14 @@ def test_the_last_state_before_the_final_norm_can_be_named(tmp_path):
     normed = normed * weights["encoder.layer_norm.weight"] + weights["encoder.layer_norm.bias"]
     np.testing.assert_allclose(after[-1], normed, rtol=0, atol=CLOSE)
     assert np.abs(np.asarray(after[-1]) - last).max() > 0.1
+
+
+def test_wavlm_s_distances_share_buckets_the_farther_they_are():
+    buckets = speech._buckets(1200, speech.Settings(model_type="wavlm"))
+    known = {0: 0, 1: 1, 79: 79, 80: 80, 82: 80, 83: 81, 260: 120, 799: 159, 800: 159, 1199: 159}
+    for distance, bucket in known.items():  # 80 + 80 log10(distance / 80), and 159 at most
+        assert buckets[distance, 0] == bucket, distance
+        assert buckets[0, distance] == bucket + 160 * (distance > 0), distance
 
 
 @pytest.mark.parametrize("case", encoders.CASES)

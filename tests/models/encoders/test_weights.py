@@ -62,6 +62,33 @@ def test_older_files_and_names(folder, form):
     same(folder)
 
 
+def test_resnet_as_torchvision_names_it(tmp_path):
+    folder = encoders.write_folder(tmp_path / "resnet", "resnet")
+    tensors = encoders.weights("resnet")
+    kinds = {"convolution": ("conv", "downsample.0"), "normalization": ("bn", "downsample.1")}
+    renamed = {"fc.weight": np.zeros((3, 40), np.float32), "fc.bias": np.zeros(3, np.float32)}
+    for name, tensor in tensors.items():
+        *where, kind, leaf = name.removeprefix("resnet.").split(".")
+        if where[0] == "embedder":
+            ours = f"{kinds[kind][0]}1"
+        else:
+            _, _, stage, _, layer, *place = where
+            inside = (
+                kinds[kind][1] if place == ["shortcut"] else f"{kinds[kind][0]}{int(place[1]) + 1}"
+            )
+            ours = f"layer{int(stage) + 1}.{layer}.{inside}"
+        renamed[f"{ours}.{leaf}"] = tensor
+    assert {"conv1.weight", "bn1.running_mean", "layer2.1.conv3.weight"} < renamed.keys()
+    assert {"layer1.0.downsample.0.weight", "layer4.0.downsample.1.bias"} < renamed.keys()
+    (folder / "model.safetensors").unlink()
+    torch_pickles.write_zip(folder / "model.pth", renamed)
+    images = np.stack(encoders.inputs("resnet"))
+    known = encoders.known("resnet")
+    for i, state in enumerate(package.load(folder).hidden_states(images)):
+        for j in range(len(images)):
+            np.testing.assert_allclose(state[j], known.states[j][i], rtol=0, atol=1e-5)
+
+
 def test_files_that_pytorch_writes(folder):
     torch = pytest.importorskip("torch", reason="PyTorch writes the files")
     (folder / "model.safetensors").unlink()
@@ -200,6 +227,10 @@ HOSTILE = {
     "a list": ([1], r"expected a dictionary, found list"),
     "too large": (
         {"a": torch_pickles.tensor(np.zeros((3, 3), np.float32), "0", False, count=6)},
+        r"larger than its storage",
+    ),
+    "repeated": (  # a number that stands for as many as it likes
+        {"a": torch_pickles.tensor(np.zeros(7, np.float32), "0", False, count=6, stride=(0,))},
         r"larger than its storage",
     ),
     "stride": (
