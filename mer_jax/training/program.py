@@ -25,7 +25,7 @@ from mer_jax.models.layers import Batch
 from mer_jax.semi import METHODS
 from mer_jax.semi.method import SHARED, Semi
 from mer_jax.settings import traced
-from mer_jax.task import MODALITIES, Task
+from mer_jax.task import MODALITIES, Task, modality_of
 from mer_jax.training import optimizer
 
 _TAKES = {UTTERANCE: "one vector a clip", FRAME: "frames"}
@@ -66,6 +66,14 @@ def static_of(
         raise InputError(
             f"config.model.fusion: 'unimodal' takes one modality, the config names "
             f"{', '.join(modalities)}; for these, one of: {others}"
+        )
+    several = [modality_of(m) for m in modalities if modality_of(m) != m]
+    if several and not getattr(fusion, "MANY_SETS", False):
+        able = [name for name, each in FUSIONS.items() if getattr(each, "MANY_SETS", False)]
+        raise InputError(
+            f"config.features.{several[0]}: names several feature sets, and "
+            f"{trial['model.fusion']!r} takes one of each modality; name one, or set "
+            f"config.model.fusion to {' or '.join(able)}"
         )
     return Static(
         fusion=trial["model.fusion"],

@@ -172,9 +172,9 @@ def test_a_stack_of_dense_layers_takes_the_frames_average():
     model, settings = lf_dnn("mlp"), {"dropout": jnp.float32(0)}
     averages = jnp.stack([x[0].mean(0), x[1, :2].mean(0)])
     vectors = Batch({"text": averages}, {}, jnp.ones(2))
-    variables = model.init(jax.random.key(1), vectors, settings)
-    found = model.apply(variables, Batch({"text": x}, {"text": mask}, jnp.ones(2)), settings)
-    expected = model.apply(variables, vectors, settings)
+    weights = variables.drawn(model, vectors, settings)
+    found = model.apply(weights, Batch({"text": x}, {"text": mask}, jnp.ones(2)), settings)
+    expected = model.apply(weights, vectors, settings)
     np.testing.assert_allclose(found.valence, expected.valence, rtol=1e-5)
 
 
