@@ -59,6 +59,12 @@ def get_config() -> config_dict.ConfigDict:
     for setting in itertools.chain(*declared):
         config[setting.part][setting.name] = grid(setting.default)
 
+    config.search = config_dict.ConfigDict()
+    # Trials drawn at random from the values of the keys with *, instead of every combination; the
+    # best in cross-validation is trained anew. 0: off.
+    config.search.trials = 0
+    config.search.repeats = 6  # of the best trial, with folds and weights of their own
+
     config.select = config_dict.ConfigDict()
     config.select.eta = 0.8  # --mode=select: quantile of the correct ones' confidence, by class
 

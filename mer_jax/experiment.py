@@ -202,6 +202,11 @@ def _finish(
     validation = kept.validation_scores(model, prepared.plan, display)
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validation)
     results["left_out"] = results_lib.left_out(corpus)
+    if config.folds and not splits:  # nothing else is a result of such a corpus
+        names = corpus.splits[TRAIN].names
+        results["out_of_fold"] = kept.predict_out_of_fold(
+            model, prepared.plan, names, config, workdir, display
+        )
     written.discard(workdir)
     workdir.write_results(results)
     checkpoints.drop_progress()

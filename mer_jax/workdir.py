@@ -58,6 +58,7 @@ class Workdir:
     predictions = _Inside("predictions")  # a CSV file a split
     history_file = _Inside("history.csv")
     tensorboard = _Inside("tensorboard")
+    search = _Inside("search")  # the workdir of a random search's trials
     figures = _Inside("figures")
     report_markdown = _Inside("report.md")
     report_page = _Inside("report.html")

@@ -38,7 +38,7 @@ ORDER = (
     ("evaluation",),  # predicts by what is trained and scores it; training sees no test label
     ("reporting",),  # pages and figures of a workdir
     ("experiment",),  # from a config to a workdir with its report
-    ("tables",),  # many experiments
+    ("tables", "search"),  # many experiments
     ("scoring", "asking"),  # predictions of others: nothing here trains, so nothing needs them
     ("modes",),  # a command is one of these, and knows all that it runs
     ("help", "process"),  # what surrounds a command

@@ -474,12 +474,14 @@ def test_nothing_to_evaluate(tmp_path, root, capsys):
         root, tmp_path / "tfds", train__epochs=1, folds=2, repeats=1, model__hidden=2,
         train__learning_rate=1e-3,
     )  # fmt: skip
-    train.train(config, tmp_path / "work")
-    assert capsys.readouterr().out.endswith(f"\nScores: {tmp_path / 'work' / 'results.json'}\n")
+    work = tmp_path / "work"
+    train.train(config, work)
+    said = f"\nScores: {work / 'results.json'}; predictions: {work / 'predictions'}\n"
+    assert capsys.readouterr().out.endswith(said)
     (tmp_path / "later.csv").write_text("name,discrete,valence\ntrain_00,sad,1\n")
     for labels in (None, tmp_path / "later.csv"):
         with pytest.raises(InputError, match=r"work's run lists no test clips, so there is nothin"):
-            evaluate.evaluate(config, tmp_path / "work", labels)
+            evaluate.evaluate(config, work, labels)
 
 
 # On the command line

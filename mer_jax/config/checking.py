@@ -84,8 +84,10 @@ def check(config: ConfigDict) -> ConfigDict:
     check_keys(config)
     known, base = declared(), flatten(load_base())
     values = {key: _read(known[key], value, base[key]) for key, value in flatten(config).items()}
-    if values["data.group_folds"] == AUTO and not CORPORA[values["data.corpus"]].from_file:
-        values["data.group_folds"] = False  # of a table its file decides, once it is read
+    info = CORPORA[values["data.corpus"]]
+    if values["data.group_folds"] == AUTO and not info.from_file:
+        # Of a table its file decides, once it is read.
+        values["data.group_folds"] = info.folds_by_group(AUTO)
     checked = config.copy_and_resolve_references()
     checked = ConfigDict(checked.to_dict())  # forgets field types: the checks here are stricter
     with checked.ignore_type():

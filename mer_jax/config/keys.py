@@ -228,6 +228,8 @@ def declared() -> dict[str, Key]:
         Key("train.views", kind=views.KIND, grid=True),
         Key("semi.method", Choices(("", *semi.METHODS)), grid=True),
         *of_methods,
+        Key("search.trials", AT_LEAST_0),
+        Key("search.repeats", AT_LEAST_1, identifies=False),
         Key("select.eta", SHARE, identifies=False),
         Key("evaluate.batch_size", AT_LEAST_1, identifies=False),
         Key("evaluate.bootstrap", AT_LEAST_0, identifies=False),

@@ -33,6 +33,7 @@ _TITLES = {
     "model": "model: fusions",
     "train": "train: training",
     "semi": "semi: semi-supervised learning",
+    "search": "search: random search",
     "select": "select: pseudo-labels",
     "evaluate": "evaluate: predictions and scores",
     "table": "table: tables of trainings",

@@ -1,9 +1,10 @@
-"""The trials of a grid: every combination of values that a trial's own parts have a use for."""
+"""The trials of a grid, or of a random search: values that a trial's own parts have a use for."""
 
 import itertools
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
+import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax.config.keys import as_tuple, declared, flatten
@@ -11,17 +12,35 @@ from mer_jax.models.fusion import FUSIONS
 from mer_jax.semi import METHODS
 from mer_jax.training import optimizer
 
+_SEARCH = 2  # folds are drawn from the seed, the repeat and no such number
+
 
 def trials(config: ConfigDict) -> list[dict[str, Any]]:
-    """The product of the grid's axes, each combination once."""
+    """The product of the grid's axes, or `config.search.trials` draws of it; each trial once."""
     leaves = flatten(config)
     axes = _axes()
     found = []
-    for values in itertools.product(*(as_tuple(leaves[key]) for key in axes)):
+    choices = [as_tuple(leaves[key]) for key in axes]
+    combinations: Iterable = itertools.product(*choices)
+    if leaves["search.trials"]:
+        combinations = draws(choices, leaves["search.trials"], leaves["seed"])
+    for values in combinations:
         trial = _used(dict(zip(axes, values, strict=True)))
         if trial not in found:
             found.append(trial)
     return found
+
+
+def draws(choices: Sequence[tuple], count: int, seed: int) -> list[tuple]:
+    """Combinations whose values are drawn from each axis, uniformly and independently."""
+    rng = np.random.default_rng((seed, 0, _SEARCH))
+    return [
+        tuple(
+            options[rng.integers(len(options))] if len(options) > 1 else options[0]
+            for options in choices
+        )
+        for _ in range(count)
+    ]
 
 
 def _axes() -> list[str]:

@@ -5,10 +5,15 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from mer_jax.corpora.cmumosei import CMUMOSEI
 from mer_jax.corpora.cmumosi import CMUMOSI
+from mer_jax.corpora.iemocap import IEMOCAP4, IEMOCAP6
 from mer_jax.corpora.info import ABSENT_VALENCE, AUTO, CorpusInfo, before_last_underscore
 from mer_jax.corpora.meld import MELD
 from mer_jax.corpora.mer2023 import MER2023
+from mer_jax.corpora.mer_challenges import MER2024, MER2025, MER2026
+from mer_jax.corpora.release import Release
+from mer_jax.corpora.sims import SIMS, SIMSV2
 from mer_jax.corpora.table import TABLE
 from mer_jax.errors import InputError
 from mer_jax.task import Task
@@ -19,13 +24,22 @@ if TYPE_CHECKING:  # scoring and asking know corpora and load no config
 __all__ = [
     "ABSENT_VALENCE",
     "AUTO",
+    "CMUMOSEI",
     "CMUMOSI",
     "CORPORA",
+    "IEMOCAP4",
+    "IEMOCAP6",
     "MELD",
     "MER2023",
+    "MER2024",
+    "MER2025",
+    "MER2026",
+    "SIMS",
+    "SIMSV2",
     "SYNTHETIC",
     "TABLE",
     "CorpusInfo",
+    "Release",
     "before_last_underscore",
     "corpus_info",
     "info_of",
@@ -38,6 +52,10 @@ CORPORA = {
     "meld": MELD,
     "synthetic": MER2023,
     "table": TABLE,
+    **{
+        info.name: info
+        for info in (MER2024, MER2025, MER2026, IEMOCAP4, IEMOCAP6, CMUMOSEI, SIMS, SIMSV2)
+    },
 }
 SYNTHETIC = "synthetic"
 

@@ -3,6 +3,7 @@
 import dataclasses
 from collections.abc import Callable, Mapping
 
+from mer_jax.corpora.release import Release
 from mer_jax.task import UNLABELLED, Task
 
 ABSENT_VALENCE = -10.0  # how the release writes a valence that nobody gave
@@ -25,6 +26,8 @@ class CorpusInfo:
     group: Callable[[str], str] | None = None  # the session, video or dialogue of a clip
     # Classes, valences, splits and groups stand in the label file: mer_jax/data/table.py reads it.
     from_file: bool = False
+    folds_are_groups: bool = False  # the corpus's own rule: a fold is a session
+    releases: tuple[Release, ...] = ()  # its published versions, MERBench's first
     absent_valence: float | None = ABSENT_VALENCE  # what stands where nobody gave one; None: blank
 
     @property
@@ -36,9 +39,11 @@ class CorpusInfo:
     def folds_by_group(self, asked: bool | str) -> bool:
         """Whether groups stay whole in folds; `asked` is the value of `config.data.group_folds`.
 
-        AUTO keeps those whole that the label file names.
+        AUTO keeps those whole that the label file names, and those that the corpus's rule names.
         """
-        return self.from_file and self.group is not None if asked == AUTO else bool(asked)
+        if asked == AUTO:
+            return (self.from_file or self.folds_are_groups) and self.group is not None
+        return bool(asked)
 
 
 def before_last_underscore(name: str) -> str:

@@ -3,7 +3,6 @@
 import hashlib
 import logging
 import pathlib
-from typing import NamedTuple
 
 import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
@@ -16,7 +15,7 @@ from mer_jax.data import (
     label_arrays,
     label_files,
     left_out,
-    near_names,
+    releases,
     stored,
     synthetic,
     table,
@@ -26,10 +25,9 @@ from mer_jax.data import labels as labels_lib
 from mer_jax.data.arrays import Corpus, Labels
 from mer_jax.data.framing import Framing
 from mer_jax.data.join import Built
-from mer_jax.data.labels import Label
-from mer_jax.data.left_out import LeftOut
 from mer_jax.data.npy import UTTERANCE
-from mer_jax.errors import InputError, first_few
+from mer_jax.data.settling import Sets, settle
+from mer_jax.errors import InputError
 from mer_jax.observer import Count, uncounted
 from mer_jax.paths import of_user
 from mer_jax.task import MODALITIES, TRAIN, Task, sets_of
@@ -119,19 +117,11 @@ def build(
     """
     info = info_of(config)
     built = _build(config, info, count, verify)
-    _settle(config, built, *join.with_pool(built.labels.splits, list(built.sets.values()), info))
+    settle(config, info, built, locate(config)[0])
     return built.directories
 
 
-class _Built(NamedTuple):
-    """The feature sets of a config as they are built, and what the label file says today."""
-
-    directories: dict[str, pathlib.Path]
-    sets: dict[str, Built]
-    labels: label_files.Read
-
-
-def _build(config: ConfigDict, info: CorpusInfo, count: Count, verify: bool = False) -> _Built:
+def _build(config: ConfigDict, info: CorpusInfo, count: Count, verify: bool = False) -> Sets:
     root, tfds_dir = locate(config)
     if config.features.all:
         if root is None:
@@ -163,62 +153,7 @@ def _build(config: ConfigDict, info: CorpusInfo, count: Count, verify: bool = Fa
         name: Built(name, stored.read(target), stored.faults(target))
         for name, target in directories.items()
     }
-    return _Built(directories, sets, labels)
-
-
-def _settle(
-    config: ConfigDict,
-    built: _Built,
-    labels: dict[str, dict[str, Label]],
-    copies: list[LeftOut],
-) -> tuple[dict[str, dict[str, Label]], list[LeftOut]]:
-    """Labels of the clips that are used, and what is left out, as the config's policies have it."""
-    root, tfds_dir = locate(config)
-    folder = "" if root is None else f"{features_lib.features_folder(root)}/"
-    copied = {name for each in copies for name in each.names}
-    left_out.say_copies(copied, folder or str(tfds_dir))
-    found = join.lacking(labels, list(built.sets.values()))
-    bad = [each for each in found if each.reason == left_out.BAD]
-    dropped = {(each.split, name) for each in bad for name in each.names}
-    missing = []
-    for each in found:
-        names = tuple(name for name in each.names if (each.split, name) not in dropped)
-        if each.reason == left_out.MISSING and names:
-            missing.append(each._replace(names=names, handled=config.data.missing))
-    if root is not None and missing:
-        _check_nested(root, missing)
-    listing = tfds_dir / corpora.info_of(config).name / f"{'+'.join(built.sets)}.missing.csv"
-    left_out.judge_missing(
-        [(f"{folder}{each.feature_set}, {each.split}", each.names) for each in missing],
-        config.data.missing,
-        listing,
-        near_names.hint(
-            sorted({name for each in missing for name in each.names}),
-            set().union(*(each.names for each in built.sets.values())),
-        ),
-    )
-    if config.data.missing == left_out.DROP:
-        dropped |= {(each.split, name) for each in missing for name in each.names}
-    used = {
-        split: {name: label for name, label in of_split.items() if (split, name) not in dropped}
-        for split, of_split in labels.items()
-    }
-    return used, copies + bad + missing
-
-
-def _check_nested(root: pathlib.Path, missing: list[LeftOut]) -> None:
-    """Refuses a set whose missing clips lie in folders of its folder, which then are no clips."""
-    for feature_set in {each.feature_set for each in missing}:
-        wanted = {n for each in missing if each.feature_set == feature_set for n in each.names}
-        for name, files_of_clip in features_lib.scan(root, feature_set).clips.items():
-            stems = {pathlib.Path(path).stem for path in files_of_clip}
-            if stems & wanted and name not in wanted:
-                folder = pathlib.Path(files_of_clip[0]).parent
-                raise InputError(
-                    f"{folder}: holds clips of the label file ({first_few(sorted(stems & wanted))}"
-                    f"), but a set's clips lie in {folder.parent} itself, and a folder there is "
-                    "one clip with its frames; move them one up"
-                )
+    return Sets(kept, directories, sets, labels)
 
 
 def _keep(paths: list[pathlib.Path], folder: pathlib.Path, info: CorpusInfo) -> None:
@@ -229,9 +164,8 @@ def _keep(paths: list[pathlib.Path], folder: pathlib.Path, info: CorpusInfo) -> 
             copy = folder / name
             if not copy.is_file() or copy.read_bytes() != content:
                 files.write_bytes(copy, content)
-        for name in label_files.every_name(info):
-            if name not in contents:
-                (folder / name).unlink(missing_ok=True)
+        for name in set(label_files.every_name(info)) - contents.keys():
+            (folder / name).unlink(missing_ok=True)
     except OSError as error:  # a folder that others share may be read alone
         copies = ", ".join(contents), error.strerror
         LOG.warning("%s: no copy of %s could be kept: %s", folder, *copies)
@@ -258,9 +192,7 @@ def load(
     for feature_set, of_set in built.sets.items() if level == UTTERANCE else ():
         if any((split.lengths > 1).any() for split in of_set.columns.values()):
             say_averaged(feature_set)
-    labels, left = _settle(
-        config, built, *join.with_pool(built.labels.splits, list(built.sets.values()), info)
-    )
+    labels, left = settle(config, info, built, locate(config)[0])
     rules = label_arrays.rules_of(config)
     by_modality = {modality: built.sets[name] for modality, name in chosen.items()}
     splits = {
@@ -280,6 +212,7 @@ def load(
         for name, split in splits.items()
     }
     label_arrays.say_counted(splits, built.labels.why)
+    releases.say(info, built.labels.splits)
     fingerprint = {name: stored.fingerprint(target) for name, target in built.directories.items()}
     fingerprint[LABELS] = labels_lib.fingerprint(built.labels.splits)
     return Corpus(info, splits, fingerprint, tuple(left), task)

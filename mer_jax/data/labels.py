@@ -69,8 +69,8 @@ def parse_label(emotion, valence, where: str, info: CorpusInfo) -> Label:
     valence = _parse_valence(valence, where, info)
     if info.emotion_from_valence and not math.isnan(valence):
         return Label(int(valence >= 0), valence)
-    if info.from_file and not info.task.classes:
-        return Label(valence=valence)  # whoever trains on a table's valence alone
+    if not info.task.classes:
+        return Label(valence=valence)  # what stands for a class then is a filler
     return Label(_parse_emotion(emotion, where, info.task), valence)
 
 

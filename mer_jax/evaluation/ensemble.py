@@ -176,7 +176,10 @@ def programs(task: Task) -> list[tuple[str, ...]]:
     Those that a task had from the first stay in one of their own: what else a program computes can
     change how XLA sums, and so the last bits.
     """
-    return [only for only in (metrics.every_epoch(task), metrics.at_the_end(task)) if only]
+    ends = metrics.at_the_end(task)
+    of_sign = tuple(name for name in ends if metrics.SIGN in metrics.METRICS[name].needs)
+    others = tuple(name for name in ends if name not in of_sign)
+    return [only for only in (metrics.every_epoch(task), of_sign, others) if only]
 
 
 @functools.cache

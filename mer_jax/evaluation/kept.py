@@ -4,21 +4,26 @@ import os
 import pathlib
 from typing import Any
 
+import jax
+import numpy as np
 from ml_collections import ConfigDict
 
 from mer_jax import metrics
 from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import label_arrays
-from mer_jax.data.arrays import Corpus, Split
+from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble, out_of_fold, submission, terminal
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation.model import Model, predict_runs, test_splits
 from mer_jax.progress import Display
+from mer_jax.task import TRAIN
 from mer_jax.training.plan import Plan
 from mer_jax.training.program import framing_of, level_of
 from mer_jax.workdir import Workdir
+
+OUT_OF_FOLD = f"{TRAIN}_out_of_fold"  # the file of predictions of clips by those that validated
 
 
 def labelled_splits(
@@ -69,6 +74,50 @@ def predict_and_score(
     )
 
 
+def predict_out_of_fold(
+    model: Model,
+    plan: Plan,
+    names: np.ndarray,
+    config: ConfigDict,
+    workdir: Workdir,
+    display: Display,
+) -> dict[str, Any]:
+    """Predicts each of `names`, the clips of train, by the runs that validated on it.
+
+    Writes them and gives their scores: each metric over repeats. What a clip is scored by has not
+    seen it in training, but its run's best epoch was chosen by it.
+    """
+    task, labels = model.static.task, plan.samples.labels
+    of_runs = predict_runs(model, plan.samples.features, display, TRAIN)
+    repeat, fold = model.kept["repeat"], model.kept["fold"]
+    scores = []
+    for one in np.unique(repeat):
+        runs = np.flatnonzero(repeat == one)
+        mine = jax.tree.map(lambda values, runs=runs: values[runs], of_runs)
+        scores.append(
+            ensemble.score(task, *_known(mine, labels, repeat[runs], fold[runs], plan)[:2])
+        )
+    together, _, known = _known(of_runs, labels, repeat, fold, plan)
+    submission.write(
+        workdir.predictions_file(OUT_OF_FOLD),
+        names[known],
+        together,
+        task,
+        config.evaluate.probabilities,
+    )
+    return {
+        name: results_lib.over_repeats([each[name] for each in scores])
+        for name in metrics.names(task)
+    }
+
+
+def _known(of_runs, labels, repeat, fold, plan):
+    """What runs predict of the clips that they validated on, those clips' labels, and which."""
+    predictions, known = out_of_fold.average(of_runs, repeat, fold, plan.folds)
+    predictions = jax.tree.map(lambda values: values[known].astype(np.float32), predictions)
+    return predictions, Labels(*(column[known] for column in labels)), known
+
+
 def validation_scores(model: Model, plan: Plan, display: Display) -> dict[str, list[float]]:
     """Each repeat's validation score by the metrics that training leaves to the end."""
     task = model.static.task
@@ -83,5 +132,6 @@ def show(results: dict[str, Any], config: ConfigDict, workdir: Workdir) -> None:
     """Prints the result table and where the files lie."""
     wanted = metrics.shown(Workdir(workdir).task_of(config), config.evaluate.metrics)
     print(terminal.table(results, config.data.corpus == SYNTHETIC, wanted))
-    predictions = f"; predictions: {workdir.predictions}" if results["test"] else ""
+    is_predicted = results["test"] or "out_of_fold" in results
+    predictions = f"; predictions: {workdir.predictions}" if is_predicted else ""
     print(f"Scores: {workdir.results_file}{predictions}")

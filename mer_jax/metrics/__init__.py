@@ -1,6 +1,6 @@
 """How predictions are judged: a record each metric, and what computes them (section 3.7)."""
 
-from mer_jax.metrics.emotion import accuracy, mean, weighted_f1
+from mer_jax.metrics.emotion import accuracy, macro_f1, mean, unweighted_recall, weighted_f1
 from mer_jax.metrics.record import EMOTION, SIGN, VALENCE, Judged, Metric, Pair
 from mer_jax.metrics.registry import (
     COM_DIM_WEIGHT,
@@ -13,7 +13,13 @@ from mer_jax.metrics.registry import (
     selection_sign,
     shown,
 )
-from mer_jax.metrics.valence import correlation, mean_absolute_error, mean_squared_error, sign_f1
+from mer_jax.metrics.valence import (
+    concordance,
+    correlation,
+    mean_absolute_error,
+    mean_squared_error,
+    sign_f1,
+)
 
 __all__ = [
     "COM_DIM_WEIGHT",
@@ -27,8 +33,10 @@ __all__ = [
     "accuracy",
     "at_the_end",
     "compute",
+    "concordance",
     "correlation",
     "every_epoch",
+    "macro_f1",
     "mean",
     "mean_absolute_error",
     "mean_squared_error",
@@ -37,5 +45,6 @@ __all__ = [
     "selection_sign",
     "shown",
     "sign_f1",
+    "unweighted_recall",
     "weighted_f1",
 ]

@@ -8,10 +8,11 @@ import numpy as np
 from jaxtyping import Float
 
 from mer_jax.errors import InputError
-from mer_jax.metrics.emotion import accuracy, weighted_f1
+from mer_jax.metrics.emotion import accuracy, macro_f1, unweighted_recall, weighted_f1
 from mer_jax.metrics.record import EMOTION, SIGN, VALENCE, Judged, Metric, Pair
 from mer_jax.metrics.valence import (
     binned_accuracy,
+    concordance,
     correlation,
     mean_absolute_error,
     mean_squared_error,
@@ -65,6 +66,17 @@ METRICS: dict[str, Metric] = {
     "sign_acc": Metric(
         "Sign Acc-2", "accuracy of the sign", lambda of: sign_accuracy(*of.valence),
         (VALENCE, SIGN), percent=True,
+    ),
+    "macro_f1": Metric(
+        "Macro F1", "F1 averaged over classes", lambda of: macro_f1(*of.emotion, of.classes),
+        (EMOTION,), percent=True,
+    ),
+    "uar": Metric(
+        "UAR", "unweighted average recall",
+        lambda of: unweighted_recall(*of.emotion, of.classes), (EMOTION,), percent=True,
+    ),
+    "ccc": Metric(
+        "CCC", "concordance correlation", lambda of: concordance(*of.valence), (VALENCE,)
     ),
     # CMU-MOSI and CMU-MOSEI: beside the two of the sign, from which clips of valence 0 are left
     # out, the same two of non-negative against negative, which have all clips.

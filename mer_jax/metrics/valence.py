@@ -37,6 +37,19 @@ def correlation(
     return ((a / xp.sqrt((a**2).sum())) * (b / xp.sqrt((b**2).sum()))).sum()
 
 
+def concordance(
+    true: Float[Any, "B"], predicted: Float[Any, "B"], weight: Float[Any, "B"]
+) -> Float[Any, ""]:
+    """Lin's concordance correlation coefficient, with moments over the samples, not samples - 1.
+
+    NaN where both sides are the same constant.
+    """
+    true_mean, predicted_mean = mean(true, weight), mean(predicted, weight)
+    together = mean((true - true_mean) * (predicted - predicted_mean), weight)
+    spread = mean((true - true_mean) ** 2, weight) + mean((predicted - predicted_mean) ** 2, weight)
+    return 2 * together / (spread + (true_mean - predicted_mean) ** 2)
+
+
 def sign_f1(
     true: Float[Any, "B"], predicted: Float[Any, "B"], weight: Float[Any, "B"]
 ) -> Float[Any, ""]:

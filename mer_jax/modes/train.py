@@ -23,12 +23,23 @@ def train(
 ) -> None:
     """Trains the config's grid in `workdir`, or each row of its table in a folder below.
 
+    With `config.search.trials` it draws the grid's trials and trains the best of them anew.
+
     `repeated` is the config.json of an earlier training, which is repeated.
     """
+    if config.table.rows and config.search.trials:
+        raise InputError(
+            "config.table.rows and config.search.trials: a table's rows take no search; leave one "
+            "of them out"
+        )
     if config.table.rows:
         from mer_jax.tables import training
 
         training.train(config, workdir, repeated, display)
+    elif config.search.trials:
+        from mer_jax import search
+
+        search.train(config, workdir, repeated, display)
     else:
         from mer_jax import experiment
 

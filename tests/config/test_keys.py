@@ -17,7 +17,7 @@ def test_which_keys_identify_a_training():
     of_fusions = FUSIONS.settings().keys() - {s.key for s in FUSIONS["attention"].SETTINGS}
     free = {key for key in all_keys - ours.keys() if not key.startswith(("data.", "evaluate."))}
     assert free - of_fusions == {
-        "features.all", "report", "select.eta", "table.aliases", "table.metrics",
+        "features.all", "report", "search.repeats", "select.eta", "table.aliases", "table.metrics",
         "train.checkpoint_seconds", "train.segment", "train.tensorboard",
     }  # fmt: skip
     assert "model.layers" in of_fusions <= free

@@ -20,6 +20,6 @@ def test_names_tell_videos_and_dialogues():
 
 def test_an_unknown_corpus_names_those_there_are():
     with pytest.raises(
-        InputError, match=r"corpus 'iemocap'; one of: mer2023, cmumosi, meld, synthetic, table$"
+        InputError, match=r"corpus 'iemocap'; one of: mer2023, cmumosi, meld, synthetic, table, .*"
     ):
         corpora.corpus_info("iemocap")

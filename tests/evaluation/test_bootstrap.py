@@ -38,8 +38,17 @@ def by_sklearn(labels, predictions, rows):
         "dim": sk.mean_squared_error(valence, guessed),
         "mae": sk.mean_absolute_error(valence, guessed),
         "corr": np.corrcoef(valence, guessed)[0, 1],
+        "macro_f1": sk.f1_score(true, guess, average="macro", zero_division=0),
+        "uar": sk.recall_score(true, guess, labels=np.unique(true), average="macro"),
+        "ccc": concordance(valence, guessed),
     }
     return {**found, "com": found["dis"] - 0.25 * found["dim"]}
+
+
+def concordance(true, guess):
+    """Lin's concordance (1989), of population moments."""
+    together = 2 * np.cov(true, guess, ddof=0)[0, 1]
+    return together / (true.var() + guess.var() + (true.mean() - guess.mean()) ** 2)
 
 
 def drawn_rows(known):

@@ -73,7 +73,7 @@ def test_scores_equal_sklearn_and_missing_labels_score_none():
     found = ensemble.score(MER2023.task, predictions, labels)
     expected = sk.f1_score(emotion[known], logits.argmax(1)[known], average="weighted")
     assert abs(found["dis"] - expected) < 1e-6
-    assert [name for name in found if found[name] is None] == ["dim", "com", "mae", "corr"]
+    assert [name for name in found if found[name] is None] == ["dim", "com", "mae", "corr", "ccc"]
 
 
 def test_a_corpus_without_valence_predicts_none():
@@ -83,7 +83,7 @@ def test_a_corpus_without_valence_predicts_none():
     assert found.valence is None
     assert found.emotion.shape == (1, 37, 7)
     score = ensemble.score(MELD.task, ensemble.average(found), samples.labels)
-    assert set(score) == {"dis", "acc"}
+    assert set(score) == {"dis", "acc", "macro_f1", "uar"}
 
 
 def test_probabilities_are_softmax():

@@ -51,7 +51,10 @@ def test_metrics_of_the_end_are_a_repeats_mean_over_its_folds():
         CMUMOSI.task, Predictions(emotion, valence), np.array([0, 0, 1]), np.array([0, 1, 0]),
         folds, labels,
     )  # fmt: skip
-    assert set(found) == {"sign_acc", "acc2", "f1", "acc5", "acc7"}
+    of_emotion, of_valence = {"macro_f1", "uar"}, {"ccc", "sign_acc", "acc2", "f1", "acc5", "acc7"}
+    assert set(found) == of_emotion | of_valence
+    np.testing.assert_allclose(found["uar"], [(3 / 4 + 0) / 2, 1])
+    np.testing.assert_allclose(found["macro_f1"], [(2 / 3 + 0) / 2, 1])
     np.testing.assert_allclose(found["acc2"], [(2 / 3 + 0) / 2, 1])
     np.testing.assert_allclose(found["sign_acc"], [(2 / 3 + 0) / 2, 1])
     np.testing.assert_allclose(found["acc7"], [(2 / 3 + 0) / 2, 1 / 2])

@@ -47,6 +47,10 @@ def test_classification_equals_sklearn(seed):
     true, guess = case["emotion"][counts], predicted[counts]
     expected = sk.f1_score(true, guess, average="weighted", zero_division=0)
     np.testing.assert_allclose(f1, expected, atol=TOLERANCE)
+    expected = sk.f1_score(true, guess, average="macro", zero_division=0)
+    np.testing.assert_allclose(metrics.macro_f1(*arrays, 6), expected, atol=TOLERANCE)
+    expected = sk.recall_score(true, guess, labels=np.unique(true), average="macro")
+    np.testing.assert_allclose(metrics.unweighted_recall(*arrays, 6), expected, atol=TOLERANCE)
     np.testing.assert_allclose(accuracy, sk.accuracy_score(true, guess), atol=TOLERANCE)
 
 
@@ -64,6 +68,11 @@ def test_regression_equals_sklearn_and_scipy(seed):
     )
     np.testing.assert_allclose(
         metrics.correlation(*pair), scipy.stats.pearsonr(true, guess).statistic, atol=TOLERANCE
+    )
+    moments = np.cov(true.astype(float), guess.astype(float), ddof=0)
+    apart = (true.mean(dtype=float) - guess.mean(dtype=float)) ** 2
+    np.testing.assert_allclose(
+        metrics.concordance(*pair), 2 * moments[0, 1] / (np.trace(moments) + apart), atol=TOLERANCE
     )
     signed = true != 0
     expected = sk.f1_score(true[signed] > 0, guess[signed] > 0, average="weighted")
@@ -115,20 +124,21 @@ def test_a_metric_without_labels_is_nan():
     nobody = jnp.zeros(200, bool)
     labels = labels_of(case)._replace(emotion_mask=nobody, valence_mask=nobody)
     found = compute(MER2023.task, case, labels, np.ones(200, np.float32))
-    assert set(found) == {"dis", "acc", "dim", "mae", "corr", "com"}
+    assert set(found) == OF_BOTH | AT_THE_END
     assert all(np.isnan(value) for value in found.values())
 
 
 OF_BOTH = {"dis", "acc", "dim", "mae", "corr", "com"}
+AT_THE_END = {"macro_f1", "uar", "ccc"}
 OF_MOSI = {"sign_acc", "acc2", "f1", "acc5", "acc7"}
 
 
 @pytest.mark.parametrize(
     ("info", "expected", "at_the_end"),
     [
-        (MER2023, OF_BOTH, set()),
-        (MELD, {"dis", "acc"}, set()),
-        (CMUMOSI, {*OF_BOTH, "sign_f1", *OF_MOSI}, OF_MOSI),
+        (MER2023, {*OF_BOTH, *AT_THE_END}, AT_THE_END),
+        (MELD, {"dis", "acc", "macro_f1", "uar"}, {"macro_f1", "uar"}),
+        (CMUMOSI, {*OF_BOTH, "sign_f1", *AT_THE_END, *OF_MOSI}, {*AT_THE_END, *OF_MOSI}),
     ],
 )
 def test_metrics_follow_from_the_task(info, expected, at_the_end):
@@ -186,5 +196,5 @@ def test_without_labels_numpy_warns_of_nothing():
     task = MER2023.task
     ones = np.ones(200, np.float32)
     found = metrics.compute(task, case["logits"], case["predicted"], labels, ones)
-    assert len(found) == 6
+    assert set(found) == OF_BOTH | AT_THE_END
     assert all(np.isnan(value) for value in found.values())

@@ -121,4 +121,6 @@ def test_a_floor_has_the_halves_of_its_task():
     assert analysis.constant(MELD.task, labels) == (3, None)
     assert analysis.constant(Task((), (-3.0, 3.0)), labels) == (None, 3.0)
     scores = analysis.constant_scores(MELD.task, analysis.Constant(3, None), {"test": labels})
-    assert scores["test"] == {"dis": pytest.approx(2 / 3 * 0.8), "acc": pytest.approx(2 / 3)}
+    assert scores["test"] == pytest.approx(
+        {"dis": 2 / 3 * 0.8, "acc": 2 / 3, "macro_f1": (0.8 + 0) / 2, "uar": 1 / 2}
+    )

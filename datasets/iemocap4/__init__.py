@@ -1,0 +1,1 @@
+"""IEMOCAP with four classes."""

@@ -1,0 +1,1 @@
+"""IEMOCAP with six classes."""
