@@ -11,6 +11,6 @@ def get_config():
     config.model.fusion = "mult"
     config.model.hidden = 64
     config.train.learning_rate = 1e-3
-    config.train.dropout = 0.5
-    config.train.epochs = 20
+    config.train.dropout = 0.3
+    config.train.epochs = 10
     return config
