@@ -25,7 +25,7 @@ from mer_jax.models.layers import Batch
 from mer_jax.semi import METHODS
 from mer_jax.semi.method import SHARED, Semi
 from mer_jax.settings import traced
-from mer_jax.task import MODALITIES, Task
+from mer_jax.task import MODALITIES, Task, modality_of
 from mer_jax.training import losses, optimizer
 
 _TAKES = {UTTERANCE: "one vector a clip", FRAME: "frames"}
@@ -71,6 +71,14 @@ def static_of(
         )
     objective = tuple(losses.switched_on(trial))
     losses.check(objective, task)
+    several = [modality_of(m) for m in modalities if modality_of(m) != m]
+    if several and not getattr(fusion, "MANY_SETS", False):
+        able = [name for name, each in FUSIONS.items() if getattr(each, "MANY_SETS", False)]
+        raise InputError(
+            f"config.features.{several[0]}: names several feature sets, and "
+            f"{trial['model.fusion']!r} takes one of each modality; name one, or set "
+            f"config.model.fusion to {' or '.join(able)}"
+        )
     return Static(
         fusion=trial["model.fusion"],
         settings=tuple(
@@ -185,7 +193,9 @@ def _optimizer_of(trial: dict[str, Any]) -> dict[str, Any]:
 
 def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransformation:
     """Makes the optimiser of a run, with the groups that its model declares."""
-    of = groups_of(FUSIONS[static.fusion], dict(static.settings), hparams.model)
+    of = groups_of(
+        FUSIONS[static.fusion], dict(static.settings), hparams.model, len(static.modalities)
+    )
     groups = [optimizer.Group(group.label, group.pattern, group.settings) for group in of]
     return optimizer.make(hparams.optimizer, groups)
 

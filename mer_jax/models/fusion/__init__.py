@@ -17,7 +17,8 @@ nothing. One that takes either declares `LEVELS: ClassVar = (UTTERANCE, FRAME)`,
 and `config.features.level` chooses. One that reads all modalities frame by frame declares
 `ALIGNED: ClassVar = True`: with `config.frames.align` of "auto" the others have as many frames as
 the text. A modality may lack some in front, which its mask says. One whose parameters depend on the
-number of frames names in ONE_LENGTH the switch by which they do.
+number of frames names in ONE_LENGTH the switch by which they do. One that takes several feature
+sets of a modality, called audio, audio_2 and so on, declares `MANY_SETS: ClassVar = True`.
 
 Fusions of MERBench's release name their submodules and parameters as the release does, so that
 `mer_jax.models.load_torch` finds its weights; with the setting `release` they compute what it does
