@@ -28,6 +28,7 @@ media: $(VENV)/runtime
 		--config.features.text=letter-pairs-UTT --config.features.video=image-grid-UTT \
 		--config.data.standardise=True --config.train.learning_rate=1e-3 --config.model.hidden=64 \
 		--config.train.epochs=30 --config.repeats=1 --config.folds=3
+	$(RUN) --mode=report --workdir=media/run --clip=clip_000 --media=media/clips
 	$(VENV)/bin/python -m mer_jax.extraction.synthetic_clips media/new 8 1
 	$(RUN) --mode=predict --workdir=media/run --media=media/new \
 		--clips=media/new/clips.csv --out=media/submission.csv

@@ -89,23 +89,24 @@ class Whisper:
         self._package = extras.load(
             "faster_whisper", "asr", "--asr", "--asr_command needs no package"
         )
-        self._folder = self._find(name, models)
+        self._folder, name = self._find(name, models)
         if not (self._folder / _WEIGHTS).is_file():
             raise InputError(f"--asr: {self._folder} holds no {_WEIGHTS}, as faster-whisper's do")
         self._language, self._model = language, None
         self.manifest = {
             "by": _WHISPER,
-            "model": self._folder.name,
+            "model": name,
             "weights_sha256": files.sha256(self._folder / _WEIGHTS),
             "language": language,
         }
 
-    def _find(self, name: str, models: pathlib.Path | None) -> pathlib.Path:
+    def _find(self, name: str, models: pathlib.Path | None) -> tuple[pathlib.Path, str]:
+        """The model's folder, and its name for manifests: the folder's, or the hub's."""
         for folder in (*([] if models is None else [models / name]), pathlib.Path(name)):
             if folder.is_dir():
-                return folder.resolve()
+                return folder.resolve(), folder.resolve().name
         try:
-            return pathlib.Path(self._package.download_model(name))
+            return pathlib.Path(self._package.download_model(name)), name
         except Exception as error:  # those of the hub's client, of requests and of the package
             reason = str(error).partition("\n")[0]
             raise InputError(
@@ -129,7 +130,7 @@ class Whisper:
         known = model.supported_languages
         if self._language is not None and self._language not in known:
             raise InputError(
-                f"--language: {self._folder.name} knows no {self._language!r}; "
+                f"--language: {self.manifest['model']} knows no {self._language!r}; "
                 f"one of: {', '.join(known)}"
             )
         return model

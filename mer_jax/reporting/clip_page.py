@@ -138,7 +138,7 @@ def waveform(samples_S: np.ndarray) -> Picture:
     low, high = np.minimum.reduceat(samples_S, starts), np.maximum.reduceat(samples_S, starts)
     seconds = len(samples_S) / SAMPLE_RATE
     figure = Drawn(figsize=(9, 2))
-    axes = figure.add_axes((0.06, 0.25, 0.93, 0.7))
+    axes = figure.add_axes((0.08, 0.25, 0.9, 0.7))
     axes.fill_between(starts / SAMPLE_RATE, low, high, linewidth=0.5)
     axes.set(xlim=(0, seconds), ylim=(-1, 1), xlabel="seconds", ylabel="amplitude")
     loudest = np.abs(samples_S).max()

@@ -81,7 +81,9 @@ class Model:
 
 @pytest.fixture
 def models(tmp_path, monkeypatch):
-    def download(name):
+    def download(name):  # into a folder that is named otherwise
+        if name == "small":
+            return str(tmp_path / "tiny")
         raise OSError(f"{name} cannot be reached\nmore")
 
     package = types.ModuleType("faster_whisper")
@@ -107,6 +109,9 @@ def test_faster_whisper_is_loaded_once_and_draws_nothing(models):
     assert said(SECOND + 0.5) == "One two"
     assert Model.loaded == before + 1
     assert asr.of_flags(str(models / "tiny"), None, "zh", None).manifest == said.manifest
+    of_hub = asr.of_flags("small", None, "zh", None)
+    assert of_hub.manifest == {**said.manifest, "model": "small"}
+    assert asr.as_trained(of_hub.manifest, None, None, None).manifest == of_hub.manifest
     assert asr.of_flags(None, None, None, models) is None
 
 

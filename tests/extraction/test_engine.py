@@ -214,3 +214,21 @@ def test_a_change_of_samples_and_images_reaches_the_features_and_the_manifest(tm
         assert manifest["settings"] == {**manifest["settings"], "change": {"half": True}}
     with pytest.raises(InputError, match="A_UTT: was extracted with settings"):
         engine.run([wanted("A", Loudness(), change=change)], clips, tmp_path / "plain")
+
+
+@pytest.mark.parametrize(("needs_all", "seen"), [(True, 5), (False, 3)])
+def test_a_change_may_need_images_that_are_not_extracted(tmp_path, needs_all, seen):
+    images = [made.gradient(32, 32)] * 5
+    made.write(tmp_path / "clips/a.mkv", images=images)
+    passed, colour = [], Colour()
+
+    def noted(clip, shown):
+        for frame in shown:
+            passed.append(frame.time)
+            yield frame
+
+    change = Change(None, noted, {}, needs_all)
+    sets = [wanted("C", colour, IMAGES, change=change, every=2)]
+    engine.run(sets, clips_lib.of_folder(tmp_path / "clips"), tmp_path / "out")
+    assert len(passed) == seen
+    assert colour.stretches == [3]

@@ -1,5 +1,7 @@
 """MISA's and MMIM's own losses: no NaN, what a stage trains, moments of the rows that count."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -13,6 +15,7 @@ from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.groups import groups_of
 from mer_jax.models.layers import FRAME_ATTENTION, SOWN, Batch
 from mer_jax.training import losses
+from tests.support import variables
 
 SIZES = {"audio": 5, "text": 4, "video": 3}
 
@@ -28,9 +31,10 @@ def prepared(fusion, rows, modalities=tuple(SIZES), **changes):
     rng = np.random.default_rng(3)
     features = {m: jnp.asarray(rng.normal(size=(rows, SIZES[m])), jnp.float32) for m in modalities}
     batch = Batch(features, {}, jnp.ones(rows))
-    return model, model.init(jax.random.key(0), batch, settings)["params"], settings, batch
+    return model, variables.drawn(model, batch, settings)["params"], settings, batch
 
 
+@partial(jax.jit, static_argnums=0)
 def own_gradient(model, params, settings, batch):
     """The gradient of the model's own loss and of its outputs' squares."""
 
@@ -80,9 +84,10 @@ def test_mmims_second_stage_trains_the_likelihood_nets_alone_and_whole():
 
     def gradient(made):
         model, _, settings, batch = made
-        return jax.grad(
+        own = jax.grad(
             lambda p: losses.own(model.apply({"params": p}, batch, settings).aux, settings)
-        )(params)["fusion"]
+        )
+        return jax.jit(own)(params)["fusion"]
 
     whole, staged = gradient(one), gradient(two)
     assert {name for name in whole if name.startswith("mi_")} == {"mi_tv", "mi_ta"}
@@ -143,14 +148,15 @@ def test_convolutions_beside_an_lstm_encode_frames(encoder):
     x = jax.random.normal(jax.random.key(0), (2, 4, 3)) * mask[..., None]
     batch = Batch({"text": x}, {"text": mask}, jnp.ones(2))
     settings = {"dropout": jnp.float32(0)}
-    variables = model.init(jax.random.key(1), batch, settings)
-    assert set(variables) == {"params", "batch_stats"}
-    output, sown = model.apply(variables, batch, settings, mutable=[SOWN])
+    made = variables.drawn(model, batch, settings)
+    assert set(made) == {"params", "batch_stats"}
+    apply = jax.jit(partial(model.apply, mutable=[SOWN]))
+    output, sown = apply(made, batch, settings)
     wide = [(0, 0), (0, 3)]
     padded = Batch(
         {"text": jnp.pad(x, [*wide, (0, 0)])}, {"text": jnp.pad(mask, wide)}, jnp.ones(2)
     )
-    of_padded = model.apply(variables, padded, settings)
+    of_padded, _ = apply(made, padded, settings)
     np.testing.assert_allclose(of_padded.valence, output.valence, rtol=1e-4, atol=1e-6)
     if encoder == "lstm_fcn":
         assert not sown

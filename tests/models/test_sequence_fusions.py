@@ -1,5 +1,7 @@
 """Fusions of frames: the release's equations by PyTorch at other sizes, and what repairs change."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,7 +14,7 @@ from mer_jax.models import load_torch, multitask
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import FRAME_ATTENTION, SOWN, Batch
 from mer_jax.training import losses
-from tests.support import torch_zoo
+from tests.support import torch_zoo, variables
 
 SIZES = {"audio": 5, "text": 4, "video": 3}
 # Sizes that the golden files here do not have: a batch of one, more layers, unlike lengths.
@@ -84,7 +86,7 @@ def test_any_number_of_modalities_of_any_lengths_trains(fusion):
     for modalities in (("text",), ("audio", "text")):
         model, traced, _ = model_of(fusion, {**values, "dropout": 0.3}, modalities)
         batch = batch_of(3, (1, 4)[-len(modalities) :], modalities)
-        params = model.init(jax.random.key(0), batch, traced)["params"]
+        params = variables.drawn(model, batch, traced)["params"]
 
         def loss(params, model=model, traced=traced, batch=batch):
             output = model.apply(
@@ -100,7 +102,7 @@ def gradient_of(fusion, values, name):
     """The gradient of a parameter that the release never trains, or trains."""
     model, traced, _ = model_of(fusion, values)
     batch = batch_of(2, (3, 3, 3))
-    params = model.init(jax.random.key(0), batch, traced)["params"]
+    params = variables.drawn(model, batch, traced)["params"]
     found = jax.jit(jax.grad(lambda p: model.apply({"params": p}, batch, traced).valence.sum()))
     return found(params)["fusion"]["graph_mfn"][name]["kernel"]
 
@@ -114,14 +116,13 @@ def test_graph_mfns_nodes_train_unless_it_is_the_release():
 def test_mctn_predicts_from_text_and_a_clip_alone_knows_nothing_of_its_batch():
     model, traced, _ = model_of("mctn", CASES["mctn"][0])
     batch = batch_of(3, (4, 4, 4))
-    params = model.init(jax.random.key(0), batch, traced)
-    whole = model.apply(params, batch, traced)
+    params = variables.drawn(model, batch, traced)
+    apply = jax.jit(model.apply)
+    whole = apply(params, batch, traced)
     alone = jax.tree.map(lambda x: x[:1], batch)
-    np.testing.assert_allclose(
-        model.apply(params, alone, traced).valence, whole.valence[:1], atol=1e-6
-    )
+    np.testing.assert_allclose(apply(params, alone, traced).valence, whole.valence[:1], atol=1e-6)
     deaf = batch._replace(features={**batch.features, "audio": 0 * batch.features["audio"]})
-    np.testing.assert_array_equal(model.apply(params, deaf, traced).valence, whole.valence)
+    np.testing.assert_array_equal(apply(params, deaf, traced).valence, whole.valence)
 
 
 def test_mult_with_positions_knows_where_frames_stand():
@@ -130,10 +131,11 @@ def test_mult_with_positions_knows_where_frames_stand():
     for positions in (False, True):
         model, traced, _ = model_of("mult", {"hidden": 8, "num_heads": 2, "positions": positions})
         batch = batch_of(1, (4, 4, 4))
-        params = model.init(jax.random.key(0), batch, traced)
-        once = model.apply(params, batch, traced).valence
+        params = variables.drawn(model, batch, traced)
+        apply = jax.jit(model.apply)
+        once = apply(params, batch, traced).valence
         other = batch._replace(features={m: x[:, swapped] for m, x in batch.features.items()})
-        differ[positions] = np.abs(model.apply(params, other, traced).valence - once).max()
+        differ[positions] = np.abs(apply(params, other, traced).valence - once).max()
     assert differ[True] > differ[False] > 0  # the causal mask tells something of the order
 
 
@@ -141,7 +143,7 @@ def test_heads_that_do_not_divide_the_width_are_refused():
     model, traced, _ = model_of("mult", {"hidden": 6, "num_heads": 4})
     said = "4 heads do not divide config.model.hidden, 6"
     with pytest.raises(InputError, match=said):
-        model.init(jax.random.key(0), batch_of(1, (4, 4, 4)), traced)
+        variables.drawn(model, batch_of(1, (4, 4, 4)), traced)
 
 
 @pytest.mark.parametrize("fusion", ["mfn", "mfm", "mult"])
@@ -149,8 +151,9 @@ def test_weights_of_frames_are_shown(fusion):
     values, *_ = CASES[fusion]
     model, traced, _ = model_of(fusion, values)
     batch = batch_of(2, (4, 4, 4))
-    params = model.init(jax.random.key(0), batch, traced)["params"]
-    _, shown = model.apply({"params": params}, batch, traced, mutable=[SOWN])
+    params = variables.drawn(model, batch, traced)["params"]
+    apply = jax.jit(partial(model.apply, mutable=[SOWN]))
+    _, shown = apply({"params": params}, batch, traced)
     (weights,) = shown[SOWN]["fusion"][FRAME_ATTENTION]
     assert {m: w.shape for m, w in weights.items()} == dict.fromkeys(SIZES, (2, 4))
     # MFN's weights are a share of a frame's, MulT's of a modality's frames.

@@ -27,6 +27,7 @@ from mer_jax.models.layers import Batch
 from mer_jax.models.load_torch import as_torch
 from mer_jax.task import Task
 from mer_jax.training import losses, optimizer
+from tests.support.variables import drawn
 
 # The checkout's sibling; tests skip where it is not.
 FOLDER = pathlib.Path(__file__).resolve().parents[3] / "shared" / "data" / "merbench_golden"
@@ -126,7 +127,7 @@ class _Case:
         self._static = {n: kinds[n] for n in static}
         self._model = multitask.build(name, self._static, modalities, task)
         self._batch = self._batch_of()
-        variables = self._model.init(jax.random.key(0), self._batch, self._settings)
+        variables = drawn(self._model, self._batch, self._settings)
         weights = {**golden.part("param/"), **golden.part("frozen/")}
         self._params = load_torch(weights, variables.pop("params"))
         self._rest = variables
