@@ -82,6 +82,9 @@ def features() -> config_dict.ConfigDict:
     config.audio = ""  # a folder's name under features/; empty: no such modality
     config.text = ""  # the same for text
     config.video = ""  # the same for video
+    # Sets of corrupted clips: 5 takes train and validation from hubert-5-UTT for hubert-UTT.
+    config.train_snr = ""
+    config.test_snr = ""  # the same for the test splits
     # What models are given: utterance, one vector a clip, frames averaged; frames; auto: what the
     # fusion takes first.
     config.level = "auto"

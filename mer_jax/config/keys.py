@@ -207,6 +207,8 @@ def declared() -> dict[str, Key]:
         Key("features.audio"),
         Key("features.text"),
         Key("features.video"),
+        Key("features.train_snr"),
+        Key("features.test_snr"),
         Key("features.level", Choices((rows_lib.AUTO, *rows_lib.LEVELS))),
         Key("features.all", identifies=False),
         Key("frames.align", Choices(framing.ALIGNMENTS)),

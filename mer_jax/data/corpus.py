@@ -19,6 +19,7 @@ from mer_jax.data import (
     stored,
     synthetic,
     table,
+    variants,
 )
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
@@ -126,11 +127,12 @@ def _build(config: ConfigDict, info: CorpusInfo, count: Count, verify: bool = Fa
     if config.features.all:
         if root is None:
             raise InputError("config.features.all needs config.data.root")
-        feature_sets = features_lib.list_sets(root)
+        feature_sets = dict.fromkeys(features_lib.list_sets(root))
         if not feature_sets:
             raise InputError(f"{features_lib.features_folder(root)}: no feature sets in it")
     else:
-        feature_sets = list(dict.fromkeys(modalities(config).values()))
+        named = list(dict.fromkeys(modalities(config).values()))
+        feature_sets = variants.folders(named, info.splits, config)
     rules = label_arrays.rules_of(config)
     paths = None if root is None else label_files.find(root, info)
     labels = None if paths is None else label_files.read(paths, info, rules.placeholders)
@@ -150,7 +152,7 @@ def _build(config: ConfigDict, info: CorpusInfo, count: Count, verify: bool = Fa
     else:
         _keep(paths, kept, info)
     sets = {
-        name: Built(name, stored.read(target), stored.faults(target))
+        name: Built(name, stored.read(target), stored.faults(target), feature_sets[name])
         for name, target in directories.items()
     }
     return Sets(kept, directories, sets, labels)
@@ -194,9 +196,12 @@ def load(
             say_averaged(feature_set)
     labels, left = settle(config, info, built, locate(config)[0])
     rules = label_arrays.rules_of(config)
-    by_modality = {modality: built.sets[name] for modality, name in chosen.items()}
+
+    def sets_of(split: str) -> dict[str, Built]:
+        return {m: built.sets[variants.folder(name, split, config)] for m, name in chosen.items()}
+
     splits = {
-        name: join.join(labels[name], by_modality, info, rules, level, framing)
+        name: join.join(labels[name], sets_of(name), info, rules, level, framing)
         for name in info.splits
         if labels.get(name)
     }
