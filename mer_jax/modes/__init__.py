@@ -7,6 +7,7 @@ from mer_jax.modes import (
     annotate,
     ask,
     build,
+    check,
     compare,
     corrupt,
     ensemble,
@@ -29,8 +30,8 @@ from mer_jax.modes.record import Mode
 MODES: dict[str, Mode] = {
     module.MODE.name: module.MODE
     for module in (
-        extract, corrupt, build, train, evaluate, compare, predict, select, ensemble, table, report,
-        annotate, ask, score_open, group_words, score_responses, score_preference,
+        extract, corrupt, check, build, train, evaluate, compare, predict, select, ensemble, table,
+        report, annotate, ask, score_open, group_words, score_responses, score_preference,
         score_deepfake,
     )
 }  # fmt: skip
