@@ -46,7 +46,7 @@ def test_trials_are_draws_of_the_grid_each_once_and_seeded():
 @pytest.mark.parametrize(
     ("fusion", "combinations"),
     [("attention_merbench", 24), ("lf_dnn", 24), ("lmf", 128), ("tfn", 16), ("misa", 1944),
-     ("mmim", 2592), ("mult", 432), ("mfn", 16), ("graph_mfn", 16), ("mfm", 3072), ("mctn", 720),
+     ("mmim", 2592), ("mult", 432), ("mfn", 16), ("graph_mfn", 16), ("mfm", 3072), ("mctn", 360),
      ("ef_lstm", 96), ("attention_topn", 24)],
 )  # fmt: skip
 def test_merbenchs_search_spaces(fusion, combinations):

@@ -2,12 +2,12 @@
 
 from configs import base
 
-# What a search draws from beside the learning rate: the lists of MERBench's model-tune.yaml.
+# What a search draws from beside the learning rate: the lists of MERBench's model-tune.yaml,
+# without teacher_forcing_ratio, which has no effect in the release.
 SEARCH = {
     "model.hidden": (64, 128, 256),
     "train.dropout": (0.0, 0.1, 0.2, 0.3),
     "train.clip_value": (0.6, 0.8, 1.0),
-    "model.teacher_forcing_ratio": (0.3, 0.5),
     "model.loss_weight": (0.1, 0.3, 0.5, 0.8, 1.0),
 }
 
