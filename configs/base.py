@@ -117,6 +117,9 @@ def data() -> config_dict.ConfigDict:
     # valence.
     config.task = "auto"
     config.root = ""  # the folder with the label file and features/
+    # Other corpora with their folders, "sims=my_sims", whose test clips the model of this one is
+    # tested on too; labels become those that they share.
+    config.test_corpora = ()
     config.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
     config.standardise = False  # by column, with each training fold's own mean and deviation
     config.device_bytes = 0  # features beyond it stream from the host; 0: half the memory
