@@ -142,7 +142,7 @@ def _build(config: ConfigDict, info: CorpusInfo, count: Count, verify: bool = Fa
     for name in feature_sets:
         try:
             directories[name] = dataset.ensure(
-                info, root, tfds_dir, name, count=count, verify=verify, bad=config.data.bad
+                own, root, tfds_dir, name, count=count, verify=verify, bad=config.data.bad
             )
         except left_out.BadFilesError as faults:  # the other sets' are told in the same go
             faulty.append(faults)

@@ -15,9 +15,8 @@ from tests.support import merbench_labels, user_folder
 CLIPS = 20  # of a split: of fewer, labels that are all alike are no placeholders
 # IEMOCAP has no test split.
 WITH_TEST = sorted(name for name in CORPORA if not name.startswith("iemocap"))
-OTHERS = {
-    "table": {"train": "train", "val": "val", "test": "test"}
-}  # splits by how they are called
+OTHERS = {"table": {"train": "train", "val": "val", "test": "test"}}  # splits by their names
+POOL = ["pool_0", "pool_1"]  # clips that no label file names
 
 
 def labels_of(info, split, shift):
