@@ -89,6 +89,9 @@ def features() -> config_dict.ConfigDict:
     config.audio = ""
     config.text = ""  # the same for text
     config.video = ""  # the same for video
+    # Sets of corrupted clips: 5 takes train and validation from hubert-5-UTT for hubert-UTT.
+    config.train_snr = ""
+    config.test_snr = ""  # the same for the test splits
     # What models are given: utterance, one vector a clip, frames averaged; frames; auto: what the
     # fusion takes first.
     config.level = "auto"
@@ -121,6 +124,9 @@ def data() -> config_dict.ConfigDict:
     # valence.
     config.task = "auto"
     config.root = ""  # the folder with the label file and features/
+    # Other corpora with their folders, "sims=my_sims", whose test clips the model of this one is
+    # tested on too; labels become those that they share.
+    config.test_corpora = ()
     config.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
     # False; True: by column, with each training fold's own mean and deviation; all: with those of
     # train and pool together; group: each speaker's (video's, dialogue's) clips by their own.

@@ -200,14 +200,14 @@ def _finish(
     test = kept.predict_and_score(model, splits, config, workdir, display)
     validated = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
     test["clips"] = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
-    validation = kept.validation_scores(model, prepared.plan, display)
+    names = corpus.splits[TRAIN].names
+    validation, of_folds = kept.predict_validated(
+        model, prepared.plan, names, config, workdir, display
+    )
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validation)
     results["left_out"] = results_lib.left_out(corpus)
-    if config.folds and not splits:  # nothing else is a result of such a corpus
-        names = corpus.splits[TRAIN].names
-        results["out_of_fold"] = kept.predict_out_of_fold(
-            model, prepared.plan, names, config, workdir, display
-        )
+    if of_folds is not None:
+        results["out_of_fold"] = of_folds
     written.discard(workdir)
     workdir.write_results(results)
     checkpoints.drop_progress()

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 SOURCE = "Lian et al. 2023, Tables 2 and 3"
+CORPORA = ("mer2023", "synthetic")  # whose scores stand beside the figures
 
 
 class FeatureSet(NamedTuple):
@@ -172,14 +173,17 @@ HL+MB+RF 72.95  0.83  0.52   76.14  0.90  0.54   67.73  1.15  0.39   86.13
 
 
 def find(
-    features: Mapping[str, str], aliases: Mapping[str, str] | None = None
+    features: Mapping[str, str], aliases: Mapping[str, str] | None = None, corpus: str = CORPORA[0]
 ) -> dict[str, dict[str, tuple[float, float | None]]] | None:
     """The figures of Table 2 or 3 for these feature sets: mean and deviation by split and metric.
 
     `features` maps modality to a feature set, by the paper's name, by the release's folder or by
     a folder of `aliases` (paper's name -> folder); an empty one is an absent modality. Splits,
-    metrics and units are those of results.json. None where the paper has no such row.
+    metrics and units are those of results.json. None where the paper has no such row, and for
+    another corpus, whose features may be called the same.
     """
+    if corpus not in CORPORA:
+        return None
     names = []
     for modality, feature_set in features.items():
         if feature_set:

@@ -5,6 +5,7 @@ import math
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
+from mer_jax import spans
 from mer_jax.errors import InputError
 
 
@@ -120,14 +121,29 @@ def read_single(value: Any, kind: Kind, allowed: Range | Choices | None, where: 
 def read_axis(value: Any, kind: Kind, allowed: Range | Choices | None, where: str) -> Any:
     """The normal form of one value or of several, an axis of a grid; a tuple of one is one value.
 
+    A number's may also be the text of a range, from which a search draws (mer_jax/spans.py).
     Raises InputError, beginning with `where`, for an empty tuple and for a value given twice.
     """
+    if (span := span_of(value, kind, where)) is not None:
+        for bound in (span.low, span.high):
+            read_single(bound, kind, allowed, f"{where}: {span}")
+        return str(span)
     if kind.is_single(value):
         return read_single(value, kind, allowed, where)
     values = tuple(read_single(each, kind, allowed, where) for each in value)
     if not values or len(set(values)) < len(values):
         raise InputError(f"{where}: {value!r} is empty or lists a value twice")
     return values[0] if len(values) == 1 else values
+
+
+def span_of(value: Any, kind: Kind, where: str = "") -> spans.Span | None:
+    """The range that a value of this kind spells, None where it is another value."""
+    if kind not in (NUMBER, WHOLE):
+        return None
+    try:
+        return spans.read(value, is_whole=kind is WHOLE)
+    except ValueError as error:
+        raise InputError(f"{where}: {value!r}: {error}") from None
 
 
 @dataclasses.dataclass(frozen=True)

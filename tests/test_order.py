@@ -24,7 +24,13 @@ ORDER = (
     ),  # leaves
     ("extras",),  # packages that a command may lack
     ("files",),  # whole files or none: needs to say what went wrong
-    ("task", "published", "settings", "resampling"),  # values and declarations without any data
+    (
+        "task",
+        "published",
+        "settings",
+        "spans",
+        "resampling",
+    ),  # values and declarations without any data
     ("metrics",),  # before training, which chooses epochs by them
     ("corpora",),  # what a corpus predicts: data is read by it
     ("data",),  # a corpus in memory

@@ -107,3 +107,10 @@ def test_an_absent_modality_and_an_alias():
 )
 def test_what_the_paper_has_no_row_for(features):
     assert published.find(features) is None
+
+
+def test_another_corpus_has_no_published_figures():
+    features = {"audio": "chinese-hubert-large-UTT"}
+    assert published.find(features, corpus="mer2023") == published.find(features)
+    assert published.find(features, corpus="synthetic") == published.find(features)
+    assert published.find(features, corpus="sims") is None

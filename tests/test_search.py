@@ -2,6 +2,7 @@
 
 import json
 import logging
+import re
 
 import numpy as np
 import pytest
@@ -11,19 +12,21 @@ from mer_jax import search
 from mer_jax.config.trials import draws
 from mer_jax.errors import InputError
 from mer_jax.modes import train
+from mer_jax.spans import Span
 from mer_jax.task import Task
 from tests.support import user_folder
 from tests.support.configs import changed
 
+SPACE = {
+    "model__fusion": "concat",
+    "model__hidden": (8, 16, 32),
+    "train__learning_rate": (1e-3, 1e-4),
+    "train__dropout": (0.2, 0.3, 0.4, 0.5),
+}
+
 
 def drawn(**changes):
-    config = changed(
-        model__fusion="concat",
-        model__hidden=(8, 16, 32),
-        train__learning_rate=(1e-3, 1e-4),
-        train__dropout=(0.2, 0.3, 0.4, 0.5),
-        **changes,
-    )
+    config = changed(**{**SPACE, **changes})
     return config_lib.trials(config_lib.check(config))
 
 
@@ -43,7 +46,8 @@ def test_trials_are_draws_of_the_grid_each_once_and_seeded():
 @pytest.mark.parametrize(
     ("fusion", "combinations"),
     [("attention_merbench", 24), ("lf_dnn", 24), ("lmf", 128), ("tfn", 16), ("misa", 1944),
-     ("mmim", 2592)],
+     ("mmim", 2592), ("mult", 432), ("mfn", 16), ("graph_mfn", 16), ("mfm", 3072), ("mctn", 360),
+     ("ef_lstm", 96), ("attention_topn", 24)],
 )  # fmt: skip
 def test_merbenchs_search_spaces(fusion, combinations):
     config = config_lib.load_file(f"merbench_search:{fusion}")
@@ -83,6 +87,56 @@ def test_axes_are_drawn_independently_and_uniformly():
     assert abs(counts - 500).max() < 5 * np.sqrt(3000 / 6 * 5 / 6)
 
 
+def test_ranges_are_drawn_from_by_their_scale():
+    ends = {
+        "train__learning_rate": "log_uniform(1e-4, 1e-1)",
+        "train__dropout": "uniform(0.2, 0.5)",
+        "model__hidden": "uniform(8, 10)",
+    }
+    trials = drawn(**ends, search__trials=3000)
+    of = {key: np.array([t[key.replace("__", ".")] for t in trials]) for key in ends}
+    rate, dropout, hidden = of.values()
+    assert rate.min() >= 1e-4
+    assert rate.max() <= 1e-1
+    decades, _ = np.histogram(np.log10(rate), bins=(-4, -3, -2, -1))
+    assert abs(decades - 1000).max() < 5 * np.sqrt(3000 * 2 / 9), "each decade a third"
+    assert dropout.min() >= 0.2
+    assert dropout.max() <= 0.5
+    assert abs(dropout.mean() - 0.35) < 5 * 0.3 / np.sqrt(12 * 3000)
+    assert abs(np.bincount(hidden)[8:] - 1000).max() < 5 * np.sqrt(3000 * 2 / 9)
+    assert {type(t["model.hidden"]) for t in trials} == {int}
+    assert drawn(**ends, search__trials=5) == trials[:5]
+    whole = Span("log_uniform", 1, 4, True)
+    rng = np.random.default_rng(0)
+    counts = np.bincount([whole.draw(rng) for _ in range(3000)])[1:]
+    shares = np.log([1.5 / 0.5, 2.5 / 1.5, 3.5 / 2.5, 4.5 / 3.5]) / np.log(4.5 / 0.5)
+    assert abs(counts - 3000 * shares).max() < 5 * np.sqrt(3000 / 4)
+
+
+@pytest.mark.parametrize(
+    ("change", "sentence"),
+    [
+        ({"train__dropout": "uniform(0.2, 0.5)"}, "is a range, from which only a search draws"),
+        ({"train__dropout": "uniform(0.5, 0.2)"}, "its first bound is not below its second"),
+        ({"train__dropout": "uniform(0.5, 1.5)"}, "1.5 must be in [0, 1)"),
+        ({"train__dropout": "log_uniform(0, 0.5)"}, "log_uniform needs bounds above 0"),
+        ({"model__hidden": "uniform(8, 16.5)"}, "its bounds are not two whole numbers"),
+        ({"model__hidden": "uniform(8)"}, "'uniform(8)' is not a whole number"),
+    ],
+)
+def test_a_wrong_range_is_told(change, sentence):
+    with pytest.raises(InputError, match=re.escape(sentence)) as refusal:
+        drawn(**change)
+    assert str(refusal.value).startswith(f"config.{next(iter(change)).replace('__', '.')}: ")
+
+
+def test_a_range_that_the_best_trial_has_no_use_for_is_left_alone():
+    config = config_lib.check(changed(semi__weight="uniform(0.5, 1)", search__trials=2))
+    (trial, *_) = config_lib.trials(config)
+    assert "semi.weight" not in trial
+    assert config_lib.trials(search.best_config(config, trial)) == [trial]
+
+
 def run(rate, score, status="ok"):
     return {
         "hparams": {"train.learning_rate": rate},
@@ -111,7 +165,7 @@ def test_the_best_trial_is_trained_anew(tmp_path, caplog):
         tmp_path / "tfds",
         model__fusion="concat",
         model__hidden=8,
-        train__learning_rate=(1e-1, 1e-2, 1e-3),
+        train__learning_rate="log_uniform(1e-3, 1e-1)",
         train__dropout=(0.0, 0.3),
         train__epochs=2,
         train__tensorboard=False,

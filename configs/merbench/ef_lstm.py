@@ -2,6 +2,13 @@
 
 from configs import base
 
+# What a search draws from beside the learning rate: the lists of MER 2024's model-tune.yaml.
+SEARCH = {
+    "model.hidden": (128, 256, 512, 1024),
+    "train.dropout": (0.2, 0.3, 0.4, 0.5),
+    "model.num_layers": (2, 3, 4),
+}
+
 
 def get_config():
     """Needs --config.data.corpus, --config.data.root and feature sets."""

@@ -2,6 +2,15 @@
 
 from configs import base
 
+# What a search draws from beside the learning rate: the lists of MERBench's model-tune.yaml,
+# without teacher_forcing_ratio, which has no effect in the release.
+SEARCH = {
+    "model.hidden": (64, 128, 256),
+    "train.dropout": (0.0, 0.1, 0.2, 0.3),
+    "train.clip_value": (0.6, 0.8, 1.0),
+    "model.loss_weight": (0.1, 0.3, 0.5, 0.8, 1.0),
+}
+
 
 def get_config():
     """Needs --config.data.corpus, --config.data.root and feature sets."""

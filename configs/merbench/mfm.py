@@ -2,6 +2,16 @@
 
 from configs import base
 
+# What a search draws from beside the learning rate: the lists of MERBench's model-tune.yaml.
+SEARCH = {
+    "model.hidden": (128, 256),
+    "train.dropout": (0.0, 0.3, 0.5, 0.7),
+    "model.lda_xl": (0.01, 0.1, 0.5, 1.0),
+    "model.lda_xa": (0.01, 0.1, 0.5, 1.0),
+    "model.lda_xv": (0.01, 0.1, 0.5, 1.0),
+    "model.lda_mmd": (10.0, 50.0, 100.0),
+}
+
 
 def get_config():
     """Needs --config.data.corpus, --config.data.root and feature sets."""

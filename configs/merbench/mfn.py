@@ -2,6 +2,12 @@
 
 from configs import base
 
+# What a search draws from beside the learning rate: the lists of MERBench's model-tune.yaml.
+SEARCH = {
+    "model.hidden": (128, 256),
+    "train.dropout": (0.0, 0.3, 0.5, 0.7),
+}
+
 
 def get_config():
     """Needs --config.data.corpus, --config.data.root and feature sets."""

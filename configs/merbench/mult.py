@@ -2,6 +2,15 @@
 
 from configs import base
 
+# What a search draws from beside the learning rate: the lists of MERBench's model-tune.yaml.
+SEARCH = {
+    "model.hidden": (64, 128, 256),
+    "train.dropout": (0.0, 0.1, 0.2, 0.3),
+    "train.clip_value": (0.6, 0.8, 1.0),
+    "model.num_layers": (2, 4, 6),
+    "model.kernel_size": (1, 3),
+}
+
 
 def get_config():
     """Needs --config.data.corpus, --config.data.root and feature sets."""

@@ -2,6 +2,12 @@
 
 from configs import base
 
+# What a search draws from beside the learning rate: the lists of MERBench's model-tune.yaml.
+SEARCH = {
+    "model.hidden": (64, 128),
+    "train.dropout": (0.2, 0.3, 0.4, 0.5),
+}
+
 
 def get_config():
     """Needs --config.data.corpus, --config.data.root and feature sets."""

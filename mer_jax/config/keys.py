@@ -14,7 +14,7 @@ from ml_collections.config_dict import RequiredValueError
 
 from mer_jax import paths, semi
 from mer_jax.config import rows
-from mer_jax.corpora import AUTO, CORPORA, tasks
+from mer_jax.corpora import AUTO, CORPORA, shared, tasks
 from mer_jax.data import framing, left_out, placeholders, standardise, views
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.labels import check_word
@@ -132,6 +132,11 @@ def _read_valence_range(value: Any, where: str) -> tuple[float, ...]:
     return tuple(map(float, given))
 
 
+def _read_test_corpora(value: Any, where: str) -> tuple[str, ...]:
+    found = shared.read(as_tuple(value), where)
+    return tuple(f"{name}={_read_path(folder, where)}" for name, folder in found.items())
+
+
 def _read_metrics(value: Any, where: str) -> tuple[str, ...]:
     given = _read_shown(value, where)
     if not given:
@@ -154,6 +159,7 @@ _ROWS = Kind('rows such as "audio HuBERT-large, text MacBERT-large"', _read_rows
 _GROUP_FOLDS = Kind('"auto", True or False', _read_group_folds)
 _CLASSES = Kind("names of classes, or none", _read_classes)
 _VALENCE_RANGE = Kind("two numbers, or none", _read_valence_range)
+_TEST_CORPORA = Kind('corpora such as "sims=my_sims", or none', _read_test_corpora)
 _METRICS = Kind("names of metrics", _read_metrics)
 _SHOWN = Kind("names of metrics, or none", _read_shown)
 _SEED = Range(lambda value: 0 <= value < 1 << 32, "from 0 to 2**32 - 1")  # what a JAX key holds
@@ -191,6 +197,7 @@ def declared() -> dict[str, Key]:
         Key("data.corpus", Choices(tuple(CORPORA))),
         Key("data.task", Choices(tasks.TASKS)),
         Key("data.root", kind=_PATH),
+        Key("data.test_corpora", kind=_TEST_CORPORA),
         Key("data.tfds_dir", kind=_PATH, identifies=False),
         Key("data.standardise", kind=standardise.KIND),
         Key("data.device_bytes", AT_LEAST_0, identifies=_has_pool),
@@ -208,6 +215,8 @@ def declared() -> dict[str, Key]:
         Key("features.audio"),
         Key("features.text"),
         Key("features.video"),
+        Key("features.train_snr"),
+        Key("features.test_snr"),
         Key("features.level", Choices((rows_lib.AUTO, *rows_lib.LEVELS))),
         Key("features.all", identifies=False),
         Key("frames.align", Choices(framing.ALIGNMENTS)),

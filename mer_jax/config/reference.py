@@ -20,6 +20,7 @@ Every key, its default, what it takes and what it means. This page is written by
 - `--config.KEY=VALUE` overrides a key on the command line:
   [training](training.md#changing-settings) shows how to write a configuration of your own.
 - A key with `*` takes a tuple as well, `--config.model.hidden="(64,128)"`: an axis of the grid.
+  Of a number, a search also takes a range, `"log_uniform(1e-4, 1e-2)"` or `"uniform(0, 0.5)"`.
 - A workdir is continued with the same values. Keys with `~` decide no result and may differ: then
   `config.json` says what was used last.
 - A fusion's own settings (`model.*`, `train.dropout`) are used where the fusion declares them, the

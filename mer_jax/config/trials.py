@@ -7,44 +7,68 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from mer_jax.config.keys import as_tuple, declared, flatten
+from mer_jax.config.keys import Key, as_tuple, declared, flatten
+from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.semi import METHODS
+from mer_jax.settings import span_of
+from mer_jax.spans import Span
 from mer_jax.training import losses, optimizer
 
 _SEARCH = 2  # folds are drawn from the seed, the repeat and no such number
 
 
 def trials(config: ConfigDict) -> list[dict[str, Any]]:
-    """The product of the grid's axes, or `config.search.trials` draws of it; each trial once."""
+    """The product of the grid's axes, or `config.search.trials` draws of it; each trial once.
+
+    Raises InputError for a range without a search.
+    """
     leaves = flatten(config)
     axes = _axes()
     found = []
-    choices = [as_tuple(leaves[key]) for key in axes]
-    combinations: Iterable = itertools.product(*choices)
+    choices = [_choices(key, leaves[key.name]) for key in axes]
     if leaves["search.trials"]:
-        combinations = draws(choices, leaves["search.trials"], leaves["seed"])
+        combinations: Iterable = draws(choices, leaves["search.trials"], leaves["seed"])
+    else:
+        combinations = itertools.product(
+            *([each] if isinstance(each, Span) else each for each in choices)
+        )
     for values in combinations:
-        trial = _used(dict(zip(axes, values, strict=True)))
+        trial = _used({key.name: value for key, value in zip(axes, values, strict=True)})
+        for name, value in trial.items():
+            if isinstance(value, Span):
+                raise InputError(
+                    f"config.{name}: {value} is a range, from which only a search draws; set "
+                    "config.search.trials, or give values"
+                )
         if trial not in found:
             found.append(trial)
     return found
 
 
-def draws(choices: Sequence[tuple], count: int, seed: int) -> list[tuple]:
-    """Combinations whose values are drawn from each axis, uniformly and independently."""
+def draws(choices: Sequence[tuple | Span], count: int, seed: int) -> list[tuple]:
+    """Combinations whose values are drawn from each axis independently.
+
+    Of several values each is as likely as another; of a range its scale decides.
+    """
     rng = np.random.default_rng((seed, 0, _SEARCH))
-    return [
-        tuple(
-            options[rng.integers(len(options))] if len(options) > 1 else options[0]
-            for options in choices
-        )
-        for _ in range(count)
-    ]
+
+    def one(options: tuple | Span) -> Any:
+        if isinstance(options, Span):
+            return options.draw(rng)
+        return options[rng.integers(len(options))] if len(options) > 1 else options[0]
+
+    return [tuple(map(one, choices)) for _ in range(count)]
 
 
-def _axes() -> list[str]:
-    return [key.name for key in declared().values() if key.grid]
+def _axes() -> list[Key]:
+    return [key for key in declared().values() if key.grid]
+
+
+def _choices(key: Key, value: Any) -> tuple | Span:
+    """What an axis may hold: its values, or its range."""
+    span = None if key.kind is None else span_of(value, key.kind)
+    return as_tuple(value) if span is None else span
 
 
 def _used(trial: dict[str, Any]) -> dict[str, Any]:
@@ -72,7 +96,7 @@ def varied(all_trials: Sequence[dict[str, Any]]) -> list[str]:
     missing = object()
     return [
         key
-        for key in _axes()
+        for key in (axis.name for axis in _axes())
         if any(trial.get(key, missing) != all_trials[0].get(key, missing) for trial in all_trials)
     ]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from typing import TYPE_CHECKING
 
+from mer_jax.corpora import shared
 from mer_jax.corpora.cmumosei import CMUMOSEI
 from mer_jax.corpora.cmumosi import CMUMOSI
 from mer_jax.corpora.iemocap import IEMOCAP4, IEMOCAP6
@@ -43,6 +44,8 @@ __all__ = [
     "before_last_underscore",
     "corpus_info",
     "info_of",
+    "shared",
+    "tested",
 ]
 
 # The synthetic corpus is written in MER 2023's layout and built by its builder.
@@ -72,9 +75,13 @@ def corpus_info(name: str) -> CorpusInfo:
 def info_of(config: ConfigDict) -> CorpusInfo:
     """A config's corpus, with all that it can be trained to predict.
 
-    That of a table is what the config records; its file is not read here.
+    That of a table is what the config records; its file is not read here. Of one that is tested on
+    other corpora it is what these have as well.
     """
     info = corpus_info(config.data.corpus)
+    if others := tested(config):
+        theirs = {name: corpus_info(name) for name in others}
+        return shared.described(info, theirs, "config.data.test_corpora")
     classes, valence_range = tuple(config.data.classes), tuple(config.data.valence_range)
     if info.from_file:
         return dataclasses.replace(info, task=Task(classes, valence_range or None))
@@ -85,3 +92,8 @@ def info_of(config: ConfigDict) -> CorpusInfo:
                 f"config.data.corpus={TABLE.name} takes others"
             )
     return info
+
+
+def tested(config: ConfigDict) -> dict[str, str]:
+    """The folder of each corpus that a config is tested on beside its own."""
+    return shared.read(tuple(config.data.test_corpora), "config.data.test_corpora")

@@ -10,6 +10,7 @@ from ml_collections import ConfigDict
 from mer_jax import corpora, files
 from mer_jax.corpora import SYNTHETIC, CorpusInfo, tasks
 from mer_jax.data import (
+    cross,
     dataset,
     join,
     label_arrays,
@@ -20,6 +21,7 @@ from mer_jax.data import (
     stored,
     synthetic,
     table,
+    variants,
 )
 from mer_jax.data import features as features_lib
 from mer_jax.data import labels as labels_lib
@@ -128,19 +130,21 @@ def _build(config: ConfigDict, info: CorpusInfo, count: Count, verify: bool = Fa
     if config.features.all:
         if root is None:
             raise InputError("config.features.all needs config.data.root")
-        feature_sets = features_lib.list_sets(root)
+        feature_sets = dict.fromkeys(features_lib.list_sets(root))
         if not feature_sets:
             raise InputError(f"{features_lib.features_folder(root)}: no feature sets in it")
     else:
-        feature_sets = list(dict.fromkeys(modalities(config).values()))
+        named = list(dict.fromkeys(modalities(config).values()))
+        feature_sets = variants.folders(named, info.splits, config)
     rules = label_arrays.rules_of(config)
+    own = corpora.corpus_info(config.data.corpus) if config.data.test_corpora else info
     paths = None if root is None else label_files.find(root, info)
-    labels = None if paths is None else label_files.read(paths, info, rules.placeholders)
+    labels = None if paths is None else label_files.read(paths, own, rules.placeholders)
     directories, faulty = {}, []
     for name in feature_sets:
         try:
             directories[name] = dataset.ensure(
-                info, root, tfds_dir, name, count=count, verify=verify, bad=config.data.bad
+                own, root, tfds_dir, name, count=count, verify=verify, bad=config.data.bad
             )
         except left_out.BadFilesError as faults:  # the other sets' are told in the same go
             faulty.append(faults)
@@ -148,11 +152,13 @@ def _build(config: ConfigDict, info: CorpusInfo, count: Count, verify: bool = Fa
         raise left_out.BadFilesError.together(faulty)
     kept = tfds_dir / info.name
     if labels is None:
-        labels = label_files.read(label_files.find(kept, info), info, rules.placeholders)
+        labels = label_files.read(label_files.find(kept, info), own, rules.placeholders)
     else:
         _keep(paths, kept, info)
+    if config.data.test_corpora:
+        labels = cross.mapped(labels, own)
     sets = {
-        name: Built(name, stored.read(target), stored.faults(target))
+        name: Built(name, stored.read(target), stored.faults(target), feature_sets[name])
         for name, target in directories.items()
     }
     return Sets(kept, directories, sets, labels)
@@ -187,6 +193,25 @@ def load(
     without it the config and the labels of train decide. Raises InputError for wrong input; what
     `config.data.bad` and `config.data.missing` do not allow to be left out is among it.
     """
+    corpus = _load(config, count, level, task, framing)
+    for name, other in cross.configs(config).items():
+        theirs = _load(other, count, level, corpus.task, framing)
+        split = corpora.shared.TESTED[name]
+        called = f"{name}_{split}"
+        corpus = corpus._replace(
+            splits={**corpus.splits, called: theirs.splits[split]},
+            fingerprint={
+                **corpus.fingerprint,
+                **{f"{name}/{part}": value for part, value in theirs.fingerprint.items()},
+            },
+            left_out=corpus.left_out
+            + tuple(each._replace(split=called) for each in theirs.left_out if each.split == split),
+        )
+    return corpus
+
+
+def _load(config, count, level, task, framing) -> Corpus:
+    """The corpus of `config.data.corpus` alone."""
     info, chosen = info_of(config, task), modalities(config)
     config = config.copy_and_resolve_references()
     config.features.all = False
@@ -196,9 +221,12 @@ def load(
             say_averaged(feature_set)
     labels, left = settle(config, info, built, locate(config)[0])
     rules = label_arrays.rules_of(config)
-    by_modality = {modality: built.sets[name] for modality, name in chosen.items()}
+
+    def sets_of(split: str) -> dict[str, Built]:
+        return {m: built.sets[variants.folder(name, split, config)] for m, name in chosen.items()}
+
     splits = {
-        name: join.join(labels[name], by_modality, info, rules, level, framing)
+        name: join.join(labels[name], sets_of(name), info, rules, level, framing)
         for name in info.splits
         if labels.get(name)
     }
@@ -214,7 +242,8 @@ def load(
         for name, split in splits.items()
     }
     label_arrays.say_counted(splits, built.labels.why)
-    releases.say(info, built.labels.splits)
+    if not config.data.test_corpora:  # of which labels are mapped
+        releases.say(info, built.labels.splits)
     fingerprint = {name: stored.fingerprint(target) for name, target in built.directories.items()}
     fingerprint[LABELS] = labels_lib.fingerprint(built.labels.splits)
     columns = {}

@@ -23,6 +23,7 @@ class Built(NamedTuple):
     name: str
     columns: dict[str, Columns]  # by split of the build
     faults: dict[str, str]  # by clip: why it is not among them
+    serves: frozenset[str] | None = None  # the splits that are taken from it; None: all
 
     @property
     def names(self) -> set[str]:
@@ -64,6 +65,8 @@ def lacking(labels: Mapping[str, dict[str, Label]], sets: Sequence[Built]) -> li
     for built in sets:
         names = built.names
         for split, of_split in labels.items():
+            if built.serves is not None and split not in built.serves:
+                continue
             absent = [name for name in of_split if name not in names]
             for reason, group in (
                 (left_out.BAD, [name for name in absent if name in built.faults]),

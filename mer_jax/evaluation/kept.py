@@ -75,22 +75,30 @@ def predict_and_score(
     )
 
 
-def predict_out_of_fold(
+def predict_validated(
     model: Model,
     plan: Plan,
     names: np.ndarray,
     config: ConfigDict,
     workdir: Workdir,
     display: Display,
-) -> dict[str, Any]:
-    """Predicts each of `names`, the clips of train, by the runs that validated on it.
+) -> tuple[dict[str, list[float]], dict[str, Any] | None]:
+    """Predicts the clips that runs validated on, and scores the predictions in two ways.
 
-    Writes them and gives their scores: each metric over repeats. What a clip is scored by has not
-    seen it in training, but its run's best epoch was chosen by it.
+    First each repeat's validation score by the metrics that training leaves to the end. Then, in
+    cross-validation, the scores out of fold: each of `names`, the clips of train, as the runs that
+    validated on it predict it, which is written too; each metric over repeats. What a clip is
+    scored by has not seen it in training, but its run's best epoch was chosen by it.
     """
     task, labels = model.static.task, plan.samples.labels
-    of_runs = predict_runs(model, plan.samples.features, display, TRAIN)
+    if not (config.folds or metrics.at_the_end(task)):
+        return {}, None
+    of_runs = predict_runs(model, plan.samples.features, display, "the clips validated on")
+    of_runs = of_runs._replace(attention=None, frame_attention=None)
     repeat, fold = model.kept["repeat"], model.kept["fold"]
+    validation = out_of_fold.scores(task, of_runs, repeat, fold, plan.folds, labels)
+    if not config.folds:  # a split of its own validated, which no fold trained on
+        return validation, None
     scores = []
     for one in np.unique(repeat):
         runs = np.flatnonzero(repeat == one)
@@ -106,7 +114,7 @@ def predict_out_of_fold(
         task,
         config.evaluate.probabilities,
     )
-    return {
+    return validation, {
         name: results_lib.over_repeats([each[name] for each in scores])
         for name in metrics.names(task)
     }
@@ -117,16 +125,6 @@ def _known(of_runs, labels, repeat, fold, plan):
     predictions, known = out_of_fold.average(of_runs, repeat, fold, plan.folds)
     predictions = jax.tree.map(lambda values: values[known].astype(np.float32), predictions)
     return predictions, Labels(*(column[known] for column in labels)), known
-
-
-def validation_scores(model: Model, plan: Plan, display: Display) -> dict[str, list[float]]:
-    """Each repeat's validation score by the metrics that training leaves to the end."""
-    task = model.static.task
-    if not metrics.at_the_end(task):
-        return {}
-    predicted = predict_runs(model, plan.samples.features, display, "the clips validated on")
-    repeat, fold = model.kept["repeat"], model.kept["fold"]
-    return out_of_fold.scores(task, predicted, repeat, fold, plan.folds, plan.samples.labels)
 
 
 def show(results: dict[str, Any], config: ConfigDict, workdir: Workdir) -> None:

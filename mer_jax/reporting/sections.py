@@ -112,7 +112,7 @@ def _result_notes(run: Run, floor: analysis.Constant, is_published: bool) -> lis
 
 def _published(run: Run) -> dict[str, dict[str, tuple[float, float | None]]]:
     aliases = rows_lib.parse_aliases(run.config.table.aliases, "config.table.aliases")
-    return published.find(corpus_lib.modalities(run.config), aliases) or {}
+    return published.find(corpus_lib.modalities(run.config), aliases, run.config.data.corpus) or {}
 
 
 def _published_cell(metric: str, scores: Mapping[str, tuple[float, float | None]]) -> str:

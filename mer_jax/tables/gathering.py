@@ -56,7 +56,7 @@ def entries(config: ConfigDict, workdir: Workdir, notes: Mapping[Row, str]) -> l
     found = []
     for row in rows_of(config):
         features = {modality: rows.folders(name, aliases)[0] for modality, name in row.features}
-        theirs = published.find(features, aliases)
+        theirs = published.find(features, aliases, config.data.corpus)
         entry = Entry(row.label, features, None, theirs, notes.get(row, ""))
         if not entry.note.startswith(FAILED):
             entry, _ = _with_results(entry, workdir.row(row.folder))
@@ -125,7 +125,7 @@ def _with_results(entry: Entry, workdir: Workdir) -> tuple[Entry, ConfigDict | N
             features = corpus_lib.modalities(saved)
             entry = entry._replace(
                 features=features,
-                published=published.find(features, aliases_of(saved)),
+                published=published.find(features, aliases_of(saved), saved.data.corpus),
                 synthetic=saved.data.corpus == SYNTHETIC,
             )
         if saved is not None and workdir.has_results:

@@ -9,7 +9,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax import config as config_lib
 from mer_jax.data.rows import Frames, Rows, Vectors
 from mer_jax.semi.step import Clips
 from mer_jax.training import devices
@@ -71,7 +70,7 @@ class Feed:
             self._pool = self._pool._replace(features=features)
         else:
             rows = max(len(fold.train_weight) for fold in plan.folds.values())
-            mu = max(config_lib.as_tuple(plan.config.semi.mu))
+            mu = max(trial.get("semi.mu", 0) for trial in plan.trials)
             self._shard = min(self.pool_size, rows * mu)
             # Two, so that an epoch is copied while the one before is trained on; the same ones
             # again and again, since memory that is new costs as much as what is copied into it.

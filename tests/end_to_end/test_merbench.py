@@ -118,4 +118,14 @@ def test_exactly_the_candidates_are_predicted(tmp_path):
     assert all(row["discrete"] in words and not row["valence"] for row in rows)
     results = json.loads((run / "results.json").read_text())
     assert set(results["test"]["candidates"].values()) == {None}
-    assert "out_of_fold" not in results
+    # Each clip of train, by the run that validated on it: with test splits too.
+    rows = {row["name"]: row for row in rows_of(run / "predictions" / "train_out_of_fold.csv")}
+    assert set(rows) == set(content["train_corpus"])
+    true = [clip["emo"] for clip in content["train_corpus"].values()]
+    guess = [rows[name]["discrete"] for name in content["train_corpus"]]
+    assert results["out_of_fold"]["acc"]["mean"] == pytest.approx(
+        sk.accuracy_score(true, guess), abs=1e-6
+    )
+    assert results["out_of_fold"]["acc"]["mean"] == pytest.approx(
+        results["cross_validation"]["acc"]["mean"], abs=1e-6
+    ), "two folds of twelve"

@@ -1,0 +1,89 @@
+"""Training is given no test label: of each corpus, with two label files that differ in these."""
+
+import csv
+
+import jax
+import numpy as np
+import pytest
+
+from mer_jax.corpora import CORPORA
+from mer_jax.data import corpus as corpus_lib
+from mer_jax.task import TRAIN, UNLABELLED, VALIDATION
+from mer_jax.training import division
+from tests.support import merbench_labels, user_folder
+
+CLIPS = 20  # of a split: of fewer, labels that are all alike are no placeholders
+# IEMOCAP has no test split.
+WITH_TEST = sorted(name for name in CORPORA if not name.startswith("iemocap"))
+OTHERS = {"table": {"train": "train", "val": "val", "test": "test"}}  # splits by their names
+POOL = ["pool_0", "pool_1"]  # clips that no label file names
+
+
+def labels_of(info, split, shift):
+    """A label for each clip of a split, test clips' turned by `shift`."""
+    low, high = info.task.valence_range or (-10, -10)
+    steps = np.linspace(low, high, 7)
+    turned = 0 if split in (TRAIN, VALIDATION) else shift
+    return {
+        f"{split}_{i:02d}": {
+            "emo": (i + turned) % len(info.task.classes) if info.task.classes else 0,
+            "val": float(steps[(i + turned) % 7]) if info.task.valence_range else -10,
+        }
+        for i in range(CLIPS)
+    }
+
+
+def write(root, name, shift):
+    """The label file of a corpus in miniature; the names of its clips."""
+    info = CORPORA[name]
+    members = OTHERS.get(name, info.corpora)
+    content = {member: labels_of(info, split, shift) for member, split in members.items()}
+    if info.from_file:
+        with (root / info.label_files[0]).open("w", newline="") as file:
+            rows = csv.writer(file)
+            rows.writerow(("name", "emotion", "valence", "split"))
+            for split, clips in content.items():
+                for i, clip in enumerate(clips):
+                    turned = i + (shift if split == "test" else 0)
+                    rows.writerow((clip, "abc"[turned % 3], turned % 5, split))
+    else:
+        merbench_labels.write(root / info.label_files[0], content)
+    return [clip for clips in content.values() for clip in clips] + POOL * bool(info.pool_split)
+
+
+def given(root, name):
+    """All that training is given of a corpus, and its test splits."""
+    info = CORPORA[name]
+    splits = set(OTHERS.get(name, info.corpora).values())
+    config = user_folder.config(
+        root,
+        root.parent / "tfds",
+        data__corpus=name,
+        data__standardise=True,
+        data__placeholders="labels",
+        semi__method="fixmatch" if info.pool_split else "",
+        folds=0 if VALIDATION in splits else 2,
+    )
+    config = corpus_lib.resolved(config)
+    corpus = corpus_lib.load(config)
+    samples, folds = division.divide(config, corpus)
+    tests = {s: x.labels for s, x in corpus.test_splits(without=VALIDATION).items()}
+    return (corpus.task, config.to_json(), samples, folds), tests
+
+
+@pytest.mark.parametrize("name", WITH_TEST)
+def test_training_is_given_no_test_label(tmp_path, name):
+    root = tmp_path / "root"
+    root.mkdir()
+    user_folder.write_vectors(root, user_folder.AUDIO, write(root, name, 0))
+    ours, of_ours = given(root, name)
+    write(root, name, 1)
+    theirs, of_theirs = given(root, name)
+    assert ours[:2] == theirs[:2]
+    for a, b in zip(jax.tree.leaves(ours[2:]), jax.tree.leaves(theirs[2:]), strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    assert of_ours.keys() - {UNLABELLED}, "a corpus with a test split"
+    for split, labels in of_ours.items():
+        assert any((a != b).any() for a, b in zip(labels, of_theirs[split], strict=True)), (
+            f"{split}: the test labels were turned"
+        )
