@@ -28,6 +28,7 @@ from mer_jax.reporting import written
 from mer_jax.task import TRAIN
 from mer_jax.training import devices, grid, measure, program
 from mer_jax.training import plan as plan_lib
+from mer_jax.training import sizes as sizes_lib
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.division import divide
 from mer_jax.training.plan import Chunk, Plan
@@ -147,7 +148,7 @@ def _prepare(
     splits = corpus.splits.items()
     of_all = {(name, m): x for name, split in splits for m, x in split.features.items()}
     for static in groups:
-        program.check_lengths(static, of_all)
+        sizes_lib.check_lengths(static, of_all)
     if devices.is_first():  # one lock for all processes of a training: they share the workdir
         # Not sooner: wrong input leaves no workdir behind. What stood there may have changed since.
         until_trained.enter_context(lock.held(workdir))

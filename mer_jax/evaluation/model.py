@@ -15,6 +15,7 @@ from mer_jax.evaluation import ensemble
 from mer_jax.progress import Display
 from mer_jax.task import VALIDATION
 from mer_jax.training import program
+from mer_jax.training import sizes as sizes_lib
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.program import HParams, Static
 from mer_jax.workdir import Workdir
@@ -45,7 +46,7 @@ def restore(config: ConfigDict, workdir: os.PathLike[str]) -> tuple[dict[str, An
     saved, sizes, results, trial, task = place.finished()
     static = program.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
     kept = Checkpoints(place).restore_kept()
-    if not program.fits(static, sizes, kept):
+    if not sizes_lib.fits(static, sizes, kept):
         raise InputError(
             f"{place}: the kept weights are not of the model that {place.config_file.name} and "
             f"{place.results_file.name} name, so they are of different trainings; use another "
@@ -65,7 +66,7 @@ def predict_runs(
     sizes = rows_lib.sizes(features)
     if sizes != model.sizes:
         raise InputError(f"features of sizes {sizes}; the weights were trained on {model.sizes}")
-    program.check_lengths(model.static, features, model.kept)
+    sizes_lib.check_lengths(model.static, features, model.kept)
     clips = rows_lib.count(features)
     with display.count(f"predicting {what}", clips) as tick:
         return ensemble.predict(

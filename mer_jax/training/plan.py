@@ -10,7 +10,8 @@ from ml_collections import ConfigDict
 from mer_jax.data.npy import FRAME
 from mer_jax.task import Task
 from mer_jax.training.buckets import Buckets, Lengths, buckets
-from mer_jax.training.program import Static, activation_bytes, count_parameters, static_of
+from mer_jax.training.program import Static, static_of
+from mer_jax.training.sizes import activation_bytes, count_parameters
 from mer_jax.training.state import Fold, Samples
 
 # Runs side by side, by device. An accelerator wants many. On a CPU a step is bound by moving

@@ -20,6 +20,7 @@ from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.fusion.shared import DROPOUT, HIDDEN
 from mer_jax.models.layers import TorchDense
 from mer_jax.training import division, frames, loop, plan, program
+from mer_jax.training import sizes as sizes_lib
 from mer_jax.training.buckets import NO_FRAMES
 from mer_jax.training.feed import Feed
 from mer_jax.training.state import Samples, run_key
@@ -291,7 +292,7 @@ def test_long_clips_make_chunks_narrow():
 def test_activations_are_counted_by_hand():
     (static,) = plan.group(plan_of().config, plan_of().trials[:1], ("audio",), MER2023.task)
     batch, hidden = static.batch_size, 8
-    found = [program.activation_bytes(static, {"audio": 64}, n) for n in (10, 20)]
+    found = [sizes_lib.activation_bytes(static, {"audio": 64}, n) for n in (10, 20)]
     by_frame = (found[1] - found[0]) / (10 * batch)
     # At least a frame itself and its hidden vector, as float32; at most a few copies of them.
     assert 4 * (64 + hidden) <= by_frame <= 3 * 4 * (64 + hidden)

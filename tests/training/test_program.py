@@ -11,6 +11,7 @@ from mer_jax.data.npy import FRAME
 from mer_jax.data.rows import Frames
 from mer_jax.errors import InputError
 from mer_jax.training import program
+from mer_jax.training import sizes as sizes_lib
 from mer_jax.training.program import Static
 from tests.support.configs import changed
 from tests.support.runs import static_of
@@ -41,7 +42,7 @@ def test_one_fusion_takes_several_sets_of_a_modality():
         return program.static_of(changed(model__fusion=fusion), trial, modalities, MER2023.task)
 
     sizes = {"audio": 3, "audio_2": 4, "text": 5}
-    assert program.count_parameters(static("attention_topn"), sizes) > 0
+    assert sizes_lib.count_parameters(static("attention_topn"), sizes) > 0
     match = "features.audio: names several .* 'misa' takes one .* config.model.fusion to attention_"
     with pytest.raises(InputError, match=match):
         static("misa")
@@ -50,7 +51,7 @@ def test_one_fusion_takes_several_sets_of_a_modality():
 def test_parameters_are_counted():
     sizes = {"audio": 6, "video": 4}
     expected = (6 * 8 + 8) + (4 * 8 + 8) + (8 + 2) + (8 * 6 + 6) + (8 + 1)
-    assert program.count_parameters(static_of(hidden=8), sizes) == expected
+    assert sizes_lib.count_parameters(static_of(hidden=8), sizes) == expected
 
 
 def test_fusions_that_read_frame_by_frame_get_the_texts_frames():
@@ -81,16 +82,16 @@ def test_a_shuffled_models_clips_have_its_length():
     )  # fmt: skip
     kept = {"repeat": np.zeros(2, int)}
     for static, frames, others in ((on, 7, (6, 8)), (off, 0, ())):
-        shapes = program._shapes(static, program._zeros(static, sizes, 1, frames or 1))
+        shapes = sizes_lib._shapes(static, sizes_lib._zeros(static, sizes, 1, frames or 1))
         kept["params"] = jax.tree.map(lambda x: np.zeros((2, *x.shape)), shapes["params"])
-        assert program.fits(static, sizes, kept)
-        program.check_lengths(static, clips(7, 7), kept)
+        assert sizes_lib.fits(static, sizes, kept)
+        sizes_lib.check_lengths(static, clips(7, 7), kept)
         for other in others:
             match = f"shuffle=True takes clips .*, 7 as in training, and these have {other}; train"
             with pytest.raises(InputError, match=match):
-                program.check_lengths(static, clips(other), kept)
+                sizes_lib.check_lengths(static, clips(other), kept)
         kept["params"]["more"] = np.zeros(2)
-        assert not program.fits(static, sizes, kept)
-    program.check_lengths(off, clips(7, 2))
+        assert not sizes_lib.fits(static, sizes, kept)
+    sizes_lib.check_lengths(off, clips(7, 2))
     with pytest.raises(InputError, match="as many frames, and these have 2 to 7; train with --con"):
-        program.check_lengths(on, clips(7, 2, 3))
+        sizes_lib.check_lengths(on, clips(7, 2, 3))
