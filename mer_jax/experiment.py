@@ -201,10 +201,8 @@ def _finish(
     test = kept.predict_and_score(model, splits, config, workdir, display)
     validated = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
     test["clips"] = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
-    names = corpus.splits[TRAIN].names
-    validation, of_folds = kept.predict_validated(
-        model, prepared.plan, names, config, workdir, display
-    )
+    of_train = prepared.plan, corpus.splits[TRAIN].names
+    validation, of_folds = kept.predict_validated(model, *of_train, config, workdir, display)
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validation)
     results["left_out"] = results_lib.left_out(corpus)
     if of_folds is not None:
