@@ -19,14 +19,14 @@ from mer_jax.data.rows import AUTO, LEVELS, Frames, Rows
 from mer_jax.data.views import View
 from mer_jax.errors import InputError
 from mer_jax.models import multitask
-from mer_jax.models.fusion import FUSIONS, levels
+from mer_jax.models.fusion import FUSIONS, check_sets, levels
 from mer_jax.models.groups import groups_of
 from mer_jax.models.layers import Batch
 from mer_jax.semi import METHODS
 from mer_jax.semi.method import SHARED, Semi
 from mer_jax.settings import traced
-from mer_jax.task import MODALITIES, Task, modality_of
-from mer_jax.training import optimizer
+from mer_jax.task import MODALITIES, Task
+from mer_jax.training import losses, optimizer
 
 _TAKES = {UTTERANCE: "one vector a clip", FRAME: "frames"}
 
@@ -46,6 +46,7 @@ class Static:
     semi: Semi | None = None  # None: supervised
     level: str = UTTERANCE  # what the fusion takes: vectors, or frames with masks
     framing: Framing | None = None  # how clips' frames become those; None: vectors
+    objective: tuple[str, ...] = ()  # the settings of losses.SETTINGS that are on
 
 
 class HParams(NamedTuple):
@@ -54,6 +55,7 @@ class HParams(NamedTuple):
     optimizer: dict[str, Any]  # by name: those of optimizer.SETTINGS that are on
     model: dict[str, Any]  # the fusion's traced settings
     semi: dict[str, Any] | None = None  # the method's
+    objective: dict[str, Any] | None = None  # by name: those of losses.SETTINGS that are on
 
 
 def static_of(
@@ -67,14 +69,9 @@ def static_of(
             f"config.model.fusion: 'unimodal' takes one modality, the config names "
             f"{', '.join(modalities)}; for these, one of: {others}"
         )
-    several = [modality_of(m) for m in modalities if modality_of(m) != m]
-    if several and not getattr(fusion, "MANY_SETS", False):
-        able = [name for name, each in FUSIONS.items() if getattr(each, "MANY_SETS", False)]
-        raise InputError(
-            f"config.features.{several[0]}: names several feature sets, and "
-            f"{trial['model.fusion']!r} takes one of each modality; name one, or set "
-            f"config.model.fusion to {' or '.join(able)}"
-        )
+    check_sets(trial["model.fusion"], modalities)
+    objective = tuple(losses.switched_on(trial))
+    losses.check(objective, task)
     return Static(
         fusion=trial["model.fusion"],
         settings=tuple(
@@ -91,6 +88,7 @@ def static_of(
         semi=_semi_of(trial, task),
         level=_level(config, trial["model.fusion"]),
         framing=_framing(config, trial["model.fusion"], modalities),
+        objective=objective,
     )
 
 
@@ -178,6 +176,7 @@ def hparams_of(trial: dict[str, Any]) -> HParams:
         optimizer=_optimizer_of(trial),
         model={setting.name: trial[setting.key] for setting in fusion.SETTINGS if setting.traced},
         semi=semi,
+        objective=losses.switched_on(trial) or None,
     )
 
 
@@ -196,14 +195,14 @@ def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransforma
 
 def build_model(static: Static) -> multitask.MultitaskModel:
     """Builds the model that `static` describes."""
-    return multitask.build(static.fusion, dict(static.settings), static.modalities, static.task)
+    weighs_itself = losses.UNCERTAINTY in static.objective
+    return multitask.build(
+        static.fusion, dict(static.settings), static.modalities, static.task, weighs_itself
+    )
 
 
 def count_parameters(static: Static, sizes: dict[str, int], frames: int = 1) -> int:
-    """The number of a model's parameters for features of these sizes; computes nothing.
-
-    Few models' depends on the frames of a clip.
-    """
+    """The number of a model's parameters for features of these sizes; computes nothing."""
     variables = _shapes(static, _zeros(static, sizes, 1, frames))
     return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
 
