@@ -15,11 +15,11 @@ from mer_jax.data.rows import AUTO, LEVELS
 from mer_jax.data.views import View
 from mer_jax.errors import InputError
 from mer_jax.models import multitask
-from mer_jax.models.fusion import FUSIONS, levels
+from mer_jax.models.fusion import FUSIONS, check_sets, levels
 from mer_jax.models.groups import groups_of
 from mer_jax.semi import METHODS
 from mer_jax.semi.method import SHARED, Semi
-from mer_jax.task import MODALITIES, Task, modality_of
+from mer_jax.task import MODALITIES, Task
 from mer_jax.training import losses, optimizer
 
 _TAKES = {UTTERANCE: "one vector a clip", FRAME: "frames"}
@@ -63,16 +63,9 @@ def static_of(
             f"config.model.fusion: 'unimodal' takes one modality, the config names "
             f"{', '.join(modalities)}; for these, one of: {others}"
         )
+    check_sets(trial["model.fusion"], modalities)
     objective = tuple(losses.switched_on(trial))
     losses.check(objective, task)
-    several = [modality_of(m) for m in modalities if modality_of(m) != m]
-    if several and not getattr(fusion, "MANY_SETS", False):
-        able = [name for name, each in FUSIONS.items() if getattr(each, "MANY_SETS", False)]
-        raise InputError(
-            f"config.features.{several[0]}: names several feature sets, and "
-            f"{trial['model.fusion']!r} takes one of each modality; name one, or set "
-            f"config.model.fusion to {' or '.join(able)}"
-        )
     return Static(
         fusion=trial["model.fusion"],
         settings=tuple(

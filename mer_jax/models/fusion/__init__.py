@@ -30,6 +30,7 @@ import dataclasses
 from flax import linen as nn
 
 from mer_jax.data.npy import UTTERANCE
+from mer_jax.errors import InputError
 from mer_jax.models.fusion.attention import AttentionFusion
 from mer_jax.models.fusion.attention_merbench import AttentionMerbench
 from mer_jax.models.fusion.attention_release import AttentionReleaseFusion
@@ -50,6 +51,7 @@ from mer_jax.models.fusion.mult import Mult
 from mer_jax.models.fusion.tfn import Tfn
 from mer_jax.models.fusion.unimodal import Unimodal
 from mer_jax.settings import Registry
+from mer_jax.task import modality_of
 
 
 def _own_fields(module: type[nn.Module]) -> set[str]:
@@ -90,3 +92,14 @@ def levels(fusion: str) -> tuple[str, ...]:
     """The levels at which a fusion takes features (mer_jax/data/npy.py), its default first."""
     declared = FUSIONS[fusion]
     return getattr(declared, "LEVELS", (getattr(declared, "LEVEL", UTTERANCE),))
+
+
+def check_sets(fusion: str, modalities: tuple[str, ...]) -> None:
+    """Refuses several feature sets of a modality where the fusion takes one."""
+    several = [modality_of(m) for m in modalities if modality_of(m) != m]
+    if several and not getattr(FUSIONS[fusion], "MANY_SETS", False):
+        able = [name for name, each in FUSIONS.items() if getattr(each, "MANY_SETS", False)]
+        raise InputError(
+            f"config.features.{several[0]}: names several feature sets, and {fusion!r} takes one "
+            f"of each modality; name one, or set config.model.fusion to {' or '.join(able)}"
+        )
