@@ -6,7 +6,7 @@ from ml_collections import config_dict
 
 from mer_jax import semi
 from mer_jax.models.fusion import FUSIONS
-from mer_jax.training import optimizer
+from mer_jax.training import losses, optimizer
 
 
 def open_type(default):
@@ -54,8 +54,14 @@ def get_config() -> config_dict.ConfigDict:
 
     # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
     # and so are the semi-supervised methods' (semi.threshold) in mer_jax/semi/ and the optimiser's
-    # (train.learning_rate, train.clip_norm) in mer_jax/training/optimizer.py.
-    declared = (FUSIONS.settings().values(), optimizer.SETTINGS, semi.settings().values())
+    # (train.learning_rate, train.clip_norm) in mer_jax/training/optimizer.py and the loss's
+    # (train.class_weight, train.huber_delta) in mer_jax/training/losses.py.
+    declared = (
+        FUSIONS.settings().values(),
+        optimizer.SETTINGS,
+        losses.SETTINGS,
+        semi.settings().values(),
+    )
     for setting in itertools.chain(*declared):
         config[setting.part][setting.name] = grid(setting.default)
 
@@ -121,7 +127,9 @@ def data() -> config_dict.ConfigDict:
     # tested on too; labels become those that they share.
     config.test_corpora = ()
     config.tfds_dir = ""  # where built datasets lie; empty: a folder of root's own in TFDS's
-    config.standardise = False  # by column, with each training fold's own mean and deviation
+    # False; True: by column, with each training fold's own mean and deviation; all: with those of
+    # train and pool together; group: each speaker's (video's, dialogue's) clips by their own.
+    config.standardise = open_type(False)
     config.device_bytes = 0  # features beyond it stream from the host; 0: half the memory
     # Of train, by class; the rest's labels are hidden. Above 1: so many clips of each class.
     config.labelled_fraction = 1.0

@@ -192,7 +192,7 @@ def _config_of(argv: list[str], mode: Mode, config_lib) -> ConfigDict:
 
 def _check_overrides(argv: list[str], config_lib) -> None:
     """Refuses keys that are not there, and words for True and False that absl does not know."""
-    known = config_lib.flatten(config_lib.load_base())
+    known, keys = config_lib.flatten(config_lib.load_base()), config_lib.declared()
     for argument in argv[1:]:
         key, equals, value = argument.lstrip("-").partition("=")
         if argument.startswith("-") and key.startswith("config."):
@@ -200,7 +200,8 @@ def _check_overrides(argv: list[str], config_lib) -> None:
             if key not in known:
                 raise InputError(config_lib.unknown_key(key))
             is_bool = value.lower() in (*_TRUE, *_FALSE)
-            if isinstance(known[key], bool) and equals and not is_bool:
+            is_switch = isinstance(known[key], bool) and keys[key].kind is None
+            if is_switch and equals and not is_bool:
                 raise InputError(f"config.{key}: {value!r} is not True or False")
 
 

@@ -16,6 +16,7 @@ from mer_jax import lock, paths, termination
 from mer_jax.corpora import info_of, tasks
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import rows as rows_lib
+from mer_jax.data import standardise
 from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError, counted
 from mer_jax.evaluation import counts, events, history, kept, out_of_fold
@@ -181,6 +182,7 @@ def _finish(
     outcomes = grid.outcomes(chunks, checkpoints)
     best = results_lib.best_trial(outcomes, len(trials), corpus.task)
     weights = grid.kept_runs(chunks, best, checkpoints)
+    weights |= standardise.kept(corpus.columns, len(weights["repeat"]))
     checkpoints.save_kept(weights)
     model = Model(
         static=program.static_of(
@@ -197,8 +199,7 @@ def _finish(
     splits = test_splits(config, corpus)
     test = kept.predict_and_score(model, splits, config, workdir, display)
     validated = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
-    clips = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
-    test = {**test, "clips": clips}
+    test["clips"] = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
     names = corpus.splits[TRAIN].names
     validation, of_folds = kept.predict_validated(
         model, prepared.plan, names, config, workdir, display

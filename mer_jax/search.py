@@ -61,11 +61,22 @@ def train(
 
 
 def best_config(config: ConfigDict, trial: dict[str, Any]) -> ConfigDict:
-    """The config of one trial alone, with the repeats and the seed that it is trained anew with."""
+    """The config of one trial alone, with the repeats and the seed that it is trained anew with.
+
+    A key that the trial has no entry of, because it is off, is no axis any more.
+    """
     chosen = ConfigDict(config.copy_and_resolve_references().to_dict())
+    off = config_lib.flatten(config_lib.load_base())
+    axes = {key: value for key, value in config_lib.flatten(config).items() if key not in trial}
+    single = {
+        key: off[key] if off[key] in axes[key] else axes[key][0]
+        for key in axes
+        if config_lib.declared()[key].grid and isinstance(axes[key], tuple)
+    }
     with chosen.ignore_type():
         chosen.update_from_flattened_dict(
             {
+                **single,
                 **trial,
                 "search.trials": 0,
                 "repeats": config.search.repeats,

@@ -135,6 +135,13 @@ class Workdir:
             info = info_of(self.config())
         return tasks.recorded(info, config, record, str(self.config_file))
 
+    def standardised(self, config: ConfigDict) -> ConfigDict:
+        """A config whose features are standardised as those of the training here are."""
+        config = config.copy_and_resolve_references()
+        with config.ignore_type():
+            config.data.standardise = self.config().data.standardise
+        return config
+
     def record(self) -> dict[str, Any]:
         """The content of config.json; InputError where it has another form."""
         return read_record(self.config_file)

@@ -36,7 +36,8 @@ ORDER = (
     ("data",),  # a corpus in memory
     ("models",),  # of features, whatever corpus they are of
     ("extraction",),  # from raw clips to features, by pretrained models
-    ("semi", "training.optimizer"),  # what a step is made of, each with its own settings
+    # What a step is made of, each with its own settings.
+    ("semi", "training.optimizer", "training.losses"),
     ("config",),  # keys and trials: fusions, methods, corpora and metrics declare what they take
     ("workdir", "lock"),  # what the folder of a training holds, and one training at a time in it
     ("training",),  # trains the trials of a config

@@ -61,6 +61,21 @@ def test_merbenchs_search_spaces(fusion, combinations):
     assert {trial["model.fusion"] for trial in trials} == {fusion}
 
 
+def test_what_is_off_in_the_best_trial_is_no_axis_any_more():
+    config = config_lib.check(
+        changed(
+            search__trials=20,
+            model__fusion="concat",
+            model__layers=("8", "16"),
+            train__clip_norm=(1.0, 0.0),
+            train__focal_gamma=(2.0, 0.0, 1.0),
+            train__uncertainty_weights=(True, False),
+        )
+    )
+    for trial in config_lib.trials(config):
+        assert config_lib.trials(search.best_config(config, trial)) == [trial]
+
+
 def test_axes_are_drawn_independently_and_uniformly():
     options = [(1, 2), ("a", "b", "c"), ("alone",)]
     found = draws(options, 3000, 0)

@@ -514,7 +514,7 @@ def flags(tmp_path, root):
         ),
         (
             ["--config.data.standardise=maybe"],
-            "mer_jax: config.data.standardise: 'maybe' is not True or False\n",
+            "mer_jax: config.data.standardise: 'maybe' is not False, True, 'group' or 'all'\n",
         ),
         (["--config=configs/nope.py"], "mer_jax: --config=configs/nope.py: no such Python file; "),
         (

@@ -2,7 +2,7 @@
 
 A key's default and its meaning stand in configs/base.py; a fusion's own settings, which are keys
 too, in the files of mer_jax/models/fusion/, those of semi-supervised methods in mer_jax/semi/, the
-optimiser's in mer_jax/training/optimizer.py.
+optimiser's in mer_jax/training/optimizer.py, the loss's in mer_jax/training/losses.py.
 """
 
 import math
@@ -15,7 +15,7 @@ from ml_collections.config_dict import RequiredValueError
 from mer_jax import paths, semi
 from mer_jax.config import rows
 from mer_jax.corpora import AUTO, CORPORA, shared, tasks
-from mer_jax.data import framing, left_out, placeholders, views
+from mer_jax.data import framing, left_out, placeholders, standardise, views
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.labels import check_word
 from mer_jax.errors import InputError
@@ -30,7 +30,7 @@ from mer_jax.settings import (
     Range,
     Setting,
 )
-from mer_jax.training import optimizer
+from mer_jax.training import losses, optimizer
 
 
 class Key(NamedTuple):
@@ -188,6 +188,7 @@ def declared() -> dict[str, Key]:
         for part in ("model", "train")
     }
     rate, *of_optimizer = _of_settings(optimizer.SETTINGS)
+    of_losses = _of_settings(losses.SETTINGS)
     of_methods = _of_settings(semi.settings().values())
     keys = (
         Key("seed", _SEED),
@@ -198,7 +199,7 @@ def declared() -> dict[str, Key]:
         Key("data.root", kind=_PATH),
         Key("data.test_corpora", kind=_TEST_CORPORA),
         Key("data.tfds_dir", kind=_PATH, identifies=False),
-        Key("data.standardise"),
+        Key("data.standardise", kind=standardise.KIND),
         Key("data.device_bytes", AT_LEAST_0, identifies=_has_pool),
         Key("data.labelled_fraction", _LABELLED),
         Key("data.labelled_per_class", AT_LEAST_0),
@@ -227,6 +228,7 @@ def declared() -> dict[str, Key]:
         rate,
         *of_fusions["train"],
         *of_optimizer,
+        *of_losses,
         Key("train.epochs", AT_LEAST_1),
         Key("train.batch_size", AT_LEAST_1),
         Key("train.chunk", kind=_CHUNK),

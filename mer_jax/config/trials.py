@@ -13,7 +13,7 @@ from mer_jax.models.fusion import FUSIONS
 from mer_jax.semi import METHODS
 from mer_jax.settings import span_of
 from mer_jax.spans import Span
-from mer_jax.training import optimizer
+from mer_jax.training import losses, optimizer
 
 _SEARCH = 2  # folds are drawn from the seed, the repeat and no such number
 
@@ -82,6 +82,7 @@ def _used(trial: dict[str, Any]) -> dict[str, Any]:
         for setting in optimizer.SETTINGS
         if setting.name in optimizer.OFF_AT_0 and not trial[setting.key]
     }
+    unused |= losses.unused(trial)
     method = trial["semi.method"]
     if method:
         unused |= METHODS.settings().keys() - {s.key for s in METHODS[method].SETTINGS}

@@ -1,5 +1,7 @@
 """The arrays of a corpus: labels with masks, splits, and the splits together."""
 
+from collections.abc import Mapping
+from types import MappingProxyType
 from typing import NamedTuple
 
 import numpy as np
@@ -35,6 +37,8 @@ class Corpus(NamedTuple):
     fingerprint: dict[str, str]  # hashes: of each feature set's content, and of the labels
     left_out: tuple[LeftOut, ...] = ()  # clips that a feature set lacks, and what was done
     narrowed: Task | None = None  # what is predicted; None: all that the corpus has
+    # Where clips are standardised by group: train's mean and deviation by modality, for the others.
+    columns: Mapping[str, tuple[np.ndarray, np.ndarray]] = MappingProxyType({})
 
     @property
     def task(self) -> Task:

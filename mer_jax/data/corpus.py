@@ -17,6 +17,7 @@ from mer_jax.data import (
     label_files,
     left_out,
     releases,
+    standardise,
     stored,
     synthetic,
     table,
@@ -28,6 +29,7 @@ from mer_jax.data.arrays import Corpus, Labels
 from mer_jax.data.framing import Framing
 from mer_jax.data.join import Built
 from mer_jax.data.npy import UTTERANCE
+from mer_jax.data.rows import say_averaged
 from mer_jax.data.settling import Sets, settle
 from mer_jax.errors import InputError
 from mer_jax.observer import Count, uncounted
@@ -244,7 +246,10 @@ def _load(config, count, level, task, framing) -> Corpus:
         releases.say(info, built.labels.splits)
     fingerprint = {name: stored.fingerprint(target) for name, target in built.directories.items()}
     fingerprint[LABELS] = labels_lib.fingerprint(built.labels.splits)
-    return Corpus(info, splits, fingerprint, tuple(left), task)
+    columns = {}
+    if config.data.standardise == standardise.GROUP:
+        splits, columns = standardise.by_group(splits, table.group_of(info, *locate(config)))
+    return Corpus(info, splits, fingerprint, tuple(left), task, columns)
 
 
 def _task(config: ConfigDict, info: CorpusInfo, train: Labels) -> Task:
@@ -255,8 +260,3 @@ def _task(config: ConfigDict, info: CorpusInfo, train: Labels) -> Task:
         lacking = tasks.VALENCE if task.classes else tasks.EMOTION
         LOG.info("%s alone is predicted: no clip of %s has a %s label", kind, TRAIN, lacking)
     return task
-
-
-def say_averaged(feature_set: str) -> None:
-    """Says in the log that a frame-level set is used as vectors."""
-    LOG.info("%s is frame level: its frames are averaged over time", feature_set)

@@ -6,10 +6,9 @@ import numpy as np
 
 from mer_jax.data import features as features_lib
 from mer_jax.data import left_out, strays
-from mer_jax.data.corpus import say_averaged
 from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.data.reader import Reader
-from mer_jax.data.rows import Frames, Rows, at_level, mean_over_frames
+from mer_jax.data.rows import Frames, Rows, at_level, mean_over_frames, say_averaged
 from mer_jax.errors import InputError
 from mer_jax.observer import Count, uncounted
 

@@ -5,6 +5,7 @@ Vectors are an array [N, D], or `Vectors` where they lie scattered in arrays of 
 the size D), `nbytes`, and give rows for rows: `x[index]`.
 """
 
+import logging
 from collections.abc import Sequence
 from typing import Protocol, runtime_checkable
 
@@ -12,6 +13,7 @@ import numpy as np
 
 from mer_jax.data.npy import FRAME, UTTERANCE
 
+LOG = logging.getLogger("mer_jax")
 AUTO = "auto"  # as config.features.level: what the fusion takes first
 LEVELS = {"utterance": UTTERANCE, "frames": FRAME}  # by what config.features.level calls them
 
@@ -222,6 +224,11 @@ def _as_frames(x: Rows) -> Frames:
         return x
     one = np.ones(len(x), np.int64)
     return Frames(x.values, x.row, one) if isinstance(x, Vectors) else Frames.of_lengths(x, one)
+
+
+def say_averaged(feature_set: str) -> None:
+    """Says in the log that a frame-level set is used as vectors."""
+    LOG.info("%s is frame level: its frames are averaged over time", feature_set)
 
 
 def values_of(x: Rows) -> np.ndarray:

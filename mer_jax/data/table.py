@@ -5,13 +5,13 @@ import logging
 import math
 import pathlib
 from collections import Counter, defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
 from ml_collections import ConfigDict
 
 from mer_jax.corpora import ABSENT_VALENCE, AUTO, CorpusInfo, tasks
-from mer_jax.data import label_csv, label_files
+from mer_jax.data import label_csv, label_files, standardise
 from mer_jax.data.label_csv import Row
 from mer_jax.data.labels import check_name, check_word
 from mer_jax.errors import InputError, counted, first_few
@@ -191,9 +191,36 @@ def _valence_range(table: _Table, asked: str) -> tuple[float, float] | None:
     return min(values), max(values)
 
 
+def group_of(
+    info: CorpusInfo, root: pathlib.Path | None, tfds_dir: pathlib.Path
+) -> Callable[[str], str | None]:
+    """The group of a clip by its name, as the corpus or clips.csv has it; None: it has none.
+
+    Raises InputError where neither tells any.
+    """
+    if info.from_file:
+        folder = tfds_dir / info.name if root is None else root
+        groups = groups_in(label_files.find(folder, info)[0])
+        if groups:
+            return groups.get
+    elif info.group is not None:
+        return info.group
+    whose = "clips.csv has no groups" if info.from_file else f"{info.name}'s names show no groups"
+    raise InputError(f"config.data.standardise={standardise.GROUP!r}: {whose}; use True")
+
+
+def groups_in(path: pathlib.Path) -> dict[str, str]:
+    """The group of each clip that a table gives one."""
+    return _of_rows(label_csv.read_rows(path, of_clips=True))
+
+
+def _of_rows(rows: Sequence[Row]) -> dict[str, str]:
+    return {row.name: row.group.strip() for row in rows if row.group and row.group.strip()}
+
+
 def _groups(table: _Table) -> dict[str, str]:
     """The group of each clip; empty where the file has no such column or it is empty."""
-    groups = {row.name: row.group.strip() for row in table.rows if row.group and row.group.strip()}
+    groups = _of_rows(table.rows)
     if not groups:
         return {}
     train = table.of(TRAIN)

@@ -30,6 +30,7 @@ def labelled_splits(
     config: ConfigDict, workdir: os.PathLike[str], labels: pathlib.Path | None, display: Display
 ) -> tuple[Corpus, dict[str, Split]]:
     """The corpus and its test splits, with the labels of a file where one is given."""
+    config = Workdir(workdir).standardised(config)
     corpus = corpus_lib.load(
         config,
         display.count,

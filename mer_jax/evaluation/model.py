@@ -9,6 +9,7 @@ from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.arrays import Corpus, Split
 from mer_jax.data.rows import Rows
+from mer_jax.data.standardise import Columns
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble
 from mer_jax.progress import Display
@@ -27,6 +28,12 @@ class Model(NamedTuple):
     kept: dict[str, Any]
     sizes: dict[str, int]  # of the features, by modality
     batch_size: int
+
+    @property
+    def columns(self) -> Columns:
+        """Train's mean and deviation where clips are standardised by group; empty: they are not."""
+        kept = self.kept.get("columns", {})
+        return {m: (mean[0], deviation[0]) for m, (mean, deviation) in kept.items()}
 
 
 def restore(config: ConfigDict, workdir: os.PathLike[str]) -> tuple[dict[str, Any], Model]:

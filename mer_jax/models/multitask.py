@@ -9,6 +9,8 @@ from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import Batch, TorchDense
 from mer_jax.task import Task
 
+LOG_VARIANCE = "log_variance"  # a parameter [2]: of emotion and valence
+
 
 class Output(NamedTuple):
     """What every model gives; a head that the task lacks is None."""
@@ -23,11 +25,14 @@ class MultitaskModel(nn.Module):
 
     fusion: nn.Module
     task: Task
+    weighs_itself: bool = False  # whether it holds the logarithms of both tasks' variances
 
     @nn.compact
     def __call__(self, batch: Batch, settings: dict, train: bool = False) -> Output:
         """Predicts a batch; `settings` are the fusion's traced ones, such as dropout."""
         z_BxH, aux = self.fusion(batch, settings, train)
+        if self.weighs_itself:  # what the loss weighs both tasks by: no prediction depends on it
+            self.param(LOG_VARIANCE, nn.initializers.zeros, (2,))
         emotion = valence = None
         if self.task.classes:
             emotion = TorchDense(len(self.task.classes), name="emotion")(z_BxH)
@@ -36,6 +41,12 @@ class MultitaskModel(nn.Module):
         return Output(emotion, valence, aux)
 
 
-def build(fusion: str, settings: dict, modalities: tuple[str, ...], task: Task) -> MultitaskModel:
+def build(
+    fusion: str,
+    settings: dict,
+    modalities: tuple[str, ...],
+    task: Task,
+    weighs_itself: bool = False,
+) -> MultitaskModel:
     """The model of a fusion's name, its static settings, the modalities in order, and a task."""
-    return MultitaskModel(FUSIONS[fusion](modalities=modalities, **settings), task)
+    return MultitaskModel(FUSIONS[fusion](modalities=modalities, **settings), task, weighs_itself)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import pathlib
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from mer_jax.errors import InputError, counted, first_few
@@ -16,11 +17,18 @@ if TYPE_CHECKING:
 
 
 def predict(
-    config: ConfigDict, workdir: pathlib.Path, out: pathlib.Path, display: Display = SILENT
+    config: ConfigDict,
+    workdir: pathlib.Path,
+    out: pathlib.Path,
+    display: Display = SILENT,
+    clips: pathlib.Path | None = None,
 ) -> None:
-    """Writes the prediction of every clip in config.data.root's features, labelled or not."""
+    """Writes the prediction of every clip in config.data.root's features, labelled or not.
+
+    `clips` is their CSV, which may tell their speakers; None: the folder's own, if it has one.
+    """
     from mer_jax.data import corpus as corpus_lib
-    from mer_jax.data import folder
+    from mer_jax.data import folder, standardise
     from mer_jax.data.framing import framed
     from mer_jax.evaluation import ensemble, submission
     from mer_jax.evaluation.model import predict_runs, restore
@@ -38,9 +46,23 @@ def predict(
         lists_beside=out,
     )
     features = framed(features, model.static.framing)
+    if columns := model.columns:
+        groups = _group_of(config, clips)
+        features = standardise.of_folder(names, features, groups, columns, config.data.root)
     together = ensemble.average(predict_runs(model, features, display, config.data.root))
     submission.write(out, names, together, model.static.task, config.evaluate.probabilities)
     print(f"{len(names)} predictions: {out}")
+
+
+def _group_of(config: ConfigDict, clips: pathlib.Path | None) -> Callable[[str], str | None]:
+    """The group of a new clip by its name; None for all where neither names nor a table tell."""
+    from mer_jax.corpora import TABLE, corpus_info
+    from mer_jax.data import table
+
+    path = clips or pathlib.Path(config.data.root) / TABLE.label_files[0]
+    if path.is_file() and (groups := table.groups_in(path)):
+        return groups.get
+    return corpus_info(config.data.corpus).group or {}.get
 
 
 def predict_media(arguments: Arguments, out: pathlib.Path) -> None:
@@ -79,7 +101,7 @@ def predict_media(arguments: Arguments, out: pathlib.Path) -> None:
         )
         of_new = config.copy_and_resolve_references()
         of_new.data.root, of_new.data.missing = str(folder), left_out.DROP
-        predict(of_new, arguments.workdir, out, display)
+        predict(of_new, arguments.workdir, out, display, arguments["clips"])
     if failed:
         first = min(failed)
         raise InputError(

@@ -6,13 +6,20 @@ from typing import Any
 
 from mer_jax.corpora import TABLE
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data import left_out
+from mer_jax.data import left_out, standardise
 from mer_jax.errors import counted
 from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.reporting.document import Section, Table
 from mer_jax.reporting.drawing import Picture
 from mer_jax.reporting.run import Run
+
+_STANDARDISED = {
+    False: "raw",
+    True: "each column standardised on its training fold",
+    standardise.ALL: "each column standardised on all clips of train and pool",
+    standardise.GROUP: "each group's clips standardised by their own columns",
+}
 
 
 def section(run: Run, _: Mapping[str, Picture]) -> Section:
@@ -24,7 +31,7 @@ def section(run: Run, _: Mapping[str, Picture]) -> Section:
         f"{modality} {name} (size {run.sizes[modality]})"
         for modality, name in corpus_lib.modalities(config).items()
     )
-    scaled = "each column standardised on its training fold" if config.data.standardise else "raw"
+    scaled = _STANDARDISED[config.data.standardise]
     trials = len(run.results["runs"]) // (config.repeats * max(config.folds, 1))
     rounds = f"{config.folds} folds of train" if config.folds else "the split val validates"
     if config.data.group_folds:

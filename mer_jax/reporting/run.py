@@ -153,7 +153,7 @@ class Run:
     @functools.cached_property
     def corpus(self) -> Corpus:
         """The corpus that was trained on; its datasets are built where they are absent."""
-        source = self.source
+        source = Workdir(self.workdir).standardised(self.source)
         return corpus_lib.load(
             source, self._display.count, level_of(source), self.task, framing_of(source)
         )

@@ -9,8 +9,10 @@ from mer_jax import config as config_lib
 from mer_jax.corpora import tasks
 from mer_jax.data import folds as folds_lib
 from mer_jax.data import rows as rows_lib
-from mer_jax.data import table
+from mer_jax.data import standardise, table
 from mer_jax.data.arrays import Corpus, Labels, Split
+from mer_jax.data.rows import Rows
+from mer_jax.data.standardise import Columns
 from mer_jax.errors import InputError
 from mer_jax.semi.step import Clips
 from mer_jax.task import TRAIN, UNLABELLED, VALIDATION
@@ -33,9 +35,12 @@ def divide(config: ConfigDict, corpus: Corpus) -> tuple[Samples, dict[tuple[int,
         groups = table.groups_of(corpus.info, split.names.tolist())
     for name in [TRAIN] if validation is None else [TRAIN, VALIDATION]:
         _check_labels(corpus, name)
-    samples = training_samples(split, validation)
-    samples = samples._replace(pool=find_pool(config, samples, corpus.splits.get(UNLABELLED)))
-    return samples, make_folds(config, samples, split.names, groups)
+    samples, unlabelled = training_samples(split, validation), corpus.splits.get(UNLABELLED)
+    samples = samples._replace(pool=find_pool(config, samples, unlabelled))
+    columns = None
+    if config.data.standardise == standardise.ALL:
+        columns = _columns_of_all(samples, unlabelled)
+    return samples, make_folds(config, samples, split.names, groups, columns)
 
 
 def _check_labels(corpus: Corpus, split: str) -> None:
@@ -93,13 +98,18 @@ def find_pool(config: ConfigDict, samples: Samples, unlabelled: Split | None) ->
 
 
 def make_folds(
-    config: ConfigDict, samples: Samples, names: np.ndarray, groups: Sequence[str] | None
+    config: ConfigDict,
+    samples: Samples,
+    names: np.ndarray,
+    groups: Sequence[str] | None,
+    columns: Columns | None = None,
 ) -> dict[tuple[int, int], Fold]:
     """The Fold of every (repeat, fold), all padded alike.
 
     `names` are train's; rows of `samples` beyond them are a validation split, which then is the
     one fold. Where labels are hidden, folds are made within the labelled clips, and the others of
-    train are the repeat's rows of the pool.
+    train are the repeat's rows of the pool. `columns` are what every fold is standardised by; where
+    they are None each fold is by its own training rows, if the config says so.
     """
     rows = np.arange(len(samples.labels.emotion))
     divided, pool_rows = {}, {}
@@ -120,7 +130,9 @@ def make_folds(
     folds = {}
     for (repeat, fold), rows_of_fold in divided.items():
         train, validation = (by_length(samples.features, part) for part in rows_of_fold)
-        scaler = _scaler(samples, train) if config.data.standardise else {}
+        scaler = columns or {}
+        if columns is None and config.data.standardise is True:
+            scaler = _scaler(samples.features, train)
         folds[repeat, fold] = Fold(
             *_padded(train, longest),
             *_padded(validation, longest_validation),
@@ -173,24 +185,21 @@ def _padded(index: np.ndarray, length: int) -> tuple[np.ndarray, np.ndarray]:
     return padded, (np.arange(length) < len(index)).astype(np.float32)
 
 
-def _scaler(samples: Samples, rows: np.ndarray) -> dict[str, tuple[np.ndarray, np.ndarray]]:
-    """Mean and deviation by column of the training rows, or of all their frames.
-
-    A constant column keeps its scale.
-    """
-    scaler = {}
-    for modality, x in samples.features.items():
-        values = rows_lib.values_of(x[rows])
-        mean = values.mean(0, dtype=np.float64)
-        deviation = values.std(0, dtype=np.float64)
-        deviation[deviation == 0] = 1
-        scaler[modality] = mean.astype(np.float32), deviation.astype(np.float32)
-    return scaler
+def _scaler(features: dict[str, Rows], rows: np.ndarray) -> Columns:
+    """Mean and deviation by column of the training rows, or of all their frames."""
+    return {m: standardise.columns_of([x[rows]]) for m, x in features.items()}
 
 
-def _deviation(
-    samples: Samples, rows: np.ndarray, scaler: dict[str, tuple[np.ndarray, np.ndarray]]
-) -> dict[str, np.ndarray]:
+def _columns_of_all(samples: Samples, unlabelled: Split | None) -> Columns:
+    """Mean and deviation by column of every clip that training sees, labelled or not."""
+    others = {} if unlabelled is None else unlabelled.features
+    return {
+        m: standardise.columns_of([x, others[m]] if m in others else [x])
+        for m, x in samples.features.items()
+    }
+
+
+def _deviation(samples: Samples, rows: np.ndarray, scaler: Columns) -> dict[str, np.ndarray]:
     """What the noise of a view is relative to: the columns' deviation, 1 after standardising."""
     return {
         modality: np.ones(x.shape[-1], np.float32)

@@ -16,7 +16,7 @@ from mer_jax import metrics
 from mer_jax.data import views
 from mer_jax.data.arrays import Labels
 from mer_jax.models.layers import Batch
-from mer_jax.models.multitask import Output
+from mer_jax.models.multitask import LOG_VARIANCE, Output
 from mer_jax.semi import log
 from mer_jax.semi import step as semi_step
 from mer_jax.semi.method import EpochStart, Validated
@@ -122,7 +122,13 @@ def advance_run(
     lengths: Lengths,
 ) -> RunState:
     """Trains epochs start..stop-1 of a run; one program whatever their number."""
-    body = functools.partial(_epoch, Given(static, hparams, fold, samples, lengths), whole_batches)
+    given = Given(static, hparams, fold, samples, lengths)
+    if losses.needs_counts(static.objective):
+        labels, index = samples.labels, fold.train_index
+        known = fold.train_weight * labels.emotion_mask[index]
+        count_C = losses.class_count(labels.emotion[index], known, len(static.task.classes))
+        given = given._replace(class_count=count_C)
+    body = functools.partial(_epoch, given, whole_batches)
     return lax.fori_loop(start, stop, body, state)
 
 
@@ -241,7 +247,10 @@ def _loss(
     """The supervised loss plus, where there is a pool, that of the unlabelled clips."""
     batch, labels, clips = data
     output, model_state = forward.train(given, params, learner.model_state, batch, key)
-    loss = losses.supervised(output, labels, batch.row_weight, given.hparams.model)
+    settings = given.hparams.objective or {}
+    log_variance = params[LOG_VARIANCE] if losses.UNCERTAINTY in settings else None
+    objective = losses.Objective(settings, given.class_count, log_variance)
+    loss = losses.supervised(output, labels, batch.row_weight, given.hparams.model, objective)
     if clips is None:
         return loss, _AfterLoss(model_state)
 

@@ -26,7 +26,7 @@ from mer_jax.semi import METHODS
 from mer_jax.semi.method import SHARED, Semi
 from mer_jax.settings import traced
 from mer_jax.task import MODALITIES, Task
-from mer_jax.training import optimizer
+from mer_jax.training import losses, optimizer
 
 _TAKES = {UTTERANCE: "one vector a clip", FRAME: "frames"}
 
@@ -46,6 +46,7 @@ class Static:
     semi: Semi | None = None  # None: supervised
     level: str = UTTERANCE  # what the fusion takes: vectors, or frames with masks
     framing: Framing | None = None  # how clips' frames become those; None: vectors
+    objective: tuple[str, ...] = ()  # the settings of losses.SETTINGS that are on
 
 
 class HParams(NamedTuple):
@@ -54,6 +55,7 @@ class HParams(NamedTuple):
     optimizer: dict[str, Any]  # by name: those of optimizer.SETTINGS that are on
     model: dict[str, Any]  # the fusion's traced settings
     semi: dict[str, Any] | None = None  # the method's
+    objective: dict[str, Any] | None = None  # by name: those of losses.SETTINGS that are on
 
 
 def static_of(
@@ -67,6 +69,8 @@ def static_of(
             f"config.model.fusion: 'unimodal' takes one modality, the config names "
             f"{', '.join(modalities)}; for these, one of: {others}"
         )
+    objective = tuple(losses.switched_on(trial))
+    losses.check(objective, task)
     return Static(
         fusion=trial["model.fusion"],
         settings=tuple(
@@ -83,6 +87,7 @@ def static_of(
         semi=_semi_of(trial, task),
         level=_level(config, trial["model.fusion"]),
         framing=_framing(config, trial["model.fusion"], modalities),
+        objective=objective,
     )
 
 
@@ -170,6 +175,7 @@ def hparams_of(trial: dict[str, Any]) -> HParams:
         optimizer=_optimizer_of(trial),
         model={setting.name: trial[setting.key] for setting in fusion.SETTINGS if setting.traced},
         semi=semi,
+        objective=losses.switched_on(trial) or None,
     )
 
 
@@ -186,7 +192,10 @@ def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransforma
 
 def build_model(static: Static) -> multitask.MultitaskModel:
     """Builds the model that `static` describes."""
-    return multitask.build(static.fusion, dict(static.settings), static.modalities, static.task)
+    weighs_itself = losses.UNCERTAINTY in static.objective
+    return multitask.build(
+        static.fusion, dict(static.settings), static.modalities, static.task, weighs_itself
+    )
 
 
 def count_parameters(static: Static, sizes: dict[str, int], frames: int = 1) -> int:

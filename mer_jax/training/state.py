@@ -49,6 +49,7 @@ class Given(NamedTuple):
     fold: Fold
     samples: Samples
     lengths: Lengths = NO_FRAMES  # of batches of frames
+    class_count: Float[Array, "C"] | None = None  # labelled clips that train; None: nobody asks
 
 
 class Learner(NamedTuple):

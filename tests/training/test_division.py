@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from mer_jax.data.arrays import Labels, Split
+from mer_jax.corpora import MER2023
+from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.errors import InputError
 from mer_jax.training import division
 from tests.support.plans import NAMES, planned
@@ -97,6 +98,21 @@ def test_noise_is_relative_to_the_folds_training_rows_alone():
     scaled = folds_of(samples, train__views="noise 0.1", data__standardise=True)[0, 0]
     np.testing.assert_array_equal(scaled.deviation["audio"], np.ones(6))
     assert folds_of(samples)[0, 0].deviation == {}  # nobody needs it
+
+
+def test_train_and_pool_may_be_standardised_by_the_columns_of_both():
+    samples, pool = samples_of(20), samples_of(30, seed=1)
+    names = np.array([f"clip_{i:03d}" for i in range(20)])
+    splits = {
+        "train": Split(names, samples.features, samples.labels),
+        "unlabelled": Split(np.array([f"pool_{i}" for i in range(30)]), pool.features, pool.labels),
+    }
+    corpus = Corpus(MER2023, splits, {})
+    _, folds = division.divide(config_of(data__standardise="all"), corpus)
+    both = np.concatenate([samples.features["audio"], pool.features["audio"]]).astype(np.float64)
+    for fold in folds.values():
+        np.testing.assert_allclose(fold.scaler["audio"][0], both.mean(0), rtol=1e-5)
+        np.testing.assert_allclose(fold.scaler["audio"][1], both.std(0), rtol=1e-5)
 
 
 def test_a_clip_without_an_emotion_is_drawn_as_none_of_the_classes():
