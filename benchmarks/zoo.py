@@ -1,6 +1,6 @@
 """Training of MERBench's fusion algorithms against PyTorch as the field writes it.
 
-    python benchmarks/zoo.py --json=zoo.json [--only=mfn,mult] [--quick]
+    python benchmarks/zoo.py --json=zoo.json [--only=mfn,mult] [--chunk=5] [--quick]
 
 Each figure is taken in a process of its own. Ours trains 30 runs (5 folds, 6 draws of what is
 traced) in chunks by the default rule; PyTorch (torch_zoo.py) trains one model at a time at the
@@ -135,7 +135,7 @@ def of_torch(name: str, shape: Shape, threads: int) -> dict[str, float]:
     return {"run_epoch_s": statistics.median(epoch() for _ in range(shape.rounds))}
 
 
-def of_ours(name: str, shape: Shape) -> dict[str, Any]:
+def of_ours(name: str, shape: Shape, chunk: str | int = "auto") -> dict[str, Any]:
     """Seconds of a run-epoch of the grid, and of compiling its program."""
     import run_epochs
 
@@ -157,6 +157,7 @@ def of_ours(name: str, shape: Shape) -> dict[str, Any]:
     config.features.level = "frames" if of.is_framed else "utterance"
     config.train.learning_rate = (1e-3, 5e-4, 1e-4)
     config.train.dropout = (0.2, 0.3)
+    config.train.chunk = chunk
     held = FUSIONS[config.model.fusion].SETTINGS
     for setting in held:
         value = of.settings.get(
@@ -191,10 +192,10 @@ def of_ours(name: str, shape: Shape) -> dict[str, Any]:
     }
 
 
-def measure(name: str, quick: bool) -> dict[str, Any]:
+def measure(name: str, quick: bool, chunk: str) -> dict[str, Any]:
     """Both sides of an algorithm, each in processes of its own."""
     options = [f"--side_of={name}", *(["--quick"] if quick else [])]
-    ours = process.script("zoo.py", *options, environment=_CACHE).json
+    ours = process.script("zoo.py", *options, f"--chunk={chunk}", environment=_CACHE).json
     of_threads = {}
     for threads in sorted({1, min(2, machine.cores())}):
         finished = process.script("zoo.py", *options, f"--threads={threads}")
@@ -230,6 +231,7 @@ def main():
     parser.add_argument("--json", type=pathlib.Path)
     parser.add_argument("--only", help="algorithms, separated by commas")
     parser.add_argument("--quick", action="store_true", help="small numbers: whether it works")
+    parser.add_argument("--chunk", default="auto", help="runs side by side; auto: by the rule")
     parser.add_argument("--side_of", choices=ALGORITHMS, help="one algorithm in this process")
     parser.add_argument("--threads", type=int, help="of PyTorch; without it: our side")
     arguments = parser.parse_args()
@@ -237,14 +239,15 @@ def main():
     if arguments.side_of:
         name = arguments.side_of
         of_side = of_torch(name, shape, arguments.threads) if arguments.threads else None
-        print(json.dumps(of_side or of_ours(name, shape)))
+        chunk = int(arguments.chunk) if arguments.chunk.isdigit() else arguments.chunk
+        print(json.dumps(of_side or of_ours(name, shape, chunk)))
         return
     names = arguments.only.split(",") if arguments.only else list(ALGORITHMS)
     if unknown := [name for name in names if name not in ALGORITHMS]:
         sys.exit(f"--only: unknown algorithm {unknown[0]!r}; one of: {', '.join(ALGORITHMS)}")
     rows = []
     for name in names:
-        rows.append(measure(name, arguments.quick))
+        rows.append(measure(name, arguments.quick, arguments.chunk))
         print(json.dumps(rows[-1]), flush=True)
     show(rows)
     if arguments.json:

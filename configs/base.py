@@ -85,7 +85,8 @@ def get_config() -> config_dict.ConfigDict:
 def features() -> config_dict.ConfigDict:
     """The feature set of each modality."""
     config = config_dict.ConfigDict()
-    config.audio = ""  # a folder's name under features/; empty: no such modality
+    # A folder's name under features/; empty: no such modality. attention_topn takes several: "a,b".
+    config.audio = ""
     config.text = ""  # the same for text
     config.video = ""  # the same for video
     # Sets of corrupted clips: 5 takes train and validation from hubert-5-UTT for hubert-UTT.

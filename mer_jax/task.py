@@ -1,11 +1,27 @@
 """What is predicted, and the names of modalities and splits that all of the package shares."""
 
 import dataclasses
+from collections.abc import Mapping
 
 MODALITIES = ("audio", "text", "video")
 TRAIN = "train"
 VALIDATION = "val"
 UNLABELLED = "unlabelled"
+
+
+def sets_of(named: Mapping[str, str]) -> dict[str, str]:
+    """The feature set of each modality that `named` names; of several, "a,b", audio and audio_2."""
+    return {
+        modality if number == 1 else f"{modality}_{number}": name.strip()
+        for modality in MODALITIES
+        for number, name in enumerate(named[modality].split(","), 1)
+        if named[modality]
+    }
+
+
+def modality_of(name: str) -> str:
+    """The modality of one of its feature sets: audio, of audio_2."""
+    return name.partition("_")[0]
 
 
 @dataclasses.dataclass(frozen=True)

@@ -17,9 +17,10 @@ def get_config():
     """Needs --config.data.corpus, --config.data.root and feature sets."""
     config = base.get_config()
     config.data.standardise = True
+    config.frames.scale = 6  # MERBench's, of aligned frames
     config.model.fusion = "mfm"
     config.model.hidden = 64
     config.train.learning_rate = 1e-3
     config.train.dropout = 0.5
-    config.train.epochs = 30
+    config.train.epochs = 20
     return config

@@ -34,15 +34,15 @@ from mer_jax.data.settling import Sets, settle
 from mer_jax.errors import InputError
 from mer_jax.observer import Count, uncounted
 from mer_jax.paths import of_user
-from mer_jax.task import MODALITIES, TRAIN, Task
+from mer_jax.task import MODALITIES, TRAIN, Task, sets_of
 
 LOG = logging.getLogger("mer_jax")
 LABELS = "labels/"  # among a corpus's fingerprints: no feature set's name holds a slash
 
 
 def modalities(config: ConfigDict) -> dict[str, str]:
-    """The feature set of each modality that the config names."""
-    chosen = {name: config.features[name] for name in MODALITIES if config.features[name]}
+    """The feature set of each modality that the config names; of several of one, `audio_2`..."""
+    chosen = sets_of(config.features)
     if not chosen:
         raise InputError(
             "no feature set; name one or more of config.features.audio, .text and .video"
@@ -63,7 +63,7 @@ def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
         settings = f"synthetic-seed{data.synthetic.seed}-pool{data.synthetic.pool}"
         tfds_dir = pathlib.Path(data.tfds_dir) if data.tfds_dir else default / settings
         root = tfds_dir / settings
-        named = [config.features[modality] for modality in MODALITIES]
+        named = list(sets_of(config.features).values())
         seed, pool = data.synthetic.seed, data.synthetic.pool
         synthetic.ensure(root, seed=seed, pool=pool, feature_sets=named)
         return root, tfds_dir

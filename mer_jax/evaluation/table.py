@@ -7,7 +7,7 @@ from mer_jax import published
 from mer_jax.corpora import SYNTHETIC
 from mer_jax.evaluation import terminal
 from mer_jax.metrics import METRICS
-from mer_jax.task import MODALITIES
+from mer_jax.task import MODALITIES, modality_of
 
 Column = tuple[str, str]  # split, metric
 Score = dict[str, Any]  # mean and std, as in results.json
@@ -125,6 +125,10 @@ def text(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
     return "\n".join([*terminal.aligned(lines), *_remarks(entries, mark="after a *")])
 
 
+def _sets(features: dict[str, str], modality: str) -> str:
+    return ",".join(name for of, name in features.items() if modality_of(of) == modality)
+
+
 def csv_rows(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
     """Header and rows: every metric with a score, in the units of results.json.
 
@@ -134,7 +138,7 @@ def csv_rows(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
     rows = [
         [
             entry.label,
-            *(entry.features.get(modality, "") for modality in MODALITIES),
+            *(_sets(entry.features, modality) for modality in MODALITIES),
             entry.settings,
             SYNTHETIC if entry.synthetic else "",
             entry.note,

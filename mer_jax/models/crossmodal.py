@@ -1,16 +1,19 @@
 """MulT's Transformer encoder: one modality's frames ask another's, or their own (section 3)."""
 
 import math
+from collections.abc import Callable
 from typing import NamedTuple
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from jax import lax
 from jaxtyping import Array, Bool, Float, Int, Num
 
 from mer_jax.models.layers import product
 from mer_jax.models.modality_encoders import dropped
-from mer_jax.models.transformer import LayerNorm
+from mer_jax.models.transformer import LayerNorm, standardised
 
 _WIDER = 4  # the feed-forward net's inner width, in widths of the encoder
 _LONGEST_WAVE = 10000  # of the positions, in frames over 2 pi
@@ -75,10 +78,43 @@ class _Attention(nn.Module):
                 (k,), (v,) = projected(sources[0], 1, 2), projected(sources[1], 2, 3)
         score = jnp.einsum("bqhd,bkhd->bhqk", q * (width // self.heads) ** -0.5, k)
         never = jnp.finfo(score.dtype).min / 2  # finite: a frame that sees none stays without NaN
-        weight = nn.softmax(jnp.where(visible[:, None], score, never))
-        kept = dropped(self, weight, rate, train)
-        gathered = jnp.einsum("bhqk,bkhd->bqhd", kept, v).reshape(query.shape)
+        score = jnp.where(visible[:, None], score, never)
+        share = dropped(self, jnp.ones_like(score), rate, train) if train else None
+        gathered, weight = _gathered(score, share, v)
+        gathered = gathered.reshape(query.shape)
         return XavierDense(width, name="out_proj")(gathered), weight
+
+
+@jax.custom_vjp
+def _gathered(score, share, v):
+    """What the softmax of scores [B, h, Q, K] gathers of v [B, K, h, D], and its weights.
+
+    `share` is what dropout leaves of each weight, None: all. The weights have no gradient.
+    """
+    weight = nn.softmax(score)
+    kept = weight if share is None else weight * share
+    return jnp.einsum("bhqk,bkhd->bqhd", kept, v), weight
+
+
+def _gathered_forward(score, share, v):
+    gathered, weight = _gathered(score, share, v)
+    return (gathered, weight), (gathered, weight, share, v)
+
+
+def _gathered_backward(held, gradient):
+    # The softmax's sum over keys of weight times gradient is that of what was gathered over D, as
+    # FlashAttention (Dao et al. 2022) has it: short rows of keys are slow to sum on a CPU.
+    gathered, weight, share, v = held
+    gradient, _ = gradient
+    kept = weight if share is None else weight * share
+    of_kept = jnp.einsum("bqhd,bkhd->bhqk", gradient, v)
+    total_BxhxQx1 = jnp.einsum("bqhd,bqhd->bhq", gradient, gathered)[..., None]
+    of_v = jnp.einsum("bhqk,bqhd->bkhd", kept, gradient)
+    of_share = None if share is None else jnp.zeros_like(share)
+    return kept * of_kept - weight * total_BxhxQx1, of_share, of_v
+
+
+_gathered.defvjp(_gathered_forward, _gathered_backward)
 
 
 class _Layer(nn.Module):
@@ -90,10 +126,13 @@ class _Layer(nn.Module):
     def __call__(
         self, x: Float[Array, "B Q D"], sources: tuple, sight: Sight, rate: Rate, train: bool
     ) -> tuple[Float[Array, "B _ D"], Float[Array, "B h _ K"]]:
-        """`sources` are the keys' and values' vectors, none for x itself. Also the weights."""
+        """`sources` are the keys' and values' standardised vectors, none for x itself.
+
+        Also the weights.
+        """
         norm = LayerNorm(name="layer_norms.0")
         query, visible = norm(x), sight.visible
-        sources = tuple(norm(source) for source in sources) or (query,)
+        sources = tuple(norm(source, is_standard=True) for source in sources) or (query,)
         if sight.last is not None:
             rows = jnp.arange(len(x))
             query, x = (each[rows, sight.last][:, None] for each in (query, x))
@@ -110,7 +149,10 @@ class _Layer(nn.Module):
 
 
 class CrossModalEncoder(nn.Module):
-    """Layers in which x asks y, or itself, always y as it came in; a LayerNorm at the end."""
+    """Layers in which x asks y, or itself, always y as it came in; a LayerNorm at the end.
+
+    The layers are one loop over their stacked parameters, so that they are compiled once.
+    """
 
     layers: int
     heads: int
@@ -125,11 +167,11 @@ class CrossModalEncoder(nn.Module):
         places: tuple[Array, Array] | None,
         rate: Rate,
         train: bool,
-    ) -> tuple[Float[Array, "B _ D"], Float[Array, "B K"]]:
-        """x after all layers, and the last layer's weights, averaged over queries and heads.
+    ) -> tuple[Float[Array, "B _ D"], Float[Array, "B K"] | None]:
+        """x after all layers. `places` are the numbers of x's and y's frames in their clips.
 
-        `places` are the numbers of x's and y's frames in their clips, [B, L] each, for sinusoidal
-        positions; without them there are none. With `sight.last` only that frame is given.
+        They are [B, L] each, for sinusoidal positions; without them there are none. With
+        `sight.last` only that frame is given, and the last layer's weights, averaged over heads.
         """
 
         def embedded(z: Array, place: int) -> Array:
@@ -139,12 +181,88 @@ class CrossModalEncoder(nn.Module):
             return dropped(self, z, rate, train)
 
         x = embedded(x, 0)
-        sources = () if y is None else tuple(embedded(y, 1) for _ in range(1 + self.twice))
-        weight = None
-        for i in range(self.layers):
-            here = sight if i == self.layers - 1 else sight._replace(last=None)
-            x, weight = _Layer(self.heads, name=f"layers.{i}")(x, sources, here, rate, train)
-        return LayerNorm(name="layer_norm")(x), weight.mean((1, 2))
+        count = 0 if y is None else 1 + self.twice
+        # y stays as it is from layer to layer, so that its part of their first LayerNorm is shared.
+        sources = tuple(standardised(embedded(y, 1)) for _ in range(count))
+        layer, all_frames = _Layer(self.heads, parent=None), sight._replace(last=None)
+
+        def init(key: Array) -> dict:
+            return layer.init(key, x, sources, all_frames, rate, False)["params"]
+
+        def applied(x: Array, params: dict, key: Array, sight: Sight) -> tuple[Array, Array]:
+            rngs = {"dropout": key} if train else None
+            return layer.apply({"params": params}, x, sources, sight, rate, train, rngs=rngs)
+
+        params = _drawn(self, [f"layers.{i}" for i in range(self.layers)], init)
+        key = self.make_rng("dropout") if train else jax.random.key(0)
+        keys, weight = jax.random.split(key, self.layers), None
+        looped = params if sight.last is None else params[:-1]
+        if looped:
+            x, _ = lax.scan(
+                lambda x, held: (applied(x, *held, all_frames)[0], None),
+                x,
+                (jax.tree.map(lambda *leaves: jnp.stack(leaves), *looped), keys[: len(looped)]),
+            )
+        if sight.last is not None:
+            x, weight = applied(x, params[-1], keys[-1], sight)
+            weight = weight.mean((1, 2))
+        return LayerNorm(name="layer_norm")(x), weight
+
+
+class Question(NamedTuple):
+    """What one encoder is given: see CrossModalEncoder."""
+
+    x: Array
+    y: Array | None
+    sight: Sight
+    places: tuple[Array, Array] | None
+
+
+def side_by_side(
+    module: nn.Module,
+    encoder: CrossModalEncoder,
+    asked: dict[str, Question],
+    rate: Rate,
+    *,
+    train: bool,
+) -> dict[str, tuple[Array, Array | None]]:
+    """What encoders of one kind give, by the names of their parameters in `module`.
+
+    Those whose questions have equal shapes are computed together. Called inside `__call__`.
+    """
+    alike: dict[tuple, list[str]] = {}
+    for name, question in asked.items():
+        alike.setdefault(tuple(jax.tree.map(jnp.shape, question)), []).append(name)
+    found = {}
+    for names in alike.values():
+        questions = [asked[name] for name in names]
+
+        def init(key: Array, question: Question = questions[0]) -> dict:
+            return encoder.init(key, *question, rate, False)["params"]
+
+        def applied(params: dict, key: Array, question: Question) -> tuple[Array, Array | None]:
+            rngs = {"dropout": key} if train else None
+            return encoder.apply({"params": params}, *question, rate, train, rngs=rngs)
+
+        params = _drawn(module, names, init)
+        key = module.make_rng("dropout") if train else jax.random.key(0)
+        stacked = jax.tree.map(lambda *x: jnp.stack(x), *zip(params, questions, strict=True))
+        given = jax.vmap(applied)(stacked[0], jax.random.split(key, len(names)), stacked[1])
+        found |= {name: jax.tree.map(lambda y, i=i: y[i], given) for i, name in enumerate(names)}
+    return found
+
+
+def _drawn(module: nn.Module, names: list[str], init: Callable[[Array], dict]) -> list[dict]:
+    """The parameters of equal nets by their names in `module`, drawn for all of them at once."""
+    if module.is_initializing():
+        every = jax.vmap(init)(jax.random.split(module.make_rng("params"), len(names)))
+    else:  # only shapes are looked at
+        shapes = jax.eval_shape(init, jax.random.key(0))
+        every = jax.tree.map(lambda leaf: jnp.zeros((len(names), *leaf.shape), leaf.dtype), shapes)
+    return [
+        module.param(name, lambda _, i=i: jax.tree.map(lambda leaf: leaf[i], every))
+        for i, name in enumerate(names)
+    ]
 
 
 def positions(place_BxL: Int[Array, "B L"], width: int) -> Float[Array, "B L D"]:

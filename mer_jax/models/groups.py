@@ -12,12 +12,13 @@ class ParameterGroup(NamedTuple):
     # By name of the optimiser's setting: a number, or the name of the fusion's own traced Setting.
     settings: dict[str, float | str]
     when: tuple[str, Any] | None = None  # a static setting and its value: no such group otherwise
+    modalities: int = 1  # with fewer there are no such parameters
 
 
 def groups_of(
-    fusion: Any, static: Mapping[str, Any], traced: Mapping[str, Any]
+    fusion: Any, static: Mapping[str, Any], traced: Mapping[str, Any], modalities: int
 ) -> list[ParameterGroup]:
-    """The groups that a fusion has with these settings, names of settings replaced by numbers."""
+    """The groups that a fusion of so many modalities has, settings' names replaced by numbers."""
     return [
         group._replace(
             settings={
@@ -26,5 +27,5 @@ def groups_of(
             }
         )
         for group in getattr(fusion, "GROUPS", ())
-        if group.when is None or group.when in static.items()
+        if (group.when is None or group.when in static.items()) and modalities >= group.modalities
     ]

@@ -19,7 +19,7 @@ from mer_jax.data.rows import AUTO, LEVELS, Frames, Rows
 from mer_jax.data.views import View
 from mer_jax.errors import InputError
 from mer_jax.models import multitask
-from mer_jax.models.fusion import FUSIONS, levels
+from mer_jax.models.fusion import FUSIONS, check_sets, levels
 from mer_jax.models.groups import groups_of
 from mer_jax.models.layers import Batch
 from mer_jax.semi import METHODS
@@ -69,6 +69,7 @@ def static_of(
             f"config.model.fusion: 'unimodal' takes one modality, the config names "
             f"{', '.join(modalities)}; for these, one of: {others}"
         )
+    check_sets(trial["model.fusion"], modalities)
     objective = tuple(losses.switched_on(trial))
     losses.check(objective, task)
     return Static(
@@ -185,7 +186,9 @@ def _optimizer_of(trial: dict[str, Any]) -> dict[str, Any]:
 
 def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransformation:
     """Makes the optimiser of a run, with the groups that its model declares."""
-    of = groups_of(FUSIONS[static.fusion], dict(static.settings), hparams.model)
+    of = groups_of(
+        FUSIONS[static.fusion], dict(static.settings), hparams.model, len(static.modalities)
+    )
     groups = [optimizer.Group(group.label, group.pattern, group.settings) for group in of]
     return optimizer.make(hparams.optimizer, groups)
 
@@ -199,10 +202,7 @@ def build_model(static: Static) -> multitask.MultitaskModel:
 
 
 def count_parameters(static: Static, sizes: dict[str, int], frames: int = 1) -> int:
-    """The number of a model's parameters for features of these sizes; computes nothing.
-
-    Few models' depends on the frames of a clip.
-    """
+    """The number of a model's parameters for features of these sizes; computes nothing."""
     variables = _shapes(static, _zeros(static, sizes, 1, frames))
     return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
 

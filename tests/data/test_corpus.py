@@ -47,6 +47,19 @@ def test_one_feature_set_may_serve_two_modalities(root, make_config):
     np.testing.assert_array_equal(train.features["audio"], train.features["video"])
 
 
+def test_a_modality_may_have_several_sets(root, make_config):
+    user_folder.write_mer2023(root)
+    config = make_config(features__audio=f"{AUDIO}, {TEXT}", features__text=TEXT)
+    expected = {"audio": AUDIO, "audio_2": TEXT, "text": TEXT}
+    assert corpus_lib.modalities(config) == expected
+    train = corpus_lib.load(config).splits["train"]
+    assert list(train.features) == list(expected)
+    np.testing.assert_array_equal(train.features["audio_2"], train.features["text"])
+    assert train.features["audio"].shape != train.features["audio_2"].shape
+    with pytest.raises(InputError, match="'' is not a valid name of a feature set"):
+        corpus_lib.load(make_config(features__audio=f"{AUDIO},"))
+
+
 def test_names_that_one_modality_lacks_are_counted(root, make_config):
     user_folder.write_mer2023(root)
     user_folder.write_vectors(root, AUDIO, [f"more_{i}" for i in range(5)])

@@ -31,7 +31,13 @@ def results(dis, dim, com, semi):
 @pytest.fixture
 def entries():
     one = Entry("HuBERT-large", {"audio": "h_UTT"}, results(0.66, 1.3, -0.05, 0.8), HUBERT)
-    other = Entry("mine_1|&", {"text": "t"}, results(0.6, 1.2, -0.04, 0.9), None, settings="a 1")
+    other = Entry(
+        "mine_1|&",
+        {"text": "t", "text_2": "u"},
+        results(0.6, 1.2, -0.04, 0.9),
+        None,
+        settings="a 1",
+    )
     absent = Entry("HuBERT-base", {"audio": "x"}, None, HUBERT, note="missing: x")
     return [one, other, absent]
 
@@ -98,7 +104,7 @@ def test_csv_has_every_metric_in_the_units_of_results(entries):
     ours, other, absent = read
     assert [row["row"] for row in read] == ["HuBERT-large", "mine_1|&", "HuBERT-base"]
     assert (ours["audio"], ours["text"], other["text"], other["settings"]) == (
-        "h_UTT", "", "t", "a 1"
+        "h_UTT", "", "t,u", "a 1"
     )  # fmt: skip
     assert float(ours["cross-validation dis"]) == 0.66
     assert float(ours["cross-validation dis published std"]) == 0.0054

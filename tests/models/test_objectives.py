@@ -11,10 +11,11 @@ from mer_jax.config.keys import as_tuple
 from mer_jax.corpora import CMUMOSI
 from mer_jax.models import multitask
 from mer_jax.models.batch_statistics import centred, norm, row_mean
-from mer_jax.models.fusion import FUSIONS
+from mer_jax.models.fusion import FUSIONS, levels, mmim
 from mer_jax.models.groups import groups_of
 from mer_jax.models.layers import FRAME_ATTENTION, SOWN, Batch
-from mer_jax.training import losses
+from mer_jax.training import losses, program
+from mer_jax.training.program import Static
 from tests.support import variables
 
 SIZES = {"audio": 5, "text": 4, "video": 3}
@@ -97,14 +98,59 @@ def test_mmims_second_stage_trains_the_likelihood_nets_alone_and_whole():
             np.testing.assert_allclose(y, share * x, rtol=1e-5, atol=1e-7, err_msg=name)
 
 
+def test_mmims_likelihood_is_a_gaussians_and_misas_layer_has_the_models_size():
+    """Up to the constant; nets whose weights are 0 give their biases as mean and log variance."""
+    y = np.array([[0.5, -1.0], [2.0, 0.0], [9.0, 9.0]], np.float32)
+    nets = {"mlp_mu": [0.25, 1.0], "mlp_logvar": [0.7, -0.3]}
+    params = {
+        f"{net}.{i}": {"kernel": jnp.zeros((2, 2)), "bias": jnp.array(bias)}
+        for net, bias in nets.items()
+        for i in (0, 2)
+    }
+    weight = jnp.array([1.0, 1.0, 0.0])
+    given = {"params": params}, jnp.ones((3, 2)), jnp.asarray(y), weight
+    found = mmim._Likelihood(2, release=False).apply(*given)
+    mean, variance = np.array(nets["mlp_mu"]), np.exp(4 * np.tanh(np.array(nets["mlp_logvar"]) / 4))
+    density = -((y[:2] - mean) ** 2) / (2 * variance) - np.log(variance) / 2
+    np.testing.assert_allclose(found, density.sum(1).mean(), rtol=1e-5)
+    _, params, _, _ = prepared("misa", 2)
+    layer = params["fusion"]["transformer_encoder.layers.0"]
+    assert layer["linear1"]["kernel"].shape == (8, 32)
+
+
 def test_groups_depend_on_static_settings():
-    def labels(**static):
-        found = groups_of(FUSIONS["mmim"], static, {"mi_learning_rate": 0.5})
+    def labels(modalities=2, **static):
+        found = groups_of(FUSIONS["mmim"], static, {"mi_learning_rate": 0.5}, modalities)
         return {group.label: group.settings for group in found}
 
     assert labels(stages=1, release=False) == {}
     assert labels(stages=2, release=False) == {"likelihood": {"learning_rate": 0.5}}
     assert labels(stages=1, release=True) == {"unused": {"weight_decay": 0.0}}
+    assert labels(stages=2, release=True, modalities=1) == {}
+
+
+@pytest.mark.parametrize("fusion", ["mmim", "graph_mfn"])
+@pytest.mark.parametrize("modalities", [("text",), ("audio", "text")])
+def test_no_group_is_empty_whatever_the_modalities(fusion, modalities):
+    declared = FUSIONS[fusion].SETTINGS
+    values = {s.name: as_tuple(s.default)[0] for s in declared}
+    values |= {"hidden": 4, "mem_dim": 4, "release": True, "stages": 2}
+    static = Static(
+        fusion,
+        tuple((s.name, values[s.name]) for s in declared if not s.traced),
+        modalities,
+        CMUMOSI.task,
+        epochs=1,
+        batch_size=2,
+        level=levels(fusion)[0],
+    )
+    model = {s.name: values[s.name] for s in declared if s.traced}
+    made = program.make_optimizer(
+        static, program.HParams({"learning_rate": 0.1, "weight_decay": 0.0}, model)
+    )
+    sizes = dict.fromkeys(modalities, 3)
+    params = program._shapes(static, program._zeros(static, sizes, 1, 2))["params"]
+    jax.eval_shape(made.init, params)  # told of a group without parameters, it refuses
 
 
 def test_statistics_are_those_of_the_rows_that_count():
@@ -126,9 +172,9 @@ def test_a_stack_of_dense_layers_takes_the_frames_average():
     model, settings = lf_dnn("mlp"), {"dropout": jnp.float32(0)}
     averages = jnp.stack([x[0].mean(0), x[1, :2].mean(0)])
     vectors = Batch({"text": averages}, {}, jnp.ones(2))
-    variables = model.init(jax.random.key(1), vectors, settings)
-    found = model.apply(variables, Batch({"text": x}, {"text": mask}, jnp.ones(2)), settings)
-    expected = model.apply(variables, vectors, settings)
+    weights = variables.drawn(model, vectors, settings)
+    found = model.apply(weights, Batch({"text": x}, {"text": mask}, jnp.ones(2)), settings)
+    expected = model.apply(weights, vectors, settings)
     np.testing.assert_allclose(found.valence, expected.valence, rtol=1e-5)
 
 

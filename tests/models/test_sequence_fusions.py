@@ -125,6 +125,21 @@ def test_mctn_predicts_from_text_and_a_clip_alone_knows_nothing_of_its_batch():
     np.testing.assert_array_equal(apply(params, deaf, traced).valence, whole.valence)
 
 
+@pytest.mark.parametrize("release", [False, True])
+def test_mctns_decoders_are_told_the_targets_in_the_release_alone(release):
+    """Of what does not depend on the target the mean square from it is a parabola in its size."""
+    model, traced, _ = model_of("mctn", {**CASES["mctn"][0], "release": release})
+    batch = batch_of(3, (4, 4, 4))
+    params = model.init(jax.random.key(0), batch, traced)
+
+    def lost(size):
+        features = {**batch.features, "audio": size * batch.features["audio"]}
+        return model.apply(params, batch._replace(features=features), traced).aux["translation"]
+
+    third_difference = np.dot([lost(size) for size in (0.0, 1.0, 2.0, 3.0)], [-1, 3, -3, 1])
+    assert (abs(third_difference) > 1e-4) == release
+
+
 def test_mult_with_positions_knows_where_frames_stand():
     swapped = np.array([0, 2, 1, 3])
     differ = {}

@@ -34,6 +34,19 @@ def test_unimodal_refuses_two_modalities():
         program.static_of(config, trial, ("audio", "text"), MER2023.task)
 
 
+def test_one_fusion_takes_several_sets_of_a_modality():
+    def static(fusion):
+        trial = config_lib.trials(config_lib.check(changed(model__fusion=fusion)))[0]
+        modalities = ("audio", "audio_2", "text")
+        return program.static_of(changed(model__fusion=fusion), trial, modalities, MER2023.task)
+
+    sizes = {"audio": 3, "audio_2": 4, "text": 5}
+    assert program.count_parameters(static("attention_topn"), sizes) > 0
+    match = "features.audio: names several .* 'misa' takes one .* config.model.fusion to attention_"
+    with pytest.raises(InputError, match=match):
+        static("misa")
+
+
 def test_parameters_are_counted():
     sizes = {"audio": 6, "video": 4}
     expected = (6 * 8 + 8) + (4 * 8 + 8) + (8 + 2) + (8 * 6 + 6) + (8 + 1)

@@ -17,7 +17,8 @@ nothing. One that takes either declares `LEVELS: ClassVar = (UTTERANCE, FRAME)`,
 and `config.features.level` chooses. One that reads all modalities frame by frame declares
 `ALIGNED: ClassVar = True`: with `config.frames.align` of "auto" the others have as many frames as
 the text. A modality may lack some in front, which its mask says. One whose parameters depend on the
-number of frames names in ONE_LENGTH the switch by which they do.
+number of frames names in ONE_LENGTH the switch by which they do. One that takes several feature
+sets of a modality, called audio, audio_2 and so on, declares `MANY_SETS: ClassVar = True`.
 
 Fusions of MERBench's release name their submodules and parameters as the release does, so that
 `mer_jax.models.load_torch` finds its weights; with the setting `release` they compute what it does
@@ -29,6 +30,7 @@ import dataclasses
 from flax import linen as nn
 
 from mer_jax.data.npy import UTTERANCE
+from mer_jax.errors import InputError
 from mer_jax.models.fusion.attention import AttentionFusion
 from mer_jax.models.fusion.attention_merbench import AttentionMerbench
 from mer_jax.models.fusion.attention_release import AttentionReleaseFusion
@@ -49,6 +51,7 @@ from mer_jax.models.fusion.mult import Mult
 from mer_jax.models.fusion.tfn import Tfn
 from mer_jax.models.fusion.unimodal import Unimodal
 from mer_jax.settings import Registry
+from mer_jax.task import modality_of
 
 
 def _own_fields(module: type[nn.Module]) -> set[str]:
@@ -89,3 +92,14 @@ def levels(fusion: str) -> tuple[str, ...]:
     """The levels at which a fusion takes features (mer_jax/data/npy.py), its default first."""
     declared = FUSIONS[fusion]
     return getattr(declared, "LEVELS", (getattr(declared, "LEVEL", UTTERANCE),))
+
+
+def check_sets(fusion: str, modalities: tuple[str, ...]) -> None:
+    """Refuses several feature sets of a modality where the fusion takes one."""
+    several = [modality_of(m) for m in modalities if modality_of(m) != m]
+    if several and not getattr(FUSIONS[fusion], "MANY_SETS", False):
+        able = [name for name, each in FUSIONS.items() if getattr(each, "MANY_SETS", False)]
+        raise InputError(
+            f"config.features.{several[0]}: names several feature sets, and {fusion!r} takes one "
+            f"of each modality; name one, or set config.model.fusion to {' or '.join(able)}"
+        )

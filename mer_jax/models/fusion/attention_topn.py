@@ -20,6 +20,7 @@ class AttentionTopn(nn.Module):
     """
 
     SETTINGS: ClassVar = (HIDDEN, DROPOUT)
+    MANY_SETS: ClassVar = True
     modalities: tuple[str, ...]
     hidden: int
 

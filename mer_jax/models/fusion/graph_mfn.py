@@ -29,7 +29,13 @@ class GraphMfn(nn.Module):
     LEVEL: ClassVar = FRAME
     ALIGNED: ClassVar = True
     GROUPS: ClassVar = (
-        ParameterGroup("nodes", "graph_mfn.networks", {"learning_rate": 0.0}, ("release", True)),
+        ParameterGroup(
+            "nodes",
+            "graph_mfn.networks",
+            {"learning_rate": 0.0},
+            when=("release", True),
+            modalities=2,
+        ),
     )
     modalities: tuple[str, ...]
     hidden: int

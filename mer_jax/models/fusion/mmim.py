@@ -47,11 +47,17 @@ class Mmim(nn.Module):
         HIDDEN, CPC_LAYERS, STAGES, RELEASE, ENCODER, DROPOUT, ALPHA, BETA, MI_LEARNING_RATE,
     )  # fmt: skip
     GROUPS: ClassVar = (
-        ParameterGroup(
-            "likelihood", "fusion/mi_", {"learning_rate": "mi_learning_rate"}, ("stages", 2)
-        ),
         # The release's Adam skips what gets no gradient: it is not decayed either.
-        ParameterGroup("unused", "entropy_prj", {"weight_decay": 0.0}, ("release", True)),
+        ParameterGroup(
+            "unused", "entropy_prj", {"weight_decay": 0.0}, when=("release", True), modalities=2
+        ),
+        ParameterGroup(
+            "likelihood",
+            "fusion/mi_",
+            {"learning_rate": "mi_learning_rate"},
+            when=("stages", 2),
+            modalities=2,
+        ),
     )
     LEVELS: ClassVar = (UTTERANCE, FRAME)
     modalities: tuple[str, ...]

@@ -9,7 +9,7 @@ from jaxtyping import Array, Float
 from mer_jax.data.npy import FRAME
 from mer_jax.errors import InputError
 from mer_jax.models.aligned import LETTERS, ORDER
-from mer_jax.models.crossmodal import CrossModalEncoder, Sight
+from mer_jax.models.crossmodal import CrossModalEncoder, Question, Sight, side_by_side
 from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, NUM_LAYERS, RELEASE
 from mer_jax.models.layers import (
     FRAME_ATTENTION,
@@ -65,33 +65,34 @@ class Mult(nn.Module):
         names = [name for name in ORDER if name in batch.features]
         frames = {name: self._projected(name, batch) for name in names}
         place = {name: jnp.cumsum(mask, axis=1) for name, (_, mask) in frames.items()}
-        shown, ends = {}, []
-        for name in names:
+        others = {name: [each for each in names if each != name] or [name] for name in names}
+        asked = {}
+        for name, of in others.items():
             x, mask = frames[name]
-            asked = []
-            for other in [each for each in names if each != name] or [name]:
+            for other in of:
                 y, y_mask = frames[other]
-                encoder = self._encoder(f"{LETTERS[name]}_with_{LETTERS[other]}", self.num_layers)
-                sight = Sight(_visible(mask, y_mask))
                 places = (place[name], place[other]) if self.positions else None
-                asked.append(encoder(x, y, sight, places, rate, train)[0])
-            deep = max(self.num_layers, _LEAST_MEMORY_LAYERS)
-            encoder = self._encoder(f"{LETTERS[name]}_mem", deep)
+                sight = Sight(_visible(mask, y_mask))
+                asked[_crossed(name, other)] = Question(x, y, sight, places)
+        told = side_by_side(self, self._encoder(self.num_layers), asked, rate, train=train)
+        asked = {}
+        for name, of in others.items():
+            x = jnp.concatenate([told[_crossed(name, other)][0] for other in of], axis=-1)
+            mask = frames[name][1]
             last = mask.shape[1] - 1 - jnp.argmax(mask[:, ::-1], axis=1)
-            sight = Sight(_visible(mask, mask), last)
             places = (place[name], place[name]) if self.positions else None
-            joined = jnp.concatenate(asked, axis=-1)
-            end, shown[name] = encoder(joined, None, sight, places, rate, train)
-            ends.append(end[:, 0])
-        self.sow(SOWN, FRAME_ATTENTION, shown)
-        y = jnp.concatenate(ends, axis=-1)
+            asked[_memory(name)] = Question(x, None, Sight(_visible(mask, mask), last), places)
+        deep = self._encoder(max(self.num_layers, _LEAST_MEMORY_LAYERS))
+        ended = side_by_side(self, deep, asked, rate, train=train)
+        self.sow(SOWN, FRAME_ATTENTION, {name: ended[_memory(name)][1] for name in names})
+        y = jnp.concatenate([ended[_memory(name)][0][:, 0] for name in names], axis=-1)
         size = y.shape[-1]
         inner = dropped(self, nn.relu(TorchDense(size, name="proj1")(y)), rate, train)
         y = y + TorchDense(size, name="proj2")(inner)
         return TorchDense(self.hidden // 2, name="out_layer")(y), {}
 
-    def _encoder(self, name: str, layers: int) -> CrossModalEncoder:
-        return CrossModalEncoder(layers, self.num_heads, self.release, name=f"trans_{name}")
+    def _encoder(self, layers: int) -> CrossModalEncoder:
+        return CrossModalEncoder(layers, self.num_heads, self.release, parent=None)
 
     def _projected(self, name: str, batch: Batch) -> tuple[Array, Array]:
         """A modality's frames [B, L, H] after the convolution over time, and their mask [B, L].
@@ -124,6 +125,16 @@ class _Windows(nn.Module):
         """The matrix for inputs of `width`."""
         shape, fan_in = (self.size, width, self.features), self.size * width
         return self.param("kernel", torch_uniform, shape, fan_in).reshape(fan_in, -1)
+
+
+def _crossed(name: str, other: str) -> str:
+    """The name of the encoder in which one modality asks another."""
+    return f"trans_{LETTERS[name]}_with_{LETTERS[other]}"
+
+
+def _memory(name: str) -> str:
+    """The name of the encoder in which a modality asks what it was told."""
+    return f"trans_{LETTERS[name]}_mem"
 
 
 def _visible(query: Array, key: Array) -> Array:
