@@ -255,7 +255,7 @@ def test_a_validation_split_can_be_the_one_fold(tmp_path, root, tfds_dir):
     results = results_of(tmp_path / "val")
     assert list(results["test"]) == ["test"]
     assert len(results["runs"]) == 4 * 2
-    assert set(results["cross_validation"]) == {"dis", "acc"}
+    assert set(results["cross_validation"]) == {"dis", "acc", "macro_f1", "uar"}
     by_folds = config_of(folder, tmp_path / "tfds", **changes)
     train.train(by_folds, tmp_path / "folds")
     results = results_of(tmp_path / "folds")

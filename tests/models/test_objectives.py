@@ -15,6 +15,7 @@ from mer_jax.models.fusion import FUSIONS, levels, mmim
 from mer_jax.models.groups import groups_of
 from mer_jax.models.layers import FRAME_ATTENTION, SOWN, Batch
 from mer_jax.training import losses, program
+from mer_jax.training import sizes as sizes_lib
 from mer_jax.training.program import Static
 from tests.support import variables
 
@@ -149,7 +150,7 @@ def test_no_group_is_empty_whatever_the_modalities(fusion, modalities):
         static, program.HParams({"learning_rate": 0.1, "weight_decay": 0.0}, model)
     )
     sizes = dict.fromkeys(modalities, 3)
-    params = program._shapes(static, program._zeros(static, sizes, 1, 2))["params"]
+    params = sizes_lib._shapes(static, sizes_lib._zeros(static, sizes, 1, 2))["params"]
     jax.eval_shape(made.init, params)  # told of a group without parameters, it refuses
 
 
