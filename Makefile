@@ -36,7 +36,7 @@ media: $(VENV)/runtime
 test: $(VENV)/development
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile
+	$(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
 
 # Two minutes of random files for the readers, of which `make test` takes a few seconds.
 fuzz: $(VENV)/development

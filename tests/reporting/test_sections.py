@@ -99,7 +99,7 @@ def test_the_result_table_has_the_scores_and_the_floor(reported):
 
 def test_published_figures_stand_beside_ours(reported, monkeypatch):
     scores = {"cross-validation": {"dis": (0.7264, 0.0102)}, "mer_semi": {"dis": (0.864, 0.01)}}
-    monkeypatch.setattr(sections.published, "find", lambda features, aliases: scores)
+    monkeypatch.setattr(sections.published, "find", lambda *of_run: scores)
     run = mer_jax.load_run(reported)
     text = document.markdown(sections.describe(run, {}))
     at = text.index("| cross-validation |")

@@ -193,7 +193,8 @@ class _Case:
         settings = {"learning_rate": steps["lr"], "weight_decay": steps["l2"]}
         if steps["clip_value"] > 0:
             settings["clip_value"] = steps["clip_value"]
-        of = groups_of(self._fusion, self._static, self._settings)
+        count = len(self._batch.features)
+        of = groups_of(self._fusion, self._static, self._settings, count)
         groups = [optimizer.Group(group.label, group.pattern, group.settings) for group in of]
         adam = optimizer.make(settings, groups)
         emotion, valence = golden.arrays["target/emos"], golden.arrays["target/vals"]
