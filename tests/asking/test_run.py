@@ -480,10 +480,11 @@ def test_killed_at_random_it_ends_with_the_same_answers(tmp_path):
                    *arguments(stub, inputs, "--batch=1", f"--parallel={parallel}")]  # fmt: skip
         killed = 0
         while True:
-            left[0] = moments.popleft() if moments else -1
-            process[0] = subprocess.Popen(
-                command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-            )
+            with lock:  # a request of the process before may be under way: it kills none but ours
+                process[0] = subprocess.Popen(
+                    command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+                )
+                left[0] = moments.popleft() if moments else -1
             _, errors = process[0].communicate(timeout=120)
             if process[0].returncode == 0:
                 break
