@@ -13,6 +13,7 @@ from mer_jax.data import features as features_lib
 from mer_jax.data import label_files, table
 from mer_jax.data.labels import MISSING_EMOTION, Label
 from mer_jax.data.reader import Reader
+from mer_jax.data.rows import mean_over_frames
 from mer_jax.errors import InputError
 from mer_jax.observer import Count, uncounted
 
@@ -120,7 +121,7 @@ def set_of(root: pathlib.Path, name: str, count: Count = uncounted) -> SetSurvey
                 clips.append(clip)
                 if not rows_TxD.any():
                     zero.append(clip)
-                vector = rows_TxD.mean(0, dtype=np.float64)
+                vector = mean_over_frames(rows_TxD).astype(np.float64)
                 total, of_squares = total + vector, of_squares + vector**2
             tick(1)
     return SetSurvey(

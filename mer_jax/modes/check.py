@@ -173,6 +173,7 @@ def _command(
     root: pathlib.Path, labels: Labels, chosen: dict[str, SetSurvey], folds: int
 ) -> list[str]:
     """The command that trains on the folder, in pieces."""
+    from mer_jax.corpora import AUTO
     from mer_jax.task import TRAIN
 
     overrides = {"data.corpus": labels.name, "data.root": str(root)}
@@ -185,7 +186,7 @@ def _command(
         overrides["data.bad"] = "drop"
     if any(labels.names - each.clips for each in chosen.values()):
         overrides["data.missing"] = "drop"
-    groups = labels.groups(TRAIN) if labels.info.folds_by_group("auto") else 0
+    groups = labels.groups(TRAIN) if labels.info.folds_by_group(AUTO) else 0
     if 1 < groups < folds:
         overrides["folds"] = str(groups)
     return [

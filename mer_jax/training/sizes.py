@@ -21,7 +21,7 @@ def count_parameters(static: Static, sizes: dict[str, int], frames: int = 1) -> 
 
     Few models' depends on the frames of a clip.
     """
-    variables = _shapes(static, _zeros(static, sizes, 1, frames))
+    variables = shapes(static, zeros(static, sizes, 1, frames))
     return sum(leaf.size for leaf in jax.tree.leaves(variables["params"]))
 
 
@@ -31,8 +31,8 @@ def activation_bytes(static: Static, sizes: dict[str, int], frames: int) -> int:
     Counted are the batch and what the derivative of the model's outputs by its parameters needs,
     for clips of `frames` frames.
     """
-    batch = _zeros(static, sizes, static.batch_size, frames)
-    variables = _shapes(static, batch)
+    batch = zeros(static, sizes, static.batch_size, frames)
+    variables = shapes(static, batch)
     params = variables.pop("params")
 
     def backward(params: Any, variables: Any, batch: Batch) -> Any:
@@ -51,7 +51,7 @@ def activation_bytes(static: Static, sizes: dict[str, int], frames: int) -> int:
     return max(total - of_params, 0)
 
 
-def _zeros(static: Static, sizes: dict[str, int], rows: int, frames: int) -> Batch:
+def zeros(static: Static, sizes: dict[str, int], rows: int, frames: int) -> Batch:
     """A batch of zeros, [rows, D] or [rows, frames, D] by the model's level."""
     between, masks = (), {}
     if static.level == FRAME:
@@ -60,7 +60,7 @@ def _zeros(static: Static, sizes: dict[str, int], rows: int, frames: int) -> Bat
     return Batch(features, masks, jnp.ones(rows))
 
 
-def _shapes(static: Static, batch: Batch) -> dict[str, Any]:
+def shapes(static: Static, batch: Batch) -> dict[str, Any]:
     """The shapes of a model's variables."""
     model, settings = build_model(static), _no_settings(static)
     return jax.eval_shape(model.init, jax.random.key(0), batch, settings)

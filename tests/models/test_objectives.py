@@ -150,7 +150,7 @@ def test_no_group_is_empty_whatever_the_modalities(fusion, modalities):
         static, program.HParams({"learning_rate": 0.1, "weight_decay": 0.0}, model)
     )
     sizes = dict.fromkeys(modalities, 3)
-    params = sizes_lib._shapes(static, sizes_lib._zeros(static, sizes, 1, 2))["params"]
+    params = sizes_lib.shapes(static, sizes_lib.zeros(static, sizes, 1, 2))["params"]
     jax.eval_shape(made.init, params)  # told of a group without parameters, it refuses
 
 

@@ -210,7 +210,7 @@ def test_the_classes_are_counted_in_the_runs_own_training_rows():
             grid_plan.config, grid_plan.trials[0], ("audio", "video"), MER2023.task
         )
         params = jax.tree.map(lambda leaf, run=run: leaf[run], adjusted.params)
-        batch = sizes_lib._zeros(static, {m: v.shape[1] for m, v in x.items()}, len(rows), 1)
+        batch = sizes_lib.zeros(static, {m: v.shape[1] for m, v in x.items()}, len(rows), 1)
         batch = batch._replace(features={m: jnp.asarray(v[rows]) for m, v in x.items()})
         output = program.build_model(static).apply({"params": params}, batch, {"dropout": 0.0})
         known = labels.emotion_mask[rows]

@@ -82,7 +82,7 @@ def test_a_shuffled_models_clips_have_its_length():
     )  # fmt: skip
     kept = {"repeat": np.zeros(2, int)}
     for static, frames, others in ((on, 7, (6, 8)), (off, 0, ())):
-        shapes = sizes_lib._shapes(static, sizes_lib._zeros(static, sizes, 1, frames or 1))
+        shapes = sizes_lib.shapes(static, sizes_lib.zeros(static, sizes, 1, frames or 1))
         kept["params"] = jax.tree.map(lambda x: np.zeros((2, *x.shape)), shapes["params"])
         assert sizes_lib.fits(static, sizes, kept)
         sizes_lib.check_lengths(static, clips(7, 7), kept)
