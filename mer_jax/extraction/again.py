@@ -15,11 +15,10 @@ from mer_jax.extraction import asr, engine, faces, sets, transcripts
 from mer_jax.extraction import clips as clips_lib
 from mer_jax.extraction.record import FACES, RELEASE, Clip, Follow, Made
 from mer_jax.extraction.sets import Settings, Wanted
-from mer_jax.extraction.writer import manifest_file, read_manifest
+from mer_jax.extraction.writer import FREE, differences, manifest_file, read_manifest
 from mer_jax.observer import Count, uncounted
 
 LOG = logging.getLogger("mer_jax")
-_FREE = ("versions",)  # of a manifest: other packages may compute the same
 # Of its settings, and of those of its transcripts: noise that was trained on, which new clips are
 # not given.
 _CHANGE = "change"
@@ -179,10 +178,10 @@ def _check(folder: str, theirs: Mapping[str, Any], wanted: Wanted, made: Made) -
     """Refuses a model or settings that are not those of the training."""
     ours = {**wanted.manifest(), **made.manifest, "size": made.size}
     ours["settings"] = {**wanted.manifest()["settings"], **made.manifest["settings"]}
-    for key in dict.fromkeys((*theirs, *ours)):
-        if key not in _FREE and theirs.get(key) != ours.get(key):
+    for key, said, value in differences(theirs, ours):
+        if key not in FREE:
             raise InputError(
-                f"{folder}: was extracted with {key} {theirs.get(key)!r}, not {ours.get(key)!r}; "
+                f"{folder}: was extracted with {key} {said!r}, not {value!r}; "
                 "name the folder of the weights that were used in --models"
             )
 

@@ -16,11 +16,12 @@ import numpy as np
 from mer_jax import extras, files
 from mer_jax.errors import InputError
 from mer_jax.extraction.record import SAMPLE_RATE, MediaError
+from mer_jax.extraction.writer import differences
 
 AUDIO, LANGUAGE = "{audio}", "{language}"  # what a command's arguments may hold
 _WHISPER, _COMMAND = "faster-whisper", "command"  # who transcribes, in manifests
 _WEIGHTS = "model.bin"  # of a model of faster-whisper
-# Greedy at once: its default draws samples where it is unsure, and equal clips get other texts.
+# Without its default, which draws samples where it is unsure, so that equal clips get other texts.
 _DECODING = {"beam_size": 5, "temperature": 0.0}
 
 
@@ -70,12 +71,11 @@ def as_trained(
         found: Recogniser = Command(command, language)
     else:
         found = Whisper(model or str(said.get("model")), language, models)
-    for key in dict.fromkeys((*said, *found.manifest)):
-        if said.get(key) != found.manifest.get(key):
-            raise InputError(
-                f"the texts that were trained on were transcribed with {key} {said.get(key)!r}, "
-                f"not {found.manifest.get(key)!r}; name what was used in --asr or --asr_command"
-            )
+    for key, theirs, ours in differences(said, found.manifest):
+        raise InputError(
+            f"the texts that were trained on were transcribed with {key} {theirs!r}, not {ours!r}; "
+            "name what was used in --asr or --asr_command"
+        )
     return found
 
 

@@ -15,7 +15,7 @@ from mer_jax.errors import InputError
 from mer_jax.extraction import audio, calls
 from mer_jax.extraction.asr import Recogniser
 from mer_jax.extraction.record import Change, Clip, MediaError
-from mer_jax.extraction.writer import manifest_file
+from mer_jax.extraction.writer import differences, manifest_file
 from mer_jax.observer import Count, uncounted
 
 FILE = "transcripts.csv"
@@ -135,12 +135,11 @@ def _read(out: pathlib.Path, ours: dict[str, Any]) -> dict[str, str]:
     path, manifest = out / FILE, manifest_file(out, _MANIFEST)
     if manifest.is_file():
         theirs = files.read_json(manifest, {})
-        for key in dict.fromkeys((*theirs, *ours)):
-            if theirs.get(key) != ours.get(key):
-                raise InputError(
-                    f"{path}: was transcribed with {key} {theirs.get(key)!r}, not "
-                    f"{ours.get(key)!r} ({manifest}); use another --out"
-                )
+        for key, said, value in differences(theirs, ours):
+            raise InputError(
+                f"{path}: was transcribed with {key} {said!r}, not {value!r} ({manifest}); use "
+                "another --out"
+            )
     elif path.is_file():
         raise InputError(
             f"{path}: another program wrote it, as no manifest tells; put its texts into the "

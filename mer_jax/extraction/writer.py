@@ -7,7 +7,7 @@ import io
 import logging
 import os
 import pathlib
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 import numpy as np
@@ -22,7 +22,7 @@ LOG = logging.getLogger("mer_jax")
 FEATURES, MANIFESTS, FAILURES = "features", "manifests", "failures.csv"
 _HEADER = ("set", "clip", "reason")
 _FORM = {"set": str, "level": str, "settings": dict, "model": str, "versions": dict, "size": int}
-_FREE = ("versions",)  # of a manifest: other packages may compute the same
+FREE = ("versions",)  # of a manifest: other packages may compute the same
 
 
 def manifest_file(out: pathlib.Path, folder: str) -> pathlib.Path:
@@ -33,6 +33,15 @@ def manifest_file(out: pathlib.Path, folder: str) -> pathlib.Path:
 def read_manifest(path: pathlib.Path) -> dict[str, Any]:
     """A manifest; InputError where it is damaged."""
     return files.read_json(path, _FORM)
+
+
+def differences(
+    theirs: Mapping[str, Any], ours: Mapping[str, Any]
+) -> Iterator[tuple[str, Any, Any]]:
+    """What two manifests say otherwise: the key, and the value that each has or None."""
+    for key in dict.fromkeys((*theirs, *ours)):
+        if theirs.get(key) != ours.get(key):
+            yield key, theirs.get(key), ours.get(key)
 
 
 def copy_manifests(source: pathlib.Path, target: pathlib.Path, folders: Iterable[str]) -> None:
@@ -89,7 +98,7 @@ class SetFolder:
                 said = {each: said.get(each) for each in value} if key == "settings" else said
             if said == value:
                 continue
-            if key not in _FREE:
+            if key not in FREE:
                 raise InputError(
                     f"{self.folder}: was extracted with {key} {said!r}, not {value!r} "
                     f"({self._manifest_file}); use another --out"
