@@ -8,9 +8,9 @@ import numpy as np
 from mer_jax.data.arrays import Labels
 from mer_jax.evaluation import greedy, members, stacking
 from mer_jax.evaluation.ensemble import Predictions
-from mer_jax.evaluation.ways import GREEDY, MEAN, STACKING
 from mer_jax.metrics import EMOTION, VALENCE
 from mer_jax.task import Task
+from mer_jax.ways import GREEDY, MEAN, STACKING
 
 
 class Rule(Protocol):

@@ -38,14 +38,14 @@ def fit(task: Task, of_members: Sequence[Predictions], labels: Labels) -> Weight
 
         def of_emotion(probability: np.ndarray) -> float:
             logits = members.as_logits(probability)
-            return _score(task, first._replace(emotion=logits), labels, EMOTION)
+            return score(task, first._replace(emotion=logits), labels, EMOTION)
 
         weights[EMOTION] = pick(candidates, of_emotion)
     if first.valence is not None:
         candidates = np.stack([of.valence for of in of_members])
 
         def of_valence(valence: np.ndarray) -> float:
-            return _score(task, first._replace(valence=valence), labels, VALENCE)
+            return score(task, first._replace(valence=valence), labels, VALENCE)
 
         weights[VALENCE] = pick(candidates, of_valence)
     return Weighted(weights)
@@ -77,8 +77,8 @@ def judging(task: Task, head: str) -> str:
     return {EMOTION: "dis", VALENCE: "dim"}[head]
 
 
-def _score(task: Task, predictions: Predictions, labels: Labels, head: str) -> float:
-    """The metric of one head, as more is better."""
+def score(task: Task, predictions: Predictions, labels: Labels, head: str) -> float:
+    """The metric that one head by itself is chosen by, as more is better; NaN without a label."""
     name = judging(task, head)
     weight = np.ones(len(labels.emotion))
     found = metrics.compute(

@@ -1,11 +1,12 @@
 """Stacking (Wolpert 1992): linear models over what an ensemble's members predict out of fold."""
 
+from __future__ import annotations
+
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import jax
 import numpy as np
-from sklearn.linear_model import LogisticRegression, Ridge
 
 from mer_jax.data.arrays import Labels
 from mer_jax.errors import InputError
@@ -13,6 +14,9 @@ from mer_jax.evaluation import members
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.metrics import EMOTION, VALENCE
 from mer_jax.task import Task
+
+if TYPE_CHECKING:
+    from sklearn.linear_model import LogisticRegression, Ridge
 
 # L2, as scikit-learn has it: members are much alike, and of few clips weights of opposite signs
 # would come out large.
@@ -25,7 +29,7 @@ class Stacked(NamedTuple):
     """The fitted models; None for a head that the task lacks."""
 
     emotion: LogisticRegression | None
-    valence: Ridge | None
+    valence: list[Ridge] | None  # one; of several numbers one each
     weights: members.Weights  # each member's share of the coefficients' absolute sum
 
     def predict(self, of_members: Sequence[Predictions]) -> Predictions:
@@ -38,8 +42,10 @@ class Stacked(NamedTuple):
             probability[:, self.emotion.classes_] = self.emotion.predict_proba(_logs(of_members))
             emotion = members.as_logits(probability)
         if self.valence is not None:
-            found = self.valence.predict(_valences(of_members))
-            valence = found.reshape(of_members[0].valence.shape).astype(np.float32)
+            columns = zip(self.valence, _valences(of_members), strict=True)
+            found = [model.predict(values_NxM) for model, values_NxM in columns]
+            shape = of_members[0].valence.shape
+            valence = np.stack(found, 1).reshape(shape).astype(np.float32)
         return Predictions(emotion, valence)
 
 
@@ -51,6 +57,8 @@ def fit(task: Task, of_members: Sequence[Predictions], labels: Labels) -> Stacke
     Raises:
       InputError: they are all of one class.
     """
+    from sklearn.linear_model import LogisticRegression, Ridge  # a second, which trainings spare
+
     emotion = valence = None
     weights = {}
     if task.classes:
@@ -63,10 +71,16 @@ def fit(task: Task, of_members: Sequence[Predictions], labels: Labels) -> Stacke
         emotion.fit(_logs(members.rows(of_members, known)), labels.emotion[known])
         weights[EMOTION] = _shares(emotion.coef_, len(of_members))
     if task.valence_range:
-        known = labels.valence_mask
-        valence = Ridge(alpha=_PENALTY)
-        valence.fit(_valences(members.rows(of_members, known)), labels.valence[known])
-        weights[VALENCE] = _shares(valence.coef_, len(of_members))
+        count = len(labels.valence)
+        true_NxV = labels.valence.reshape(count, -1)
+        known_NxV = labels.valence_mask.reshape(count, -1)
+        valence = [
+            Ridge(alpha=_PENALTY).fit(values_NxM[known_N], true_N[known_N])
+            for values_NxM, true_N, known_N in zip(
+                _valences(of_members), true_NxV.T, known_NxV.T, strict=True
+            )
+        ]
+        weights[VALENCE] = _shares(np.stack([of.coef_ for of in valence]), len(of_members))
     return Stacked(emotion, valence, weights)
 
 
@@ -77,8 +91,10 @@ def _logs(of_members: Sequence[Predictions]) -> np.ndarray:
 
 
 def _valences(of_members: Sequence[Predictions]) -> np.ndarray:
-    """The members' valences side by side: float64 [N, M]."""
-    return np.stack([of.valence for of in of_members], 1).astype(np.float64)
+    """The members' valences side by side, by number where there are several: float64 [V, N, M]."""
+    count = len(of_members[0].valence)
+    each = [of.valence.reshape(count, -1) for of in of_members]
+    return np.stack(each, 2).transpose(1, 0, 2).astype(np.float64)
 
 
 def _shares(coefficients: np.ndarray, count: int) -> np.ndarray:

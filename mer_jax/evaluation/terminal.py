@@ -4,8 +4,8 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mer_jax.evaluation import counts
-from mer_jax.evaluation.ways import MEAN, WAYS
 from mer_jax.metrics import METRICS
+from mer_jax.ways import MEAN, WAYS
 
 CROSS_VALIDATION = "cross-validation"
 SYNTHETIC_NOTICE = (

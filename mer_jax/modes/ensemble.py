@@ -8,10 +8,10 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from mer_jax.errors import InputError, counted
-from mer_jax.evaluation.ways import MEAN, WAYS
 from mer_jax.modes import flags
 from mer_jax.modes.record import Arguments, Flag, Mode
 from mer_jax.progress import SILENT, Display
+from mer_jax.ways import MEAN, WAYS
 
 if TYPE_CHECKING:
     import numpy as np

@@ -11,8 +11,8 @@ from mer_jax.data.arrays import Labels
 from mer_jax.errors import InputError
 from mer_jax.evaluation import combining, ensemble, greedy, members, stacking
 from mer_jax.evaluation.ensemble import Predictions
-from mer_jax.evaluation.ways import WAYS
 from mer_jax.task import Task
+from mer_jax.ways import WAYS
 
 TASK = Task(("a", "b", "c"), (-1.0, 1.0))
 CLIPS = 90

@@ -12,7 +12,7 @@ from mer_jax.data import folds, synthetic
 from mer_jax.errors import InputError
 from mer_jax.evaluation import combining, greedy, stacking
 from mer_jax.modes import ensemble, train
-from tests.support.trainings import COUNTS, config_of, rows_of
+from tests.support.trainings import COUNTS, config_of, rows_of, true_labels
 
 SMALL = {"train__epochs": 2, "repeats": 1, "folds": 2, "model__hidden": 8}
 
@@ -29,13 +29,21 @@ def config(folder):
 
 
 @pytest.fixture(scope="module")
+def root_labels(config, folder):
+    return true_labels(folder / "corpus")
+
+
+@pytest.fixture(scope="module")
 def trained(folder, config):
-    """Workdirs of audio alone and of audio and text."""
+    """Workdirs of audio alone, and of audio and text with two trials that come together."""
     workdirs = [folder / "audio, alone", folder / "two"]
-    for workdir, changes in zip(workdirs, ({"text": "", "video": ""}, {"video": ""}), strict=True):
-        of_one = config.copy_and_resolve_references()
-        of_one.features.update(changes)
-        train.train(of_one, workdir)
+    of_one = config.copy_and_resolve_references()
+    of_one.features.update({"text": "", "video": ""})
+    train.train(of_one, workdirs[0])
+    of_two = config.copy_and_resolve_references()
+    of_two.features.video, of_two.evaluate.ensemble = "", "greedy"
+    of_two.model.hidden = (8, 6)
+    train.train(of_two, workdirs[1])
     return workdirs
 
 
@@ -70,6 +78,29 @@ def test_the_mean_of_two_trainings_is_written_and_scored(trained, config, tmp_pa
     assert lines[4].startswith(f"  {trained[0]}  ")
     assert any("train 60, mer_multi 12," in line for line in lines)
     assert lines[-1].startswith(f"Scores: {workdir / 'ensemble.json'}; predictions:")
+
+
+def test_the_trials_of_a_grid_are_members_too(trained, root_labels):
+    workdir = trained[1]
+    found = json.loads((workdir / "ensemble.json").read_text())
+    results = json.loads((workdir / "results.json").read_text())
+    assert found["members"] == ["hidden 8", "hidden 6"]
+    assert found["by"] == "greedy"
+    for of_head in found["weights"].values():
+        assert sum(of_head.values()) == pytest.approx(1)
+    assert list(found["splits"]) == ["train", "mer_multi", "mer_noise", "mer_semi"]
+    best = found["members"].index(f"hidden {results['best']['model.hidden']}")
+    for name, split in (("train_out_of_fold", "train"), ("mer_multi", "mer_multi")):
+        of = found["splits"][split]
+        alone = rows_of(workdir / "predictions" / f"{name}.csv")
+        together = rows_of(workdir / "predictions" / f"{split}_ensemble.csv")
+        labels = root_labels[split]
+        for rows, scores in ((alone, of["members"][best]), (together, of["ensemble"])):
+            assert scores["acc"] == pytest.approx(
+                np.mean([rows[clip]["discrete"] == labels[clip]["emo"] for clip in labels])
+            )
+    assert found["splits"]["train"]["out_of_fold"]
+    assert not (trained[0] / "ensemble.json").exists()
 
 
 def test_members_are_chosen_by_what_they_predict_out_of_fold(trained, config, tmp_path, capsys):
