@@ -164,7 +164,7 @@ def evaluate() -> config_dict.ConfigDict:
     # Of a grid: best, its best trial alone; mean, greedy or stacking: all trials together as well,
     # in ensemble.json and further files of predictions, as --mode=ensemble has them.
     config.ensemble = "best"
-    config.calibrate = False  # these, at the temperature that fits the clips out of fold
+    config.calibrate = False  # probabilities at the temperature that fits the clips out of fold
     # Emotion and valence decoded together: each speaks of the other as it does out of fold.
     config.joint_decoding = False
     config.metrics = ()  # shown of each run; empty: those that training computes

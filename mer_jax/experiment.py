@@ -197,7 +197,7 @@ def _finish(
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validated.scores)
     results |= {"left_out": results_lib.left_out(corpus), **validated.recorded}
     whole = results_lib.whole_trials(outcomes, len(trials))
-    if whole and config.evaluate.ensemble != ways.BEST:
+    if len(whole) > 1 and config.evaluate.ensemble != ways.BEST:
         models = ((trials[number], _model(prepared, checkpoints, number)) for number in whole)
         trial_ensemble.write(models, *of_train, splits, workdir, display)
     written.discard(workdir)

@@ -123,6 +123,26 @@ def test_stacking_is_scikit_learns(labels, each):
     np.testing.assert_allclose(of_emotion.sum(), 1)
 
 
+def test_each_of_several_numbers_is_stacked_by_itself(labels, each):
+    rng = np.random.default_rng(4)
+    two = labels._replace(
+        valence=np.stack([labels.valence, rng.normal(size=CLIPS)], 1).astype(np.float32),
+        valence_mask=np.stack([labels.valence_mask, rng.random(CLIPS) < 0.5], 1),
+    )
+    of_two = [
+        of._replace(valence=np.stack([of.valence, of.emotion[:, 0]], 1).astype(np.float32))
+        for of in each
+    ]
+    found = stacking.fit(TASK, of_two, two).predict(of_two)
+    assert found.valence.shape == (CLIPS, 2)
+    alone = stacking.fit(TASK, each, labels).predict(each)
+    np.testing.assert_allclose(found.valence[:, 0], alone.valence, atol=1e-6)
+    known = two.valence_mask[:, 1]
+    second = np.stack([of.emotion[:, 0] for of in each], 1)
+    ridge = Ridge(1.0).fit(second[known], two.valence[known, 1])
+    np.testing.assert_allclose(found.valence[:, 1], ridge.predict(second), atol=1e-5)
+
+
 def test_stacking_predicts_no_class_that_it_has_not_seen(labels, each):
     without = labels._replace(emotion_mask=labels.emotion_mask & (labels.emotion != 1))
     found = stacking.fit(TASK, each, without).predict(each)
