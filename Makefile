@@ -33,10 +33,12 @@ media: $(VENV)/runtime
 	$(RUN) --mode=predict --workdir=media/run --media=media/new \
 		--clips=media/new/clips.csv --out=media/submission.csv
 
+# A worker that crashes ends the run: replaced, it may wait for ever (pytest-xdist's issue 784).
 test: $(VENV)/development
 	$(VENV)/bin/ruff check .
 	$(VENV)/bin/ruff format --check .
-	$(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder
+	$(VENV)/bin/python -m pytest --numprocesses=2 --dist=loadfile --no-loadscope-reorder \
+		--max-worker-restart=0
 
 # Two minutes of random files for the readers, of which `make test` takes a few seconds.
 fuzz: $(VENV)/development

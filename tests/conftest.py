@@ -1,6 +1,8 @@
 """Guards for every test: shapes of annotations are checked, broadcasting of ranks is an error."""
 
+import gc
 import os
+import pathlib
 import subprocess
 import sys
 
@@ -32,6 +34,19 @@ def compilation_cache(tmp_path_factory):
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     return folder
+
+
+_MAPPED = pathlib.Path("/proc/self/maps")
+_MOST_MAPPED = 20_000  # of the 65,530 regions that Linux gives a process; beyond them LLVM crashes
+
+
+@pytest.fixture(scope="module", autouse=True)
+def few_programs():
+    """Lets go of compiled programs between modules: each holds a dozen regions of memory."""
+    yield
+    if _MAPPED.exists() and _MAPPED.read_bytes().count(b"\n") > _MOST_MAPPED:
+        jax.clear_caches()
+        gc.collect()
 
 
 @pytest.fixture

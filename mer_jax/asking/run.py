@@ -101,13 +101,15 @@ class Asker:
         )
         for _ in range(self._parallel):  # daemons: a process that ends waits for none of them
             threading.Thread(target=self._work, daemon=True).start()
-        while self._todo or self._waiting:
-            while self._todo and len(self._waiting) < self._parallel:
-                self._begin(self._todo.popleft(), tick)
-            if self._waiting:
-                self._end(*self._outbox.get(), tick)
-        for _ in range(self._parallel):
-            self._inbox.put(None)
+        try:
+            while self._todo or self._waiting:
+                while self._todo and len(self._waiting) < self._parallel:
+                    self._begin(self._todo.popleft(), tick)
+                if self._waiting:
+                    self._end(*self._outbox.get(), tick)
+        finally:
+            for _ in range(self._parallel):
+                self._inbox.put(None)
         return self.outcome
 
     def _work(self) -> None:
