@@ -5,10 +5,10 @@
 
 The default is the corpus's config, its whole grid. Every lever is trained at the hidden size and
 the learning rate that the default's cross-validation chose, and is on alone, at one value, so that
-no row is the best of several. Then those that gained are on together, and all trainings are members
-of ensembles, which are chosen fold by fold on the other folds. Differences are of clips predicted
-out of fold, with the 95 % interval of a paired bootstrap over these clips. Started again it goes on
-where it was.
+no row is the best of several. Then those that gained are on together, and the trainings of one
+lever are members of ensembles, which are chosen fold by fold on the other folds. Differences are of
+clips predicted out of fold, with the 95 % interval of a paired bootstrap over these clips. Started
+again it goes on where it was.
 """
 
 import argparse
@@ -117,6 +117,10 @@ def rows_of(given: Given) -> tuple[Task, Labels, list[Row]]:
             each.results["cross_validation"][task.selection]["mean"] for each in (run, default)
         ]
         gains[name] = sign * (score[0] - score[1])
+    for name, changes in given.corpus.members.items():
+        run = trained(given, name, {**fixed, **changes})
+        rows.append(Row(name, run.predicted(run.out_of_fold).predictions))
+    members = [row.predictions for row in rows]
     chosen: dict[str, Any] = {}
     for name in sorted(gains, key=gains.get, reverse=True):
         if gains[name] > 0:
@@ -125,10 +129,6 @@ def rows_of(given: Given) -> tuple[Task, Labels, list[Row]]:
         run = trained(given, TOGETHER, {**fixed, **chosen})
         title = f"{TOGETHER}: {', '.join(key.partition('.')[2] for key in chosen)}"
         rows.append(Row(title, run.predicted(run.out_of_fold).predictions))
-    for name, changes in given.corpus.members.items():
-        run = trained(given, name, {**fixed, **changes})
-        rows.append(Row(name, run.predicted(run.out_of_fold).predictions))
-    members = [row.predictions for row in rows]
     fold = default.fold_of(of.names)
     if task.classes and task.valence_range:
         asked = config_of(given, {"evaluate.joint_decoding": True})
@@ -136,7 +136,7 @@ def rows_of(given: Given) -> tuple[Task, Labels, list[Row]]:
         rows.append(Row("joint decoding of the default", found.predictions))
     for by, fit in combining.FITS.items():
         together = combining.out_of_fold(fit, task, members, of.labels, fold)
-        rows.append(Row(f"ensemble of all the above trainings, {by}", together))
+        rows.append(Row(f"ensemble of the trainings of one lever, {by}", together))
     return task, of.labels, rows
 
 
