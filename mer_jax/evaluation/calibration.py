@@ -3,7 +3,7 @@
 Guo et al., "On Calibration of Modern Neural Networks" (ICML 2017).
 """
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 
@@ -65,36 +65,11 @@ def temperature(logits: np.ndarray, emotion: np.ndarray) -> float:
     return float(1 / inverse)
 
 
-def of_folds(logits: np.ndarray, emotion: np.ndarray, fold: np.ndarray) -> np.ndarray:
-    """Logits [N, C] of each clip divided by the temperature of the other folds' clips: float64.
+def errors(logits: np.ndarray, emotion: np.ndarray) -> dict[str, float]:
+    """The expected calibration error and the mean negative log-likelihood of N clips.
 
-    `emotion` is int [N], negative where it is not known; `fold` is int [N].
+    `logits` are [N, C], `emotion` is int [N].
     """
-    found = logits.astype(np.float64)
-    for number in np.unique(fold):
-        others = (fold != number) & (emotion >= 0)
-        if others.any():
-            found[fold == number] /= temperature(logits[others], emotion[others])
-    return found
-
-
-def scores(logits: np.ndarray, emotion: np.ndarray, fold: np.ndarray) -> dict[str, Any]:
-    """What results.json says: the temperature, and errors of N clips without it and with it.
-
-    The temperature is of all clips, for those that are predicted later; with it each clip is judged
-    at the temperature of the other folds' clips. `ece` is the expected calibration error, `nll` the
-    mean negative log-likelihood.
-    """
-    after = of_folds(logits, emotion, fold)
-    return {
-        "clips": len(emotion),
-        "temperature": temperature(logits, emotion),
-        "before": _errors(logits, emotion),
-        "after": _errors(after, emotion),
-    }
-
-
-def _errors(logits: np.ndarray, emotion: np.ndarray) -> dict[str, float]:
     log_NxC = log_softmax(logits.astype(np.float64))
     own = log_NxC[np.arange(len(emotion)), emotion]
     return {"ece": reliability(np.exp(log_NxC), emotion).error, "nll": float(-own.mean())}

@@ -80,27 +80,57 @@ def fit(
     Raises InputError where `evaluate.joint_decoding` is on and one of the two is not predicted.
     """
     _check_heads(config, task)
-    recorded: dict[str, Any] = {}
-    of_clips, found = predictions, None
-    if config.evaluate.joint_decoding:
-        of_clips, found = _jointly(task, predictions, labels, fold)
-        recorded[JOINT] = {
-            **found._asdict(),
-            "before": ensemble.score(task, predictions, labels),
-            "after": ensemble.score(task, of_clips, labels),
-        }
-    decoding = Decoding(joint=found)
-    if task.classes and labels.emotion_mask.any():
-        known = labels.emotion_mask
-        recorded[CALIBRATION] = calibration.scores(
-            of_clips.emotion[known], labels.emotion[known], fold[known]
+    jointly = config.evaluate.joint_decoding
+    if jointly and not (labels.emotion_mask & labels.valence_mask).any():
+        raise InputError(
+            f"config.evaluate.{JOINT}: no clip of train has an emotion and a valence; leave it out"
         )
-        if config.evaluate.calibrate:
-            decoding = decoding._replace(temperature=recorded[CALIBRATION]["temperature"])
-            emotion = np.where(known, labels.emotion, -1)
-            logits = calibration.of_folds(of_clips.emotion, emotion, fold)
-            of_clips = of_clips._replace(emotion=logits.astype(np.float32))
-    return Fitted(decoding, of_clips, recorded)
+    found = _fitted(task, jointly, predictions, labels)
+    decoded, calibrated = (_copied(predictions) for _ in range(2))
+    for number in np.unique(fold):
+        held = fold == number
+        of_others = _fitted(task, jointly, _rows(predictions, ~held), _rows(labels, ~held))
+        of_fold = of_others.decoded(_rows(predictions, held))
+        for whole, part in ((decoded, of_fold), (calibrated, of_others.calibrated(of_fold))):
+            for values, of_held in zip(whole[:2], part[:2], strict=True):
+                if values is not None:
+                    values[held] = of_held
+    recorded: dict[str, Any] = {}
+    if found.joint is not None:
+        before, after = (ensemble.score(task, of, labels) for of in (predictions, decoded))
+        recorded[JOINT] = {**found.joint._asdict(), "before": before, "after": after}
+    known = labels.emotion_mask
+    if task.classes and known.any():
+        errors = [
+            calibration.errors(of.emotion[known], labels.emotion[known])
+            for of in (decoded, calibrated)
+        ]
+        recorded[CALIBRATION] = {
+            "clips": int(known.sum()),
+            "temperature": found.temperature,
+            "before": errors[0],
+            "after": errors[1],
+        }
+    if config.evaluate.calibrate:
+        return Fitted(found, calibrated, recorded)
+    return Fitted(found._replace(temperature=1.0), decoded, recorded)
+
+
+def _fitted(task: Task, jointly: bool, predictions: Predictions, labels: Labels) -> Decoding:
+    """What some clips tell; the default of what none of them has the labels for."""
+    found = Decoding()
+    if jointly and (labels.emotion_mask & labels.valence_mask).any():
+
+        def score(head: str):
+            return lambda decoded: greedy.score(task, decoded, labels, head)
+
+        of_both = joint.fit(predictions, labels, score(EMOTION), score(VALENCE))
+        found = found._replace(joint=of_both)
+    known = labels.emotion_mask
+    if task.classes and known.any():
+        logits = found.decoded(predictions).emotion[known]
+        found = found._replace(temperature=calibration.temperature(logits, labels.emotion[known]))
+    return found
 
 
 def restore(results: dict[str, Any], config: ConfigDict, task: Task) -> Decoding | None:
@@ -117,33 +147,9 @@ def restore(results: dict[str, Any], config: ConfigDict, task: Task) -> Decoding
     return found
 
 
-def _jointly(
-    task: Task, predictions: Predictions, labels: Labels, fold: np.ndarray
-) -> tuple[Predictions, Joint]:
-    """The clips decoded fold by fold by what the others tell, and what all of them tell."""
-    both = labels.emotion_mask & labels.valence_mask
-    if not both.any():
-        raise InputError(
-            f"config.evaluate.{JOINT}: no clip of train has an emotion and a valence; leave it out"
-        )
-    emotion, valence = np.array(predictions.emotion), np.array(predictions.valence)
-    for number in np.unique(fold):
-        held = fold == number
-        if both[~held].any():
-            of_others = _fitted(task, _rows(predictions, ~held), _rows(labels, ~held))
-            of_fold = of_others.apply(_rows(predictions, held))
-            emotion[held], valence[held] = of_fold.emotion, of_fold.valence
-    return predictions._replace(emotion=emotion, valence=valence), _fitted(
-        task, predictions, labels
-    )
-
-
-def _fitted(task: Task, predictions: Predictions, labels: Labels) -> Joint:
-    def score(head: str):
-        return lambda decoded: greedy.score(task, decoded, labels, head)
-
-    return joint.fit(predictions, labels, score(EMOTION), score(VALENCE))
-
-
 def _rows(of: Any, rows: np.ndarray) -> Any:
     return type(of)(*(None if x is None else x[rows] for x in of))
+
+
+def _copied(of: Predictions) -> Predictions:
+    return Predictions(*(None if x is None else np.array(x) for x in of[:2]))

@@ -46,11 +46,13 @@ class Joint(NamedTuple):
         )
 
 
-def fit(predictions: Predictions, labels: Labels, score_emotion: Score, score_valence: Score):
+def fit(
+    predictions: Predictions, labels: Labels, score_emotion: Score, score_valence: Score
+) -> Joint:
     """The Gaussians of N clips that are predicted out of fold, and the power and share of most use.
 
     The scores take decoded predictions of the same clips. A class of fewer than two clips has the
-    Gaussian of all. Of equals the smallest power and share are taken. Gives a Joint.
+    Gaussian of all. Of equals the smallest power and share are taken.
     """
     classes = predictions.emotion.shape[-1]
     known = labels.emotion_mask & labels.valence_mask

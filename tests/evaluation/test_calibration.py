@@ -55,30 +55,11 @@ def test_the_temperature_stays_finite_where_every_clip_or_none_is_right():
     assert calibration.temperature(np.zeros((3, 3)), np.arange(3)) > 0
 
 
-def test_the_errors_are_a_loops_before_and_after(case):
+def test_the_errors_are_a_loops(case):
     logits, emotion = case
-    fold = np.arange(CLIPS) % 3
-    found = calibration.scores(logits, emotion, fold)
-    before = special.softmax(logits.astype(np.float64), 1)
-    assert found["before"]["ece"] == pytest.approx(error_by_loops(before, emotion, 10))
-    assert found["before"]["nll"] == pytest.approx(nll_at(1, logits, emotion))
-    cooled = np.array(logits, np.float64)
-    for number in range(3):
-        others = fold != number
-        cooled[~others] /= calibration.temperature(logits[others], emotion[others])
-    after = special.softmax(cooled, 1)
-    assert found["after"]["ece"] == pytest.approx(error_by_loops(after, emotion, 10))
-    assert found["after"]["nll"] == pytest.approx(nll_at(1, cooled, emotion))
-    assert found["after"]["ece"] < found["before"]["ece"] / 2
-    assert found["temperature"] == calibration.temperature(logits, emotion)
-
-
-def test_a_clip_is_calibrated_by_other_folds_labels_alone(case):
-    logits, emotion = case
-    fold = np.arange(CLIPS) % 3
-    known = np.where(np.arange(CLIPS) < 200, emotion, -1)
-    held = fold == 1
-    changed = np.where(held & (known >= 0), (known + 1) % CLASSES, known)
-    before, after = (calibration.of_folds(logits, of, fold) for of in (known, changed))
-    np.testing.assert_array_equal(before[held], after[held])
-    assert (before[~held] != after[~held]).any()
+    for scale in (1, 1 / 3):
+        found = calibration.errors(scale * logits, emotion)
+        probability = special.softmax(scale * logits.astype(np.float64), 1)
+        assert found["ece"] == pytest.approx(error_by_loops(probability, emotion, 10))
+        assert found["nll"] == pytest.approx(nll_at(1 / scale, logits, emotion))
+    assert found["ece"] < calibration.errors(logits, emotion)["ece"] / 2

@@ -105,12 +105,22 @@ def test_no_clip_is_decoded_by_its_own_folds_labels(labels, predictions, fold):
 def test_probabilities_are_written_at_the_temperature_and_classes_stay(labels, predictions, fold):
     sure = predictions._replace(emotion=5 * predictions.emotion)
     plain = decoding.fit(TASK, config_of(), sure, labels, fold)
-    assert plain.predictions is sure and plain.decoding == decoding.Decoding()
+    np.testing.assert_array_equal(plain.predictions.emotion, sure.emotion)
+    assert plain.decoding == decoding.Decoding()
     fitted = decoding.fit(TASK, config_of(calibrate=True), sure, labels, fold)
     assert fitted.recorded == plain.recorded
     known = labels.emotion_mask
     temperature = calibration.temperature(sure.emotion[known], labels.emotion[known])
     assert fitted.recorded["calibration"]["temperature"] == temperature > 2
+    held = fold == 2
+    others = known & ~held
+    of_others = calibration.temperature(sure.emotion[others], labels.emotion[others])
+    np.testing.assert_allclose(
+        fitted.predictions.emotion[held], sure.emotion[held] / of_others, rtol=1e-6
+    )
+    for part, of in (("before", sure), ("after", fitted.predictions)):
+        errors = calibration.errors(of.emotion[known], labels.emotion[known])
+        assert fitted.recorded["calibration"][part] == errors
     written = fitted.decoding.calibrated(sure)
     np.testing.assert_allclose(written.emotion, sure.emotion / temperature, rtol=1e-6)
     np.testing.assert_array_equal(fitted.predictions.emotion.argmax(1), sure.emotion.argmax(1))
