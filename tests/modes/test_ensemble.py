@@ -42,7 +42,8 @@ def trained(folder, config):
     train.train(of_one, workdirs[0])
     of_two = config.copy_and_resolve_references()
     of_two.features.video, of_two.evaluate.ensemble = "", "greedy"
-    of_two.model.hidden = (8, 6)
+    with of_two.ignore_type():
+        of_two.model.hidden = (8, 6)
     train.train(of_two, workdirs[1])
     return workdirs
 

@@ -38,7 +38,9 @@ def test_features_and_losses_are_mixed_by_the_same_share():
     frames = rng.normal(size=(6, 4, 2)).astype(np.float32)
     mask = np.arange(4)[None, :] < np.array([4, 1, 2, 3, 4, 1])[:, None]
     frames = np.where(mask[..., None], frames, 0)
-    batch = Batch({"audio": jnp.asarray(x), "text": jnp.asarray(frames)}, {"text": mask}, WEIGHT)
+    batch = Batch(
+        {"audio": jnp.asarray(x), "text": jnp.asarray(frames)}, {"text": jnp.asarray(mask)}, WEIGHT
+    )
     settings = {mixup.MIXUP: jnp.float32(1.0)}
     mixed, mixing = mixup.of_batch(jax.random.key(3), settings, batch)
     share, partner = float(mixing.share), np.asarray(mixing.partner)
@@ -60,4 +62,5 @@ def test_features_and_losses_are_mixed_by_the_same_share():
 def test_off_leaves_the_batch_and_the_loss_as_they_are():
     batch = Batch({"audio": jnp.ones((6, 3))}, {}, WEIGHT)
     assert mixup.of_batch(jax.random.key(0), {}, batch) == (batch, None)
-    assert mixup.loss(None, lambda of: of, "labels") == "labels"
+    labels = Labels(*(jnp.arange(6.0) + i for i in range(4)))
+    assert mixup.loss(None, lambda of: of.valence.sum(), labels) == labels.valence.sum()
