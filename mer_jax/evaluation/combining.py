@@ -117,7 +117,7 @@ def content(names: Sequence[str], by: str, found: Combined, resamples: int) -> d
     """What ensemble.json holds; `names` are the members'."""
     return {
         "members": list(names),
-        "by": by,
+        "combine": by,
         "weights": {
             head: dict(zip(names, of_head.tolist(), strict=True))
             for head, of_head in found.weights.items()

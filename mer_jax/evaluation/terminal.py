@@ -109,7 +109,7 @@ def ensemble(found: dict[str, Any], wanted: Sequence[str], synthetic: bool) -> s
                 [f"  {member}", *(value_cell(metric, scores[metric]) for metric in chosen)]
             )
     said = [
-        f"{WAYS[found['by']]} {len(found['members'])} members' probabilities and valences; "
+        f"{WAYS[found['combine']]} {len(found['members'])} members' probabilities and valences; "
         "below it each member by itself.",
         *_weights(found),
         clips({split: of["clips"] for split, of in splits.items()}),
@@ -119,7 +119,7 @@ def ensemble(found: dict[str, Any], wanted: Sequence[str], synthetic: bool) -> s
 
 def _weights(found: dict[str, Any]) -> Iterator[str]:
     """The sentences on how much members count, of an ensemble that chose it."""
-    if found["by"] == MEAN:
+    if found["combine"] == MEAN:
         return
     for head, of_head in found["weights"].items():
         chosen = (f"{member} {weight:.2f}" for member, weight in of_head.items() if weight)

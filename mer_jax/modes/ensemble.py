@@ -30,12 +30,12 @@ def ensemble(
     labels: pathlib.Path | None,
     display: Display = SILENT,
     *,
-    by: str = MEAN,
+    combine: str = MEAN,
 ) -> None:
     """Brings the members' predictions together; writes predictions, weights and scores.
 
-    `by` is one of `WAYS`. Of `config` only evaluate.*, the seed, and the number of folds are used:
-    what a member is stands in its own workdir. Test splits are predicted by each member's kept
+    `combine` is one of `WAYS`. Of `config` only evaluate.*, the seed, and the number of folds are
+    used: what a member is stands in its own workdir. Test splits are predicted by each member's kept
     weights. How much a member counts is chosen by what it predicts out of fold, where each clip is
     predicted by what was chosen on the other folds.
     """
@@ -56,22 +56,22 @@ def ensemble(
     if not splits:
         raise InputError(f"{', '.join(runs)}: there is no split that all members predict")
     fold, validated = None, splits.get(first.out_of_fold)
-    if by != MEAN:
+    if combine != MEAN:
         if validated is None or not validated.out_of_fold:
             raise InputError(
-                f"--by={by} chooses by clips that all members predict out of fold, and there are "
-                f"none; use --by={MEAN}"
+                f"--combine={combine} chooses by clips that all members predict out of fold, and "
+                f"there are none; use --combine={MEAN}"
             )
         fold = _folds(list(runs.values()), validated.names, config)
     found = combining.combine(
-        first.task, by, splits, fold, resamples=config.evaluate.bootstrap, seed=config.seed
+        first.task, combine, splits, fold, resamples=config.evaluate.bootstrap, seed=config.seed
     )
     for name, predictions in found.predictions.items():
         path = place.predictions_file(name)
         submission.write(
             path, splits[name].names, predictions, first.task, config.evaluate.probabilities
         )
-    content = combining.content(list(runs), by, found, config.evaluate.bootstrap)
+    content = combining.content(list(runs), combine, found, config.evaluate.bootstrap)
     files.write_json(place.ensemble_file, content)
     wanted = metrics.shown(first.task, config.evaluate.metrics)
     is_synthetic = any(run.config.data.corpus == SYNTHETIC for run in runs.values())
@@ -156,7 +156,7 @@ def _run(arguments: Arguments) -> None:
         folders,
         arguments["labels"],
         arguments.display(),
-        by=arguments["by"],
+        combine=arguments["combine"],
     )
 
 
@@ -167,7 +167,7 @@ MODE = Mode(
     example="--mode=ensemble --workdir=runs/both --members=runs/multi,runs/other",
     flags=(
         Flag("members", "The workdirs, two or more.", repeated=True, value_name="DIR,DIR,..."),
-        Flag("by", "The plain mean, one of members chosen greedily, or linear models over them.",
+        Flag("combine", "The plain mean, that of members chosen greedily, or linear models.",
              choices=tuple(WAYS), default=MEAN),
         flags.LABELS,
     ),

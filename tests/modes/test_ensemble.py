@@ -86,7 +86,7 @@ def test_the_trials_of_a_grid_are_members_too(trained, root_labels):
     found = json.loads((workdir / "ensemble.json").read_text())
     results = json.loads((workdir / "results.json").read_text())
     assert found["members"] == ["hidden 8", "hidden 6"]
-    assert found["by"] == "greedy"
+    assert found["combine"] == "greedy"
     for of_head in found["weights"].values():
         assert sum(of_head.values()) == pytest.approx(1)
     assert list(found["splits"]) == ["train", "mer_multi", "mer_noise", "mer_semi"]
@@ -111,7 +111,7 @@ def test_members_are_chosen_by_what_they_predict_out_of_fold(trained, config, tm
     without.evaluate.bootstrap = 0
     capsys.readouterr()
     workdir = tmp_path / "chosen"
-    ensemble.ensemble(without, workdir, [*trained, copy], None, by="greedy")
+    ensemble.ensemble(without, workdir, [*trained, copy], None, combine="greedy")
     found = json.loads((workdir / "ensemble.json").read_text())
     runs = [mer_jax.load_run(each) for each in trained]
     task, validated = runs[0].task, [run.predicted("train") for run in runs]
@@ -131,9 +131,9 @@ def test_members_are_chosen_by_what_they_predict_out_of_fold(trained, config, tm
     lines = capsys.readouterr().out.splitlines()
     assert any(line.startswith("Weights, emotion: ") for line in lines)
     assert any(line.startswith("Out of fold each clip is predicted by") for line in lines)
-    ensemble.ensemble(without, tmp_path / "stacked", trained, None, by="stacking")
+    ensemble.ensemble(without, tmp_path / "stacked", trained, None, combine="stacking")
     found = json.loads((tmp_path / "stacked" / "ensemble.json").read_text())
-    assert found["by"] == "stacking"
+    assert found["combine"] == "stacking"
     rule = stacking.fit(task, each, labels)
     of_test = rule.predict([run.predicted("mer_multi").predictions for run in runs])
     rows = rows_of(tmp_path / "stacked" / "predictions" / "mer_multi.csv")
