@@ -35,9 +35,9 @@ def ensemble(
     """Brings the members' predictions together; writes predictions, weights and scores.
 
     `combine` is one of `WAYS`. Of `config` only evaluate.*, the seed, and the number of folds are
-    used: what a member is stands in its own workdir. Test splits are predicted by each member's kept
-    weights. How much a member counts is chosen by what it predicts out of fold, where each clip is
-    predicted by what was chosen on the other folds.
+    used: what a member is stands in its own workdir. Test splits are predicted by each member's
+    kept weights. How much a member counts is chosen by what it predicts out of fold, where each
+    clip is predicted by what was chosen on the other folds.
     """
     from mer_jax import files, metrics
     from mer_jax.corpora import SYNTHETIC
