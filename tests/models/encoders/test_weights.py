@@ -164,8 +164,8 @@ BROKEN = {
         r"no weights; expected one of model.safetensors, pytorch_model.bin",
     ),
     "another architecture": (
-        lambda f: edited(f, model_type="gpt2"),
-        r"model_type='gpt2' is no encoder that is here; one of: wav2vec2, hubert, .*resnet",
+        lambda f: edited(f, model_type="t5"),
+        r"model_type='t5' is no encoder that is here; one of: wav2vec2, hubert, .*resnet",
     ),
     "no architecture": (lambda f: edited(f, model_type=None), r"model_type=None is no encoder"),
     "no text": (lambda f: edited(f, model_type=["bert"]), r"model_type=\['bert'\] is no encoder"),
@@ -220,8 +220,8 @@ ONE = np.arange(6, dtype=np.float32).reshape(2, 3)
 HOSTILE = {
     "a command": ({"a": Call((Global("os system"), "true"))}, r"asks for os.system"),
     "an object": (
-        {"args": Call((Global("argparse Namespace"),))},
-        r"asks for argparse.Namespace; save them as safetensors",
+        {"args": Call((Global("omegaconf DictConfig"),))},
+        r"asks for omegaconf.DictConfig; save them as safetensors",
     ),
     "no tensors": ({"a": 1}, r"holds no tensors"),
     "a list": ([1], r"expected a dictionary, found list"),
