@@ -4,9 +4,11 @@ import json
 import pathlib
 import struct
 import zlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from tests.support import torch_pickles
 
 STATES = pathlib.Path(__file__).parent / "encoder_states"  # made by torch_states.py
 _SIZES = {
@@ -212,6 +214,29 @@ def write_folder(folder: pathlib.Path, case: str) -> pathlib.Path:
     (folder / "config.json").write_text(json.dumps(known(case).config))
     write_safetensors(folder / "model.safetensors", weights(case))
     return folder
+
+
+def write_own(folder: pathlib.Path, config: dict, **besides: Any) -> dict[str, np.ndarray]:
+    """Writes a model that no program of Hugging Face's wrote: its config.json and a .pth.
+
+    Gives its weights, drawn by their names; `besides` is what else the file holds.
+    """
+    import jax
+
+    from mer_jax.models import encoders as package
+    from mer_jax.models.encoders import encoder, weights
+
+    family = package.FAMILIES[config["model_type"]]
+    plan = family.plan(weights.settings(family.settings, config, folder))
+    tensors = {}
+    for part, shapes in zip(plan.parts(), encoder.declared(plan), strict=True):
+        named = jax.tree_util.tree_leaves(encoder.names(shapes, part.prefix))
+        for name, shape in zip(named, jax.tree_util.tree_leaves(shapes), strict=True):
+            tensors[name] = weight(name, shape.shape)
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config))
+    torch_pickles.write_zip(folder / "as_people_have_it.pth", tensors | besides)
+    return tensors
 
 
 _CODES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64"}

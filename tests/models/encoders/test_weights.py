@@ -1,5 +1,6 @@
 """What a folder of weights may be, and what is said of one that is not."""
 
+import argparse
 import hashlib
 import json
 import sys
@@ -30,16 +31,19 @@ def same(folder, atol=1e-5):
         np.testing.assert_allclose(state[0], wanted, rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("form", ["zip", "legacy", "nested", "gamma", "prefixed"])
+@pytest.mark.parametrize("form", ["zip", "legacy", "nested", "besides", "gamma", "prefixed"])
 def test_older_files_and_names(folder, form):
     tensors = encoders.weights(CASE)
     (folder / "model.safetensors").unlink()
     path = folder / "pytorch_model.bin"
     if form == "legacy":
         torch_pickles.write_legacy(path, tensors)
-    elif form == "nested":
+    elif form in ("nested", "besides"):
         content = {
             "epoch": 3,
+            # As fairseq and the programs of others save their options and their records.
+            "args": argparse.Namespace(lr=0.1, losses=[1.0]) if form == "besides" else None,
+            "accuracy": np.arange(3.0) if form == "besides" else None,
             "state_dict": {
                 name: torch_pickles.tensor(array, str(i), False)
                 for i, (name, array) in enumerate(tensors.items())
