@@ -161,6 +161,12 @@ def evaluate() -> config_dict.ConfigDict:
     config.batch_size = 4096  # clips predicted at once
     config.bootstrap = 1000  # resamples of the clips for 95 % intervals; 0: none
     config.probabilities = False  # predictions with a column for each class as well
+    # Of a grid: best, its best trial alone; mean, greedy or stacking: all trials together as well,
+    # in ensemble.json and further files of predictions, as --mode=ensemble has them.
+    config.ensemble = "best"
+    config.calibrate = False  # probabilities at the temperature that fits the clips out of fold
+    # Emotion and valence decoded together: each speaks of the other as it does out of fold.
+    config.joint_decoding = False
     config.metrics = ()  # shown of each run; empty: those that training computes
     return config
 

@@ -6,20 +6,20 @@ import json
 import logging
 import os
 import pathlib
-import subprocess
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax import lock, paths, termination
+from mer_jax import lock, paths, termination, ways
 from mer_jax.corpora import info_of, tasks
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import rows as rows_lib
 from mer_jax.data import standardise
 from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError, counted
-from mer_jax.evaluation import counts, events, history, kept, out_of_fold
+from mer_jax.evaluation import counts, decoding, events, history, kept, out_of_fold, trial_ensemble
+from mer_jax.evaluation import model as model_lib
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation.model import Model, test_splits
 from mer_jax.extraction.writer import copy_manifests
@@ -137,6 +137,7 @@ def _prepare(
     task = tasks.task_of(info_of(config), config)
     modalities = tuple(corpus_lib.modalities(config))
     trials = config_lib.trials(config)
+    decoding.check(config, task)
     for trial in trials:  # refuses what does not fit together before anything is built
         program.static_of(config, trial, modalities, task)
     workdir.check_same_config(config)
@@ -182,34 +183,35 @@ def _finish(
     corpus, chunks = prepared.corpus, prepared.chunks
     outcomes = grid.outcomes(chunks, checkpoints)
     best = results_lib.best_trial(outcomes, len(trials), corpus.task)
-    weights = grid.kept_runs(chunks, best, checkpoints)
-    weights |= standardise.kept(corpus.columns, len(weights["repeat"]))
-    checkpoints.save_kept(weights)
-    model = Model(
-        static=program.static_of(
-            config, trials[best], tuple(corpus_lib.modalities(config)), corpus.task
-        ),
-        hparams=program.hparams_of(trials[best]),
-        kept=weights,
-        sizes=prepared.record["sizes"],
-        batch_size=config.evaluate.batch_size,
-    )
-    history.write(workdir.history_file, weights, corpus.task)
+    model = _model(prepared, checkpoints, best)
+    checkpoints.save_kept(model.kept)
+    history.write(workdir.history_file, model.kept, corpus.task)
     if config.train.tensorboard:
         events.write(workdir, outcomes, trials, best, corpus.task)
     splits = test_splits(config, corpus)
-    test = kept.predict_and_score(model, splits, config, workdir, display)
-    validated = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
-    test["clips"] = {"cross_validation": counts.of_labels(corpus.task, validated), **test["clips"]}
     of_train = prepared.plan, corpus.splits[TRAIN].names
-    validation, of_folds = kept.predict_validated(model, *of_train, config, workdir, display)
-    results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validation)
-    results["left_out"] = results_lib.left_out(corpus)
-    if of_folds is not None:
-        results["out_of_fold"] = of_folds
+    validated = kept.predict_validated(model, *of_train, config, workdir, display)
+    test = kept.predict_and_score(model, splits, config, workdir, display, validated.decoding)
+    known = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
+    test["clips"] = {"cross_validation": counts.of_labels(corpus.task, known), **test["clips"]}
+    results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validated.scores)
+    results |= {"left_out": results_lib.left_out(corpus), **validated.recorded}
+    whole = results_lib.whole_trials(outcomes, len(trials))
+    if len(whole) > 1 and config.evaluate.ensemble != ways.BEST:
+        models = ((trials[number], _model(prepared, checkpoints, number)) for number in whole)
+        trial_ensemble.write(models, *of_train, splits, workdir, display)
     written.discard(workdir)
     workdir.write_results(results)
     checkpoints.drop_progress()
+
+
+def _model(prepared: _Prepared, checkpoints: Checkpoints, number: int) -> Model:
+    """A trial's model, with what its runs left that did not fail."""
+    config, corpus = prepared.plan.config, prepared.corpus
+    weights = grid.kept_runs(prepared.chunks, number, checkpoints)
+    weights |= standardise.kept(corpus.columns, len(weights["repeat"]))
+    trial, sizes = prepared.plan.trials[number], prepared.record["sizes"]
+    return model_lib.of_trial(config, trial, corpus.task, sizes, weights)
 
 
 def _record(
@@ -233,7 +235,7 @@ def _record(
         "task": tasks.kind_of(corpus.task),
         "sizes": sizes,
         "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
-        "commit": _commit(),
+        "commit": paths.commit(),
         "device": devices.description(),
     }
     if repeated is None:
@@ -284,16 +286,3 @@ def _check_widths(
             f"{path}: chunk is {widths}, not a width of 1 or more for each of the "
             f"{len(groups)} groups of runs; {advice}"
         )
-
-
-def _commit() -> str | None:
-    """The commit of the code that runs, or None where it stands in no git checkout."""
-    if paths.IS_INSTALLED:  # a repository around it would be of something else
-        return None
-    command = ["git", "-C", str(paths.ROOT), "describe"]
-    command += ["--always", "--dirty", "--abbrev=40", "--exclude=*"]
-    try:
-        done = subprocess.run(command, capture_output=True, text=True, check=True)
-    except (OSError, subprocess.CalledProcessError):
-        return None
-    return done.stdout.strip()

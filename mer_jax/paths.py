@@ -3,6 +3,7 @@
 import os
 import pathlib
 import re
+import subprocess
 import sys
 import types
 from collections.abc import Iterable
@@ -125,3 +126,16 @@ def make_configs_importable() -> None:
         others = (pathlib.Path(folder) / "configs" for folder in sys.path)
         package.__path__ = list(dict.fromkeys(map(str, (CONFIGS, *others))))
         sys.modules["configs"] = package
+
+
+def commit() -> str | None:
+    """The commit of the code that runs, or None where it stands in no git checkout."""
+    if IS_INSTALLED:  # a repository around it would be of something else
+        return None
+    command = ["git", "-C", str(ROOT), "describe"]
+    command += ["--always", "--dirty", "--abbrev=40", "--exclude=*"]
+    try:
+        done = subprocess.run(command, capture_output=True, text=True, check=True)
+    except (OSError, subprocess.CalledProcessError):
+        return None
+    return done.stdout.strip()

@@ -239,6 +239,7 @@ def _results_form(task: Task) -> dict[str, Any]:
         forms = dict.fromkeys(metrics.names(task), (*kind, files.ABSENT))
         return forms | {task.selection: kind}
 
+    of_errors = {"ece": number, "nll": number}
     score = (nothing, {"mean": number, "std": (nothing, number)})
     return {
         "cross_validation": of_metrics(score),
@@ -257,6 +258,15 @@ def _results_form(task: Task) -> dict[str, Any]:
                 "validation": {str: (nothing, number)},
             }
         ],
+        "calibration": (
+            files.ABSENT,
+            {"temperature": number, "before": of_errors, "after": of_errors},
+        ),
+        "joint_decoding": (
+            files.ABSENT,
+            {key: [number] for key in ("mean", "deviation", "valence")}
+            | {"power": number, "share": number},
+        ),
         "left_out": (
             files.ABSENT,
             [{"split": str, "features": str, "reason": str, "handled": str, "clips": int}],

@@ -30,6 +30,7 @@ ORDER = (
         "settings",
         "spans",
         "resampling",
+        "ways",
     ),  # values and declarations without any data
     ("metrics",),  # before training, which chooses epochs by them
     ("corpora",),  # what a corpus predicts: data is read by it

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 from ml_collections.config_dict import RequiredValueError
 
-from mer_jax import paths, semi
+from mer_jax import paths, semi, ways
 from mer_jax.config import rows
 from mer_jax.corpora import AUTO, CORPORA, shared, tasks
 from mer_jax.data import framing, left_out, placeholders, standardise, views
@@ -245,6 +245,9 @@ def declared() -> dict[str, Key]:
         Key("evaluate.batch_size", AT_LEAST_1, identifies=False),
         Key("evaluate.bootstrap", AT_LEAST_0, identifies=False),
         Key("evaluate.probabilities", identifies=False),
+        Key("evaluate.ensemble", Choices((ways.BEST, *ways.WAYS)), identifies=False),
+        Key("evaluate.calibrate", identifies=False),
+        Key("evaluate.joint_decoding", identifies=False),
         Key("evaluate.metrics", kind=_SHOWN, identifies=False),
         Key("report", identifies=False),
         Key("table.rows", kind=_ROWS),

@@ -60,18 +60,28 @@ def modality_dropout(key: Key[Array, ""], inputs: Inputs, strength: float) -> Fe
 def mixup(key: Key[Array, ""], inputs: Inputs, strength: float) -> Features:
     """Moves each clip towards another of the batch by a share drawn from [0, `strength`].
 
-    At most half way (Zhang et al., ICLR 2018, with the larger share's clip giving the target). A
-    frame moves towards the other clip's frame at its place, and stays where that clip has ended.
+    At most half way (Zhang et al., ICLR 2018, with the larger share's clip giving the target).
     """
     share_key, order_key = jax.random.split(key)
     rows = next(iter(inputs.features.values())).shape[0]
     share_B = jax.random.uniform(share_key, (rows, 1), maxval=strength)[:, 0]
     other_B = jax.random.permutation(order_key, rows)
+    return moved(inputs.features, inputs.frame_mask, share_B, other_B)
+
+
+def moved(
+    features: Features, frame_mask: dict[str, Array], share_B: Array, other_B: Array
+) -> Features:
+    """Each clip moved by its share [B] towards the clip at its row `other_B`, int [B].
+
+    A frame moves towards that clip's frame at its place, and stays where either clip has ended.
+    """
     mixed = {}
-    for m, x in inputs.features.items():
+    for m, x in features.items():
         mixed[m] = x + _by_clip(share_B, x) * (x[other_B] - x)
-        if m in inputs.frame_mask:
-            mixed[m] = jnp.where(inputs.frame_mask[m][other_B][..., None], mixed[m], x)
+        if m in frame_mask:
+            both = frame_mask[m] & frame_mask[m][other_B]
+            mixed[m] = jnp.where(both[..., None], mixed[m], x)
     return mixed
 
 

@@ -2,7 +2,7 @@
 
 import os
 import pathlib
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,8 +14,10 @@ from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import label_arrays
 from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.errors import InputError
+from mer_jax.evaluation import decoding as decoding_lib
 from mer_jax.evaluation import ensemble, out_of_fold, submission, terminal
 from mer_jax.evaluation import results as results_lib
+from mer_jax.evaluation.decoding import Decoding
 from mer_jax.evaluation.model import Model, predict_runs, test_splits
 from mer_jax.progress import Display
 from mer_jax.task import TRAIN
@@ -56,23 +58,38 @@ def predict_and_score(
     config: ConfigDict,
     workdir: Workdir,
     display: Display,
+    decoding: Decoding,
 ) -> dict[str, Any]:
-    """Predicts `splits`, writes their CSV files, and gives their scores."""
+    """Predicts `splits`, writes their CSV files, and gives their scores, decoded as asked for."""
     task = model.static.task
     predictions = {}
     for name, split in splits.items():
         predictions[name] = predict_runs(model, split.features, display, name)
-        together = ensemble.average(predictions[name])
+        together = decoding.decoded(ensemble.average(predictions[name]))
         submission.write(
             workdir.predictions_file(name),
             split.names,
-            together,
+            decoding.calibrated(together),
             task,
             config.evaluate.probabilities,
         )
     return results_lib.test_scores(
-        task, predictions, splits, model.kept["repeat"], config.evaluate.bootstrap, config.seed
+        task,
+        predictions,
+        splits,
+        model.kept["repeat"],
+        config.evaluate.bootstrap,
+        config.seed,
+        decode=decoding.decoded,
     )
+
+
+class Validated(NamedTuple):
+    """What the kept runs say of the clips that they validated on."""
+
+    scores: dict[str, list[float]]  # by the metrics that training leaves to the end, a repeat each
+    recorded: dict[str, Any]  # for results.json: scores over repeats, of the decoding; or nothing
+    decoding: Decoding = Decoding()
 
 
 def predict_validated(
@@ -82,23 +99,24 @@ def predict_validated(
     config: ConfigDict,
     workdir: Workdir,
     display: Display,
-) -> tuple[dict[str, list[float]], dict[str, Any] | None]:
+) -> Validated:
     """Predicts the clips that runs validated on, and scores the predictions in two ways.
 
     First each repeat's validation score by the metrics that training leaves to the end. Then, in
     cross-validation, the scores out of fold: each of `names`, the clips of train, as the runs that
     validated on it predict it, which is written too; each metric over repeats. What a clip is
-    scored by has not seen it in training, but its run's best epoch was chosen by it.
+    scored by has not seen it in training, but its run's best epoch was chosen by it. To the same
+    predictions the decoding is fitted, and what is written of a clip is decoded by other folds'.
     """
     task, labels = model.static.task, plan.samples.labels
     if not (config.folds or metrics.at_the_end(task)):
-        return {}, None
+        return Validated({}, {})
     of_runs = predict_runs(model, plan.samples.features, display, "the clips validated on")
     of_runs = of_runs._replace(attention=None, frame_attention=None)
     repeat, fold = model.kept["repeat"], model.kept["fold"]
     validation = out_of_fold.scores(task, of_runs, repeat, fold, plan.folds, labels)
     if not config.folds:  # a split of its own validated, which no fold trained on
-        return validation, None
+        return Validated(validation, {})
     scores = []
     for one in np.unique(repeat):
         runs = np.flatnonzero(repeat == one)
@@ -106,18 +124,22 @@ def predict_validated(
         scores.append(
             ensemble.score(task, *_known(mine, labels, repeat[runs], fold[runs], plan)[:2])
         )
-    together, _, known = _known(of_runs, labels, repeat, fold, plan)
+    together, of_known, known = _known(of_runs, labels, repeat, fold, plan)
+    folds = out_of_fold.fold_of(plan.folds, len(known))[known]
+    fitted = decoding_lib.fit(task, config, together, of_known, folds)
     submission.write(
         workdir.predictions_file(OUT_OF_FOLD),
         names[known],
-        together,
+        fitted.predictions,
         task,
         config.evaluate.probabilities,
     )
-    return validation, {
+    over_repeats = {
         name: results_lib.over_repeats([each[name] for each in scores])
         for name in metrics.names(task)
     }
+    recorded = {"out_of_fold": over_repeats, **fitted.recorded}
+    return Validated(validation, recorded, fitted.decoding)
 
 
 def _known(of_runs, labels, repeat, fold, plan):

@@ -1,5 +1,6 @@
-"""Several trained models as members of one ensemble: their mean, and the scores of all."""
+"""Several trained models as members of one ensemble: their weighted mean, and the scores of all."""
 
+import functools
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
@@ -9,6 +10,7 @@ from mer_jax.data.arrays import Labels
 from mer_jax.errors import InputError, counted, first_few
 from mer_jax.evaluation import bootstrap, counts, ensemble
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.metrics import EMOTION, VALENCE
 from mer_jax.task import Task
 
 _SMALLEST = np.finfo(np.float32).tiny  # keeps the logarithm of a probability of 0 finite
@@ -22,19 +24,40 @@ class Member(NamedTuple):
     predictions: Predictions  # logits [N, C], valence [N]
 
 
-def mean(members: Sequence[Predictions]) -> Predictions:
+Weights = Mapping[str, np.ndarray]  # of M members, by head, EMOTION and VALENCE: float64 [M]
+
+
+def mean(members: Sequence[Predictions], weights: Weights | None = None) -> Predictions:
     """The mean of the members' probabilities, as logits, and of their valences.
 
     Logits of different models are of different scales, so that their own mean would weigh the
-    surest model most; a softmax of these logits gives the mean probabilities.
+    surest model most; a softmax of these logits gives the mean probabilities. Without `weights`
+    every member counts alike.
     """
     emotion = valence = None
     if members[0].emotion is not None:
-        probability = np.mean([ensemble.probabilities(each) for each in members], 0, np.float64)
-        emotion = np.log(np.maximum(probability, _SMALLEST)).astype(np.float32)
+        each = [ensemble.probabilities(of) for of in members]
+        emotion = as_logits(_mean(each, weights and weights[EMOTION]))
     if members[0].valence is not None:
-        valence = np.mean([each.valence for each in members], 0, np.float64).astype(np.float32)
+        each = [of.valence for of in members]
+        valence = _mean(each, weights and weights[VALENCE]).astype(np.float32)
     return Predictions(emotion, valence)
+
+
+def as_logits(probability: np.ndarray) -> np.ndarray:
+    """The logarithm of probabilities, finite where one is 0: float32 of their shape."""
+    return np.log(np.maximum(probability, _SMALLEST)).astype(np.float32)
+
+
+def _mean(each: Sequence[np.ndarray], weight_M: np.ndarray | None) -> np.ndarray:
+    if weight_M is None:
+        return np.mean(each, 0, np.float64)
+    return np.tensordot(weight_M / weight_M.sum(), np.asarray(each, np.float64), 1)
+
+
+def rows(members: Sequence[Predictions], chosen: np.ndarray) -> list[Predictions]:
+    """What each member predicts of some clips, by a mask or by number."""
+    return [Predictions(*(None if x is None else x[chosen] for x in of[:2])) for of in members]
 
 
 def check_tasks(tasks: Mapping[str, Task]) -> None:
@@ -68,15 +91,24 @@ def difference(members: Sequence[Member]) -> str | None:
     return None
 
 
+def shared(members: Sequence[Member]) -> tuple[np.ndarray, list[Predictions]]:
+    """The names that all members predict, sorted, and what each predicts of these: str [N]."""
+    names = functools.reduce(np.intersect1d, (member.names for member in members))
+    return names, [
+        rows([member.predictions], np.searchsorted(member.names, names))[0] for member in members
+    ]
+
+
 def scores(
     task: Task,
+    together: Predictions,
     members: Sequence[Predictions],
     labels: Labels,
+    *,
     resamples: int,
     seed: int,
 ) -> dict[str, Any]:
     """The scores of the ensemble and of each member alone, and over how many clips they are."""
-    together = mean(members)
     found = {
         "clips": counts.of_labels(task, labels),
         "ensemble": ensemble.score(task, together, labels),

@@ -13,7 +13,7 @@ from mer_jax.data.standardise import Columns
 from mer_jax.errors import InputError
 from mer_jax.evaluation import ensemble
 from mer_jax.progress import Display
-from mer_jax.task import VALIDATION
+from mer_jax.task import VALIDATION, Task
 from mer_jax.training import program
 from mer_jax.training import sizes as sizes_lib
 from mer_jax.training.checkpoint import Checkpoints
@@ -44,16 +44,27 @@ def restore(config: ConfigDict, workdir: os.PathLike[str]) -> tuple[dict[str, An
     """
     place = Workdir(workdir)
     saved, sizes, results, trial, task = place.finished()
-    static = program.static_of(saved, trial, tuple(corpus_lib.modalities(saved)), task)
-    kept = Checkpoints(place).restore_kept()
-    if not sizes_lib.fits(static, sizes, kept):
+    model = of_trial(saved, trial, task, sizes, Checkpoints(place).restore_kept())
+    if not sizes_lib.fits(model.static, sizes, model.kept):
         raise InputError(
             f"{place}: the kept weights are not of the model that {place.config_file.name} and "
             f"{place.results_file.name} name, so they are of different trainings; use another "
             "--workdir"
         )
+    return results, model._replace(batch_size=config.evaluate.batch_size)
+
+
+def of_trial(
+    config: ConfigDict,
+    trial: dict[str, Any],
+    task: Task,
+    sizes: dict[str, int],
+    kept: dict[str, Any],
+) -> Model:
+    """The model of a trial of a config's grid and its kept weights."""
+    static = program.static_of(config, trial, tuple(corpus_lib.modalities(config)), task)
     hparams = program.hparams_of(trial)
-    return results, Model(static, hparams, kept, sizes, config.evaluate.batch_size)
+    return Model(static, hparams, kept, sizes, config.evaluate.batch_size)
 
 
 def predict_runs(

@@ -81,3 +81,12 @@ def labels(of_samples: Labels, folds: Mapping[tuple[int, int], Fold]) -> Labels:
 def validation_rows(fold: Fold) -> np.ndarray:
     """The rows that a fold validates on, without its padding: int [V]."""
     return fold.validation_index[fold.validation_weight > 0]
+
+
+def fold_of(folds: Mapping[tuple[int, int], Fold], clips: int) -> np.ndarray:
+    """The fold of the first repeat that validates each of N clips: int [N], -1 where none does."""
+    found = np.full(clips, -1)
+    for (repeat, number), fold in folds.items():
+        if repeat == 0:
+            found[validation_rows(fold)] = number
+    return found

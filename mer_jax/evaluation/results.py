@@ -1,6 +1,6 @@
 """What results.json holds: cross-validation, the best trial, test scores over repeats."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -65,13 +65,22 @@ def cross_validation(
 def best_trial(outcomes: Sequence[Outcome], trials: int, task: Task) -> int:
     """The trial with the best selection metric in cross-validation, averaged over repeats."""
 
+    whole = whole_trials(outcomes, trials)
+
     def quality(trial: int) -> tuple[bool, float]:
         """A trial whose failures were left out of its mean stands behind those without any."""
-        whole = all(o.best_epoch >= 0 for o in outcomes if o.run.trial == trial)
         score = cross_validation(outcomes, trial, task)[task.selection]
-        return whole, -np.inf if score is None else metrics.selection_sign(task) * score["mean"]
+        return trial in whole, -np.inf if score is None else metrics.selection_sign(task) * score[
+            "mean"
+        ]
 
     return max(range(trials), key=quality)  # the first of equals
+
+
+def whole_trials(outcomes: Sequence[Outcome], trials: int) -> list[int]:
+    """The trials of which no run failed."""
+    failed = {outcome.run.trial for outcome in outcomes if outcome.best_epoch < 0}
+    return [trial for trial in range(trials) if trial not in failed]
 
 
 def test_scores(
@@ -81,22 +90,26 @@ def test_scores(
     repeat_of_run: np.ndarray,
     resamples: int = 0,
     seed: int = 0,
+    *,
+    decode: Callable[[Predictions], Predictions] = lambda predictions: predictions,
 ) -> dict[str, Any]:
     """`test` (each repeat's fold ensemble) and `ensemble` (all repeats together) by split.
 
     `clips` says over how many clips they are. With `resamples` also `interval`, the bootstrap's
-    95 % for `ensemble`.
+    95 % for `ensemble`. `decode` changes each ensemble's predictions before they are scored.
     """
     test, together, intervals, clips = {}, {}, {}, {}
     for name, split in splits.items():
         scores = [
             ensemble.score(
-                task, ensemble.average(predictions[name], repeat_of_run == repeat), split.labels
+                task,
+                decode(ensemble.average(predictions[name], repeat_of_run == repeat)),
+                split.labels,
             )
             for repeat in np.unique(repeat_of_run)
         ]
         test[name] = {m: over_repeats([s[m] for s in scores]) for m in metrics.names(task)}
-        of_all = ensemble.average(predictions[name])
+        of_all = decode(ensemble.average(predictions[name]))
         together[name] = ensemble.score(task, of_all, split.labels)
         clips[name] = counts.of_labels(task, split.labels)
         if resamples:

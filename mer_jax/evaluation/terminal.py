@@ -1,10 +1,11 @@
 """The result table on the terminal, in the form of the paper's Table 3."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mer_jax.evaluation import counts
 from mer_jax.metrics import METRICS
+from mer_jax.ways import MEAN, WAYS
 
 CROSS_VALIDATION = "cross-validation"
 SYNTHETIC_NOTICE = (
@@ -108,11 +109,23 @@ def ensemble(found: dict[str, Any], wanted: Sequence[str], synthetic: bool) -> s
                 [f"  {member}", *(value_cell(metric, scores[metric]) for metric in chosen)]
             )
     said = [
-        f"The mean of {len(found['members'])} members' probabilities and valences; below it each "
-        "member by itself.",
+        f"{WAYS[found['combine']]} {len(found['members'])} members' probabilities and valences; "
+        "below it each member by itself.",
+        *_weights(found),
         clips({split: of["clips"] for split, of in splits.items()}),
     ]
     return "\n".join([*aligned(lines), *said, *([SYNTHETIC_NOTICE] if synthetic else [])])
+
+
+def _weights(found: dict[str, Any]) -> Iterator[str]:
+    """The sentences on how much members count, of an ensemble that chose it."""
+    if found["combine"] == MEAN:
+        return
+    for head, of_head in found["weights"].items():
+        chosen = (f"{member} {weight:.2f}" for member, weight in of_head.items() if weight)
+        yield f"Weights, {head}: {', '.join(chosen)}."
+    if any(of["out_of_fold"] for of in found["splits"].values()):
+        yield "Out of fold each clip is predicted by what was chosen on the other folds' clips."
 
 
 def clips(of_splits: Mapping[str, Mapping[str, int]]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import pathlib
 from typing import TYPE_CHECKING
 
@@ -9,9 +10,13 @@ from mer_jax.errors import InputError
 from mer_jax.modes import flags
 from mer_jax.modes.record import Arguments, Mode
 from mer_jax.progress import SILENT, Display
+from mer_jax.task import TRAIN
 
 if TYPE_CHECKING:
+    import numpy as np
     from ml_collections import ConfigDict
+
+LOG = logging.getLogger("mer_jax")
 
 
 def compare(
@@ -21,8 +26,12 @@ def compare(
     labels: pathlib.Path | None,
     display: Display = SILENT,
 ) -> None:
-    """The paired bootstrap of two runs' written predictions: a table, and compare.json."""
+    """The paired bootstrap of two runs' written predictions: a table, and compare.json.
+
+    Of the test splits with labels, and of train where both predict its same clips out of fold.
+    """
     from mer_jax import files, metrics
+    from mer_jax.data.arrays import Labels, Split
     from mer_jax.evaluation import bootstrap, counts, kept, submission, terminal
     from mer_jax.workdir import Workdir
 
@@ -31,6 +40,10 @@ def compare(
         raise InputError("--mode=compare needs config.evaluate.bootstrap above 0")
     corpus, splits = kept.labelled_splits(config, workdir, labels, display)
     found, clips = {}, {}
+    of_train = corpus.splits[TRAIN]
+    if (rows := _validated(of_train.names, workdir, against)) is not None:
+        labels = Labels(*(column[rows] for column in of_train.labels))
+        splits = {kept.OUT_OF_FOLD: Split(of_train.names[rows], {}, labels), **splits}
     for name, split in splits.items():
         if split.labels.emotion_mask.any() or split.labels.valence_mask.any():
             pair = [
@@ -52,6 +65,24 @@ def compare(
     files.write_json(path, content)
     print(terminal.comparison(content, metrics.shown(corpus.task, config.evaluate.metrics)))
     print(f"Comparison: {path}")
+
+
+def _validated(names: np.ndarray, *workdirs: pathlib.Path) -> np.ndarray | None:
+    """Which of train's clips both runs predict out of fold: int [n]; None where they differ."""
+    import numpy as np
+
+    from mer_jax.data import label_csv
+    from mer_jax.evaluation import kept
+    from mer_jax.workdir import Workdir
+
+    paths = [Workdir(folder).predictions_file(kept.OUT_OF_FOLD) for folder in workdirs]
+    if not all(path.is_file() for path in paths):
+        return None
+    ours, theirs = (sorted(label_csv.read(path)) for path in paths)
+    if ours != theirs or not np.isin(ours, names).all():
+        LOG.info("%s is left out: the runs predict other clips of %s", kept.OUT_OF_FOLD, TRAIN)
+        return None
+    return np.flatnonzero(np.isin(names, ours))
 
 
 def _run(arguments: Arguments) -> None:

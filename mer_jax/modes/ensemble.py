@@ -7,15 +7,17 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from mer_jax.errors import InputError
+from mer_jax.errors import InputError, counted
 from mer_jax.modes import flags
 from mer_jax.modes.record import Arguments, Flag, Mode
 from mer_jax.progress import SILENT, Display
+from mer_jax.ways import MEAN, WAYS
 
 if TYPE_CHECKING:
+    import numpy as np
     from ml_collections import ConfigDict
 
-    from mer_jax.evaluation.members import Member
+    from mer_jax.evaluation.combining import Split
     from mer_jax.reporting.run import Run
 
 LOG = logging.getLogger("mer_jax")
@@ -27,17 +29,20 @@ def ensemble(
     folders: Sequence[pathlib.Path],
     labels: pathlib.Path | None,
     display: Display = SILENT,
+    *,
+    combine: str = MEAN,
 ) -> None:
-    """Averages the members' probabilities and valences; writes predictions and scores.
+    """Brings the members' predictions together; writes predictions, weights and scores.
 
-    Of `config` only evaluate.* and the seed of the bootstrap are used: what a member is stands in
-    its own workdir. Test splits are predicted by each member's kept weights. What the members
-    predict out of fold is averaged as well, where they validated on the same clips.
+    `combine` is one of `WAYS`. Of `config` only evaluate.*, the seed, and the number of folds are
+    used: what a member is stands in its own workdir. Test splits are predicted by each member's
+    kept weights. How much a member counts is chosen by what it predicts out of fold, where each
+    clip is predicted by what was chosen on the other folds.
     """
     from mer_jax import files, metrics
     from mer_jax.corpora import SYNTHETIC
+    from mer_jax.evaluation import combining, submission, terminal
     from mer_jax.evaluation import members as members_lib
-    from mer_jax.evaluation import submission, terminal
     from mer_jax.reporting.run import load_run
     from mer_jax.workdir import Workdir
 
@@ -47,22 +52,26 @@ def ensemble(
     runs = {str(folder): load_run(folder, labels, display=display) for folder in folders}
     members_lib.check_tasks({name: run.task for name, run in runs.items()})
     first = next(iter(runs.values()))
-    found, predicted = {}, {}
-    for split in first.splits:
-        members = _members(runs, split)
-        if members:
-            of_first, each = first.predicted(split), [member.predictions for member in members]
-            predicted[split] = of_first._replace(predictions=members_lib.mean(each))
-            found[split] = members_lib.scores(
-                first.task, each, of_first.labels, config.evaluate.bootstrap, config.seed
-            )
-            found[split]["out_of_fold"] = split == first.out_of_fold
-    if not found:
+    splits = {name: of for name in first.splits if (of := _split(runs, name)) is not None}
+    if not splits:
         raise InputError(f"{', '.join(runs)}: there is no split that all members predict")
-    for split, of in predicted.items():
-        path = place.predictions_file(split)
-        submission.write(path, of.names, of.predictions, first.task, config.evaluate.probabilities)
-    content = {"members": list(runs), "resamples": config.evaluate.bootstrap, "splits": found}
+    fold, validated = None, splits.get(first.out_of_fold)
+    if combine != MEAN:
+        if validated is None or not validated.out_of_fold:
+            raise InputError(
+                f"--combine={combine} chooses by clips that all members predict out of fold, and "
+                f"there are none; use --combine={MEAN}"
+            )
+        fold = _folds(list(runs.values()), validated.names, config)
+    found = combining.combine(
+        first.task, combine, splits, fold, resamples=config.evaluate.bootstrap, seed=config.seed
+    )
+    for name, predictions in found.predictions.items():
+        path = place.predictions_file(name)
+        submission.write(
+            path, splits[name].names, predictions, first.task, config.evaluate.probabilities
+        )
+    content = combining.content(list(runs), combine, found, config.evaluate.bootstrap)
     files.write_json(place.ensemble_file, content)
     wanted = metrics.shown(first.task, config.evaluate.metrics)
     is_synthetic = any(run.config.data.corpus == SYNTHETIC for run in runs.values())
@@ -70,29 +79,59 @@ def ensemble(
     print(f"Scores: {place.ensemble_file}; predictions: {place.predictions}")
 
 
-def _members(runs: Mapping[str, Run], split: str) -> list[Member]:
-    """What each run predicts of a split; none, with a line in the log, where not all do.
+def _split(runs: Mapping[str, Run], name: str) -> Split | None:
+    """What the runs predict of a split; None, with a line in the log, where not all do.
 
     Raises InputError where the clips of a test split are not the same. Out of fold they may differ:
-    a fold whose run failed is missing.
+    those that all predict count.
     """
-    from mer_jax.evaluation.members import Member, difference
+    import numpy as np
 
-    for name, run in runs.items():
-        if split not in run.splits:
-            LOG.info("%s is left out: %s does not predict it", split, name)
-            return []
-    members = [
-        Member(name, run.predicted(split).names, run.predicted(split).predictions)
-        for name, run in runs.items()
-    ]
+    from mer_jax.evaluation.combining import Split
+    from mer_jax.evaluation.members import Member, difference, shared
+
+    for workdir, run in runs.items():
+        if name not in run.splits:
+            LOG.info("%s is left out: %s does not predict it", name, workdir)
+            return None
+    predicted = {workdir: run.predicted(name) for workdir, run in runs.items()}
+    members = [Member(workdir, of.names, of.predictions) for workdir, of in predicted.items()]
+    is_validated = all(run.out_of_fold == name for run in runs.values())
     sentence = difference(members)
-    if sentence is None:
-        return members
-    if any(split != run.out_of_fold for run in runs.values()):
-        raise InputError(f"{split}: {sentence}")
-    LOG.info("%s, out of fold, is left out: %s", split, sentence)
-    return []
+    if sentence is not None and not is_validated:
+        raise InputError(f"{name}: {sentence}")
+    names, predictions = shared(members)
+    if sentence is not None:
+        LOG.info("%s, out of fold: the members share %s, which count", name,
+                 counted(len(names), "clip"))  # fmt: skip
+    if not len(names):
+        return None
+    first = next(iter(predicted.values()))
+    labels = first.rows(np.isin(first.names, names)).labels
+    return Split(names, predictions, labels, is_validated)
+
+
+def _folds(runs: Sequence[Run], names: np.ndarray, config: ConfigDict) -> np.ndarray:
+    """The fold of each clip, on whose labels no weights rest that predict it: int [N].
+
+    The members' own where they agree, in their first repeat; else folds drawn anew, of whole groups
+    where any member's are.
+    """
+    from mer_jax.data import folds, table
+
+    of_runs = [run.fold_of(names) for run in runs]
+    if runs[0].config.folds and all((of == of_runs[0]).all() for of in of_runs):
+        return of_runs[0]
+    LOG.info(
+        "the members validated in different folds; members are chosen in %d folds of their own",
+        config.folds,
+    )
+    if not config.folds:
+        raise InputError("config.folds is 0, and members are chosen in folds; set it to 2 or more")
+    info = runs[0].corpus.info
+    by_group = any(run.corpus.info.folds_by_group(run.config.data.group_folds) for run in runs)
+    groups = table.groups_of(info, names.tolist()) if by_group else None
+    return folds.assign(names, config.folds, config.seed, 0, groups)
 
 
 def _folders(given: Sequence[str]) -> list[pathlib.Path]:
@@ -111,21 +150,29 @@ def _folders(given: Sequence[str]) -> list[pathlib.Path]:
 
 def _run(arguments: Arguments) -> None:
     folders = _folders(arguments["members"])
-    labels, display = arguments["labels"], arguments.display()
-    ensemble(arguments.config, arguments.workdir, folders, labels, display)
+    ensemble(
+        arguments.config,
+        arguments.workdir,
+        folders,
+        arguments["labels"],
+        arguments.display(),
+        combine=arguments["combine"],
+    )
 
 
 MODE = Mode(
     name="ensemble",
-    help="Averages the predictions of several trained workdirs, and scores them.",
+    help="Brings the predictions of several trained workdirs together, and scores them.",
     run=_run,
     example="--mode=ensemble --workdir=runs/both --members=runs/multi,runs/other",
     flags=(
         Flag("members", "The workdirs, two or more.", repeated=True, value_name="DIR,DIR,..."),
+        Flag("combine", "The plain mean, that of members chosen greedily, or linear models.",
+             choices=tuple(WAYS), default=MEAN),
         flags.LABELS,
     ),
     needs_config=True,
     needs_workdir=True,
     needs=(("members",),),
     default_config="base",
-)
+)  # fmt: skip

@@ -5,12 +5,15 @@ from __future__ import annotations
 import pathlib
 from typing import TYPE_CHECKING
 
+from mer_jax.errors import InputError
 from mer_jax.modes import flags
 from mer_jax.modes.record import Arguments, Mode
 from mer_jax.progress import SILENT, Display
 
 if TYPE_CHECKING:
     from ml_collections import ConfigDict
+
+    from mer_jax.evaluation.decoding import Fitted
 
 
 def evaluate(
@@ -22,9 +25,9 @@ def evaluate(
     """Predicts and scores the test splits anew, with the labels of a file where one is given.
 
     Rewrites the predictions, the report, and the parts `test`, `ensemble`, `interval` and `clips`
-    of results.json.
+    of results.json; adds to it what the config asks for and it lacks (`joint_decoding`).
     """
-    from mer_jax.evaluation import kept
+    from mer_jax.evaluation import decoding, kept
     from mer_jax.evaluation import results as results_lib
     from mer_jax.evaluation.model import restore
     from mer_jax.reporting import written
@@ -33,7 +36,11 @@ def evaluate(
     place = Workdir(workdir)
     results, model = restore(config, workdir)
     _, splits = kept.labelled_splits(config, workdir, labels, display)
-    scored = kept.predict_and_score(model, splits, config, place, display)
+    of_results = decoding.restore(results, config, model.static.task)
+    if of_results is None:
+        fitted = _fitted(config, workdir, display)
+        of_results, results = fitted.decoding, {**results, **fitted.recorded}
+    scored = kept.predict_and_score(model, splits, config, place, display, of_results)
     results = results_lib.with_scores(results, scored)
     reported = config.report or written.is_written(workdir)
     written.discard(workdir)
@@ -41,6 +48,21 @@ def evaluate(
     kept.show(results, config, place)
     if reported:
         written.ensure(config, workdir, labels, display)
+
+
+def _fitted(config: ConfigDict, workdir: pathlib.Path, display: Display) -> Fitted:
+    """The decoding that the config asks for, fitted to what is predicted out of fold."""
+    from mer_jax.evaluation import decoding
+    from mer_jax.reporting.run import load_run
+
+    run = load_run(workdir, config=config, display=display)
+    if not run.config.folds or run.out_of_fold not in run.splits:
+        raise InputError(
+            f"{workdir}: nothing is predicted out of fold, by which config.evaluate.calibrate and "
+            "config.evaluate.joint_decoding are fitted; leave them out, or train with folds"
+        )
+    of = run.predicted(run.out_of_fold)
+    return decoding.fit(run.task, config, of.predictions, of.labels, run.fold_of(of.names))
 
 
 def _run(arguments: Arguments) -> None:

@@ -30,10 +30,16 @@ def predict(
     from mer_jax.data import corpus as corpus_lib
     from mer_jax.data import folder, standardise
     from mer_jax.data.framing import framed
-    from mer_jax.evaluation import ensemble, submission
+    from mer_jax.evaluation import decoding, ensemble, submission
     from mer_jax.evaluation.model import predict_runs, restore
 
-    _, model = restore(config, workdir)
+    results, model = restore(config, workdir)
+    decode = decoding.restore(results, config, model.static.task)
+    if decode is None:
+        raise InputError(
+            f"{workdir}: its results.json lacks what config.evaluate.calibrate or "
+            "config.evaluate.joint_decoding needs; run --mode=evaluate with the same keys first"
+        )
     if not config.data.root:
         raise InputError("--mode=predict needs --config.data.root, the folder that holds features/")
     names, features = folder.read(
@@ -50,6 +56,7 @@ def predict(
         groups = _group_of(config, clips)
         features = standardise.of_folder(names, features, groups, columns, config.data.root)
     together = ensemble.average(predict_runs(model, features, display, config.data.root))
+    together = decode.calibrated(decode.decoded(together))
     submission.write(out, names, together, model.static.task, config.evaluate.probabilities)
     print(f"{len(names)} predictions: {out}")
 

@@ -6,7 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from mer_jax.data.arrays import Labels
-from mer_jax.evaluation import ensemble
+from mer_jax.evaluation import calibration, ensemble
+from mer_jax.evaluation.calibration import Reliability
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.task import Task
 
@@ -127,29 +128,10 @@ def by_class(confusion_CxC: np.ndarray) -> ByClass:
     )
 
 
-class Reliability(NamedTuple):
-    """Confidence against accuracy in bins of equal width over [0, 1]; NaN in an empty bin."""
-
-    count: np.ndarray  # int [bins]
-    confidence: np.ndarray  # float64 [bins], the mean
-    accuracy: np.ndarray  # float64 [bins]
-    error: float  # expected calibration error, Guo et al. 2017, Eq. 3
-
-
-def reliability(predicted: Predicted, bins: int) -> Reliability:
+def reliability(predicted: Predicted, bins: int = calibration.BINS) -> Reliability:
     """The accuracy of the clips by their confidence, the largest probability."""
     of = predicted.with_emotion()
-    probability = of.probability
-    confidence = probability.max(-1).astype(np.float64)
-    right = probability.argmax(-1) == of.labels.emotion
-    # Bins are open on the left, as Guo et al. have them; a confidence is never 0.
-    number = np.clip(np.ceil(confidence * bins).astype(int) - 1, 0, bins - 1)
-    count = np.bincount(number, minlength=bins)
-    safe = np.where(count, count, np.nan)
-    mean_confidence = np.bincount(number, confidence, bins) / safe
-    accuracy = np.bincount(number, right, bins) / safe
-    gap = np.where(count, np.abs(accuracy - mean_confidence), 0)
-    return Reliability(count, mean_confidence, accuracy, float((count * gap).sum() / count.sum()))
+    return calibration.reliability(of.probability, of.labels.emotion, bins)
 
 
 class Mistake(NamedTuple):

@@ -4,6 +4,7 @@ import numpy as np
 from matplotlib import ticker
 
 from mer_jax import colours, metrics
+from mer_jax.evaluation.calibration import BINS
 from mer_jax.evaluation.history import mean
 from mer_jax.reporting import analysis
 from mer_jax.reporting.analysis import Predicted
@@ -15,7 +16,6 @@ from mer_jax.semi import log
 from mer_jax.task import Task
 from mer_jax.training.state import LOSS
 
-RELIABILITY_BINS = 10
 _DRAWN = ("com", "dis", "dim")  # curves, beside that of the metric that chooses
 _POOL = {
     log.SHARE: "share of the pool that counts",
@@ -112,10 +112,10 @@ def reliabilities(run: Run) -> dict[str, Picture]:
 
 
 def _reliability(_: Task, predicted: Predicted, title: str) -> Picture:
-    of = analysis.reliability(predicted, RELIABILITY_BINS)
+    of = analysis.reliability(predicted)
     figure, axes = new(f"{title}: expected calibration error {of.error:.3f}")
-    edges = np.linspace(0, 1, RELIABILITY_BINS + 1)
-    width, held = 1 / RELIABILITY_BINS, of.count > 0
+    edges = np.linspace(0, 1, BINS + 1)
+    width, held = 1 / BINS, of.count > 0
     share = of.count / of.count.sum()
     axes.bar(edges[:-1], share, width, align="edge", color="0.85", label="share of the clips")
     axes.plot([0, 1], [0, 1], "--", color="0.4", linewidth=1, label="confidence = accuracy")
@@ -128,7 +128,7 @@ def _reliability(_: Task, predicted: Predicted, title: str) -> Picture:
     side = np.where(of.accuracy[held] < of.confidence[held], -1, 1) @ of.count[held]
     alt = (
         f"Reliability diagram of {title}: expected calibration error {of.error:.3f} in "
-        f"{RELIABILITY_BINS} bins; most predictions are "
+        f"{BINS} bins; most predictions are "
         f"{'underconfident' if side > 0 else 'overconfident'}."
     )
     return Picture(figure, alt)

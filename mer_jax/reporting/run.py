@@ -22,6 +22,7 @@ from mer_jax.reporting.analysis import Predicted
 from mer_jax.task import TRAIN, VALIDATION, Task
 from mer_jax.training.division import divide
 from mer_jax.training.program import framing_of, level_of
+from mer_jax.training.state import Fold, Samples
 from mer_jax.workdir import Finished, Workdir
 
 if TYPE_CHECKING:
@@ -189,10 +190,29 @@ class Run:
         predictions = model_lib.predict_runs(self._model, split.features, self._display, name)
         return Predicted(split.names, ensemble.average(predictions), split.labels)
 
+    def fold_of(self, names: np.ndarray) -> np.ndarray:
+        """The fold of the first repeat that validated each of some clips: int [N], -1 for none."""
+        _, folds = self._divided
+        own = self._names_divided
+        of_clip = dict(zip(own.tolist(), out_of_fold.fold_of(folds, len(own)), strict=True))
+        return np.array([of_clip[name] for name in names.tolist()])
+
+    @functools.cached_property
+    def _divided(self) -> tuple[Samples, dict[tuple[int, int], Fold]]:
+        return divide(self.config, self.corpus)
+
+    @property
+    def _names_divided(self) -> np.ndarray:
+        """The names of the samples that training divided: train's, then those of its val split."""
+        names = self.corpus.splits[TRAIN].names
+        if self.config.folds:
+            return names
+        return np.concatenate([names, self.corpus.splits[VALIDATION].names])
+
     @functools.cached_property
     def _validated(self) -> Predicted | None:
         """Each clip predicted by the runs that validated on it; None if the corpus has changed."""
-        samples, folds = divide(self.config, self.corpus)
+        samples, folds = self._divided
         of_runs = model_lib.predict_runs(
             self._model, samples.features, self._display, self.out_of_fold
         )
@@ -204,11 +224,8 @@ class Run:
             )  # fmt: skip
             return None
         predictions, known = out_of_fold.average(of_runs, repeat, fold, folds)
-        names = self.corpus.splits[TRAIN].names
-        if not self.config.folds:
-            names = np.concatenate([names, self.corpus.splits[VALIDATION].names])
         predictions = jax.tree.map(np.float32, predictions)
-        return Predicted(names, predictions, samples.labels).rows(known)
+        return Predicted(self._names_divided, predictions, samples.labels).rows(known)
 
     def _same_folds(self, of_runs: Predictions, labels: Labels, folds) -> bool:
         """Whether the runs' scores on their validation rows equal the recorded ones.

@@ -9,6 +9,8 @@ from mer_jax.config import rows as rows_lib
 from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.evaluation import events, terminal
+from mer_jax.evaluation.calibration import BINS
+from mer_jax.evaluation.decoding import CALIBRATION, Decoding
 from mer_jax.metrics import METRICS
 from mer_jax.reporting import analysis, configuration, document, drawing, figures, frame_figures
 from mer_jax.reporting.document import Beside, Document, Image, Section, Table, Text
@@ -184,13 +186,37 @@ def _pool(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
     return _pictures("Unlabelled clips", "Mean over the runs of the chosen trial.", "pool", drawn)
 
 
-def _reliability(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
+def _reliability(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
     words = (
-        f"Clips in {figures.RELIABILITY_BINS} bins of confidence, the largest probability. On the "
-        "dashed line confidence equals accuracy. The expected calibration error is the mean "
-        "distance from it over the clips (Guo et al. 2017)."
+        f"Clips in {BINS} bins of confidence, the largest probability. On the dashed line "
+        "confidence equals accuracy. The expected calibration error is the mean distance from it "
+        "over the clips (Guo et al. 2017)."
     )
-    return _pictures("Calibration", words, "reliability_", drawn)
+    section = _pictures("Calibration", words, "reliability_", drawn)
+    if section is None or CALIBRATION not in run.results:
+        return section
+    return section._replace(parts=[*section.parts, *_at_temperature(run)])
+
+
+def _at_temperature(run: Run) -> list[Text | Table]:
+    """The errors of calibration without the temperature of results.json and with it."""
+    of = run.results[CALIBRATION]
+    rows = []
+    for split in _emotion_splits(run):
+        errors = of["before"]["ece"], of["after"]["ece"]
+        if split != run.out_of_fold:
+            predicted = run.predicted(split)
+            cooled = Decoding(of["temperature"]).calibrated(predicted.predictions)
+            both = predicted, predicted._replace(predictions=cooled)
+            errors = tuple(analysis.reliability(each).error for each in both)
+        rows.append([drawing.title_of(run, split), *(f"{error:.3f}" for error in errors)])
+    words = (
+        f"At temperature {of['temperature']:.2f}, by which logits are divided, the clips out of "
+        "fold are likeliest; each of them is judged at the temperature of the other folds' clips. "
+        "config.evaluate.calibrate writes probabilities at it."
+    )
+    header = ("expected calibration error", "as predicted", "at the temperature")
+    return [Text(words), Table(header, rows)]
 
 
 def _valence(run: Run, drawn: Mapping[str, Picture]) -> Section | None:

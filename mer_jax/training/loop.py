@@ -22,7 +22,7 @@ from mer_jax.semi import step as semi_step
 from mer_jax.semi.method import EpochStart, Validated
 from mer_jax.semi.step import Clips
 from mer_jax.training import batch as batch_lib
-from mer_jax.training import forward, losses
+from mer_jax.training import forward, losses, mixup
 from mer_jax.training.buckets import NO_FRAMES, Bucket, Lengths
 from mer_jax.training.order import Step, steps_of
 from mer_jax.training.program import HParams, Static, build_model, make_optimizer
@@ -246,11 +246,19 @@ def _loss(
 ) -> tuple[Float[Array, ""], _AfterLoss]:
     """The supervised loss plus, where there is a pool, that of the unlabelled clips."""
     batch, labels, clips = data
-    output, model_state = forward.train(given, params, learner.model_state, batch, key)
     settings = given.hparams.objective or {}
+    batch, mixing = mixup.of_batch(jax.random.fold_in(key, 3), settings, batch)
+    output, model_state = forward.train(given, params, learner.model_state, batch, key)
     log_variance = params[LOG_VARIANCE] if losses.UNCERTAINTY in settings else None
     objective = losses.Objective(settings, given.class_count, log_variance)
-    loss = losses.supervised(output, labels, batch.row_weight, given.hparams.model, objective)
+    of_labels = functools.partial(
+        losses.supervised,
+        output,
+        row_weight=batch.row_weight,
+        settings=given.hparams.model,
+        objective=objective,
+    )
+    loss = mixup.loss(mixing, of_labels, labels)
     if clips is None:
         return loss, _AfterLoss(model_state)
 

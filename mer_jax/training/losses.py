@@ -42,8 +42,15 @@ OF_BOTH = (
         doc="whether both tasks' weights are learnt from their uncertainty",
     ),
 )  # fmt: skip
-SETTINGS = (*OF_EMOTION, *OF_VALENCE, *OF_BOTH)
+OF_EITHER = (
+    _setting(
+        "mixup_alpha", 0.0, AT_LEAST_0,
+        "mixup: clips and their targets mixed by a share of Beta(this, this); 0: off",
+    ),
+)  # fmt: skip
+SETTINGS = (*OF_EMOTION, *OF_VALENCE, *OF_BOTH, *OF_EITHER)
 UNCERTAINTY = "uncertainty_weights"
+MIXUP = "mixup_alpha"
 _COUNTED = ("class_weight", "logit_adjustment")  # those that need the classes' clips
 _SMALLEST = 1e-8  # keeps a quotient of variances finite where all are 0
 

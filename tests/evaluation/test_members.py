@@ -38,6 +38,26 @@ def test_probabilities_are_averaged_whatever_the_scale_of_the_logits():
     assert (by_logits != found.emotion.argmax(-1)).any(), "the case must tell the two means apart"
 
 
+def test_weights_count_as_often_as_they_say():
+    each = [predictions_of(seed, 1) for seed in range(3)]
+    weights = {"emotion": np.array([2.0, 0, 1]), "valence": np.array([0, 3.0, 1])}
+    found = members.mean(each, weights)
+    expected = members.mean([each[0], each[0], each[2]])
+    np.testing.assert_allclose(found.emotion, expected.emotion, atol=1e-6)
+    expected = members.mean([each[1]] * 3 + [each[2]])
+    np.testing.assert_allclose(found.valence, expected.valence, atol=1e-6)
+
+
+def test_the_names_that_all_members_predict_are_shared():
+    one, other = predictions_of(0, 1, clips=4), predictions_of(1, 1, clips=3)
+    names, found = members.shared(
+        [Member("one", np.array(list("abde")), one), Member("other", np.array(list("bce")), other)]
+    )
+    assert names.tolist() == ["b", "e"]
+    np.testing.assert_array_equal(found[0].emotion, one.emotion[[1, 3]])
+    np.testing.assert_array_equal(found[1].valence, other.valence[[0, 2]])
+
+
 def test_a_head_that_the_task_lacks_stays_absent():
     alone = members.mean([predictions_of(0, 1)._replace(emotion=None)] * 2)
     assert alone.emotion is None
@@ -51,7 +71,7 @@ def test_scores_are_of_the_ensemble_and_of_each_member():
     emotion = rng.integers(0, 3, 40).astype(np.int32)
     labels = Labels(emotion, known, np.zeros(40, np.float32), np.zeros(40, bool))
     each = [predictions_of(0, 1), predictions_of(1, 1)]
-    found = members.scores(TASK, each, labels, resamples=20, seed=0)
+    found = members.scores(TASK, members.mean(each), each, labels, resamples=20, seed=0)
     together = np.mean([softmax(one.emotion) for one in each], 0).argmax(-1)
     for guess, scores in zip(
         (together, *(one.emotion.argmax(-1) for one in each)),
@@ -63,7 +83,7 @@ def test_scores_are_of_the_ensemble_and_of_each_member():
     low, high = found["interval"]["acc"]
     assert low <= found["ensemble"]["acc"] <= high
     assert found["clips"] == {"all": 40, "emotion": known.sum(), "valence": 0}
-    assert "interval" not in members.scores(TASK, each, labels, resamples=0, seed=0)
+    assert "interval" not in members.scores(TASK, each[0], each, labels, resamples=0, seed=0)
 
 
 def test_members_of_other_tasks_are_refused():

@@ -52,9 +52,27 @@ def test_scores_have_intervals_and_runs_are_compared(
         "difference": 0, "interval": [0, 0], "not_better": 1
     }  # fmt: skip
     assert found["mer_semi"]["dim"] is None
+    assert found["train_out_of_fold"]["com"]["difference"] == 0
     out = capsys.readouterr().out
     assert "not better" in out
     assert "mer_noise 11, mer_semi 10 (emotion) and 0 (valence) of 10." in out
+
+    validated = other / "predictions" / "train_out_of_fold.csv"
+    rows = rows_of(validated)
+    text = validated.read_text().replace("discrete", "DISCRETE")
+    text = re.sub(",[a-z]+,", ",happy,", text).replace("DISCRETE", "discrete")
+    validated.write_text(text)
+    compare.compare(config, workdir, other, None)
+    found = json.loads((workdir / "compare.json").read_text())
+    true = true_labels(root)["train"]
+    expected = scores_of(rows, true)["dis"] - scores_of(rows_of(validated), true)["dis"]
+    of = found["splits"]["train_out_of_fold"]["dis"]
+    assert of["difference"] == pytest.approx(expected, abs=1e-6)
+    assert found["clips"]["train_out_of_fold"]["all"] == 60
+    validated.write_text(text.rstrip().rpartition("\n")[0] + "\n")
+    compare.compare(config, workdir, other, None)
+    found = json.loads((workdir / "compare.json").read_text())
+    assert "train_out_of_fold" not in found["splits"], "of other clips"
 
     path.write_text(path.read_text().rpartition("\n")[0].rpartition("\n")[0] + "\n")
     with pytest.raises(InputError, match="only predictions of the same clips can be compared"):

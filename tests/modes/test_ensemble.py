@@ -8,10 +8,11 @@ import pytest
 
 import mer_jax
 from mer_jax import command_line
-from mer_jax.data import synthetic
+from mer_jax.data import folds, synthetic
 from mer_jax.errors import InputError
+from mer_jax.evaluation import combining, greedy, stacking
 from mer_jax.modes import ensemble, train
-from tests.support.trainings import COUNTS, config_of, rows_of
+from tests.support.trainings import COUNTS, config_of, rows_of, true_labels
 
 SMALL = {"train__epochs": 2, "repeats": 1, "folds": 2, "model__hidden": 8}
 
@@ -28,13 +29,22 @@ def config(folder):
 
 
 @pytest.fixture(scope="module")
+def root_labels(config, folder):
+    return true_labels(folder / "corpus")
+
+
+@pytest.fixture(scope="module")
 def trained(folder, config):
-    """Workdirs of audio alone and of audio and text."""
+    """Workdirs of audio alone, and of audio and text with two trials that come together."""
     workdirs = [folder / "audio, alone", folder / "two"]
-    for workdir, changes in zip(workdirs, ({"text": "", "video": ""}, {"video": ""}), strict=True):
-        of_one = config.copy_and_resolve_references()
-        of_one.features.update(changes)
-        train.train(of_one, workdir)
+    of_one = config.copy_and_resolve_references()
+    of_one.features.update({"text": "", "video": ""})
+    train.train(of_one, workdirs[0])
+    of_two = config.copy_and_resolve_references()
+    of_two.features.video, of_two.evaluate.ensemble = "", "greedy"
+    with of_two.ignore_type():
+        of_two.model.hidden = (8, 6)
+    train.train(of_two, workdirs[1])
     return workdirs
 
 
@@ -69,6 +79,81 @@ def test_the_mean_of_two_trainings_is_written_and_scored(trained, config, tmp_pa
     assert lines[4].startswith(f"  {trained[0]}  ")
     assert any("train 60, mer_multi 12," in line for line in lines)
     assert lines[-1].startswith(f"Scores: {workdir / 'ensemble.json'}; predictions:")
+
+
+def test_the_trials_of_a_grid_are_members_too(trained, root_labels):
+    workdir = trained[1]
+    found = json.loads((workdir / "ensemble.json").read_text())
+    results = json.loads((workdir / "results.json").read_text())
+    assert found["members"] == ["hidden 8", "hidden 6"]
+    assert found["combine"] == "greedy"
+    for of_head in found["weights"].values():
+        assert sum(of_head.values()) == pytest.approx(1)
+    assert list(found["splits"]) == ["train", "mer_multi", "mer_noise", "mer_semi"]
+    best = found["members"].index(f"hidden {results['best']['model.hidden']}")
+    for name, split in (("train_out_of_fold", "train"), ("mer_multi", "mer_multi")):
+        of = found["splits"][split]
+        alone = rows_of(workdir / "predictions" / f"{name}.csv")
+        together = rows_of(workdir / "predictions" / f"{split}_ensemble.csv")
+        labels = root_labels[split]
+        for rows, scores in ((alone, of["members"][best]), (together, of["ensemble"])):
+            assert scores["acc"] == pytest.approx(
+                np.mean([rows[clip]["discrete"] == labels[clip]["emo"] for clip in labels])
+            )
+    assert found["splits"]["train"]["out_of_fold"]
+    assert not (trained[0] / "ensemble.json").exists()
+
+
+def test_members_are_chosen_by_what_they_predict_out_of_fold(trained, config, tmp_path, capsys):
+    copy = tmp_path / "again"  # a member given twice: the first of the two counts
+    shutil.copytree(trained[1], copy)
+    without = config.copy_and_resolve_references()
+    without.evaluate.bootstrap = 0
+    capsys.readouterr()
+    workdir = tmp_path / "chosen"
+    ensemble.ensemble(without, workdir, [*trained, copy], None, combine="greedy")
+    found = json.loads((workdir / "ensemble.json").read_text())
+    runs = [mer_jax.load_run(each) for each in trained]
+    task, validated = runs[0].task, [run.predicted("train") for run in runs]
+    each, labels = [of.predictions for of in validated], validated[0].labels
+    expected = greedy.fit(task, each, labels).weights
+    for head, of_head in found["weights"].items():
+        assert list(of_head.values()) == [*expected[head], 0]
+    fold = runs[0].fold_of(validated[0].names)
+    assert set(fold) == {0, 1}
+    together = combining.out_of_fold(greedy.fit, task, each, labels, fold)
+    rows = rows_of(workdir / "predictions" / "train.csv")
+    written = np.array([float(row["valence"]) for row in rows.values()])
+    np.testing.assert_allclose(written, together.valence, atol=1e-6)
+    assert [row["discrete"] for row in rows.values()] == [
+        task.classes[i] for i in together.emotion.argmax(1)
+    ]
+    lines = capsys.readouterr().out.splitlines()
+    assert any(line.startswith("Weights, emotion: ") for line in lines)
+    assert any(line.startswith("Out of fold each clip is predicted by") for line in lines)
+    ensemble.ensemble(without, tmp_path / "stacked", trained, None, combine="stacking")
+    found = json.loads((tmp_path / "stacked" / "ensemble.json").read_text())
+    assert found["combine"] == "stacking"
+    rule = stacking.fit(task, each, labels)
+    of_test = rule.predict([run.predicted("mer_multi").predictions for run in runs])
+    rows = rows_of(tmp_path / "stacked" / "predictions" / "mer_multi.csv")
+    written = [float(row["valence"]) for row in rows.values()]
+    np.testing.assert_allclose(written, of_test.valence, atol=1e-5)
+
+
+def test_folds_are_the_members_where_they_agree_else_their_own(trained, config):
+    config = config.copy_and_resolve_references()
+    runs = [mer_jax.load_run(each) for each in trained]
+    names = runs[0].predicted("train").names[:50]
+    own = ensemble._folds(runs, names, config)
+    np.testing.assert_array_equal(own, runs[0].fold_of(names))
+    runs[1].fold_of = lambda names: (runs[0].fold_of(names) + 1) % 2
+    config.folds = 5
+    found = ensemble._folds(runs, names, config)
+    np.testing.assert_array_equal(found, folds.assign(names, 5, config.seed, 0))
+    config.folds = 0
+    with pytest.raises(InputError, match=r"config\.folds is 0"):
+        ensemble._folds(runs, names, config)
 
 
 def test_labels_can_come_later(trained, config, tmp_path):

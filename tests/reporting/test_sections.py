@@ -9,9 +9,10 @@ import pytest
 
 import mer_jax
 from mer_jax import files
+from mer_jax.evaluation import calibration
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.modes import evaluate, report, train
-from mer_jax.reporting import document, figures, sections
+from mer_jax.reporting import document, drawing, figures, sections
 from mer_jax.reporting import written as written_lib
 from mer_jax.task import Task
 from tests.support import browser
@@ -95,6 +96,20 @@ def test_the_result_table_has_the_scores_and_the_floor(reported):
     assert rows["constant prediction"][3] == f"{100 * counts.max() / counts.sum():.2f}"
     assert rows["constant prediction"][1] == f"{train['true_valence'].var():.2f}"
     assert "published" not in rows
+
+
+def test_errors_of_calibration_stand_without_and_with_the_temperature(reported):
+    run = mer_jax.load_run(reported)
+    of = run.results["calibration"]
+    rows = rows_of((reported / "report.md").read_text(), "Calibration")
+    cells = [f"{of[part]['ece']:.3f}" for part in ("before", "after")]
+    assert rows[drawing.title_of(run, "train")] == cells
+    split = run.predicted("mer_multi")
+    known = split.labels.emotion_mask
+    cooled = split.probability[known].astype(np.float64) ** (1 / of["temperature"])
+    cooled /= cooled.sum(1, keepdims=True)
+    found = calibration.reliability(cooled, split.labels.emotion[known])
+    assert rows[drawing.title_of(run, "mer_multi")][1] == f"{found.error:.3f}"
 
 
 def test_published_figures_stand_beside_ours(reported, monkeypatch):

@@ -172,6 +172,7 @@ def test_a_grid_trains_with_and_without_and_off_is_as_if_unheard_of():
         "train__huber_delta": 1.0,
         "train__ccc_share": 0.5,
         "train__uncertainty_weights": True,
+        "train__mixup_alpha": 0.4,
     }
     grid_plan = planned(**on)
     (trial,) = grid_plan.trials
@@ -186,7 +187,7 @@ def test_a_grid_trains_with_and_without_and_off_is_as_if_unheard_of():
     assert np.isfinite(loss).all() and (loss[:, 2] < loss[:, 0]).all()
 
     off = planned(**{key: (0.0, value) for key, value in on.items() if value is not True})
-    assert len(off.trials) == 2**5
+    assert len(off.trials) == 2**6
     grid = planned()
     (plain,) = grid.trials
     assert off.trials[0] == plain
