@@ -55,6 +55,15 @@ def padded(inputs: Sequence[np.ndarray], batch: Batch, fill: Any = 0) -> tuple[A
     return values, mask
 
 
+def powers(count: int, most: int) -> Iterator[slice]:
+    """Stretches that cover `count` rows, each a power of two of at most `most`: few shapes."""
+    begin = 0
+    while begin < count:
+        size = 1 << (min(most, count - begin).bit_length() - 1)
+        yield slice(begin, begin + size)
+        begin += size
+
+
 def windows(length: int, most: int, least: int) -> list[slice]:
     """Stretches of at most `most` that cover an input; a rest below `least` is left out."""
     return [

@@ -41,11 +41,16 @@ class Preprocessing(NamedTuple):
 
 IMAGENET = ((0.485, 0.456, 0.406), (0.229, 0.224, 0.225))
 _OPENAI = ((0.48145466, 0.4578275, 0.40821073), (0.26862954, 0.26130258, 0.27577711))
+# Caffe's: values of 0 to 255, of which a mean is subtracted and nothing divided.
+_OF_FACES = (tuple(value / 255 for value in (131.0912, 103.8827, 91.4953)), (1 / 255,) * 3)
 DEFAULTS = {  # of a folder without the file, by model_type
     "clip": Preprocessing(224, 224, _BICUBIC, *_OPENAI),
     "clip_vision_model": Preprocessing(224, 224, _BICUBIC, *_OPENAI),
     "dinov2": Preprocessing(256, 224, _BICUBIC, *IMAGENET),
     "resnet": Preprocessing(256, 224, _BILINEAR, *IMAGENET),
+    "msceleb": Preprocessing(224, 224, _BILINEAR, *IMAGENET),
+    "manet": Preprocessing(224, 224, _BILINEAR, (0.0,) * 3, (1.0,) * 3),
+    "ferplus": Preprocessing(256, 224, _BILINEAR, *_OF_FACES),
 }
 
 

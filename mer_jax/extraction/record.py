@@ -98,7 +98,8 @@ class Extractor:
     source: str  # whose model or program it is, and where it is published
     licence: str  # of the weights or the program
     release_folder: str = ""  # of a set that the paper lacks: its folder, ending in UTT
-    hub: str = ""  # the hub's name of the weights; its last part is their folder in --models
+    # The hub's name of the weights, or their file's; its last part is their folder in --models.
+    hub: str = ""
     batch: int = 1  # clips in a call of `extract`, unless --batch says otherwise
     notice: str = ""  # a sentence that the log shows whenever the set is extracted
     threads: bool = False  # `extract` may run in several threads at once, and gains by it

@@ -12,6 +12,7 @@ from mer_jax import extraction, published
 from mer_jax.errors import InputError
 from mer_jax.extraction.record import (
     FACES,
+    LEVELS,
     RELEASE,
     TEXT,
     UTTERANCE,
@@ -98,6 +99,9 @@ def wanted(text: str, settings: Settings) -> list[Wanted]:
 
 def find(name: str) -> Extractor:
     """The extractor of a set; InputError naming those that there are."""
+    for extractor in extraction.EXTRACTORS.values():
+        if name in (extractor.folder(level) for level in LEVELS):
+            return extractor
     of_paper = published.name_of(name) or name
     if of_paper in extraction.EXTRACTORS:
         return extraction.EXTRACTORS[of_paper]

@@ -1,9 +1,12 @@
-"""wav2vec 2.0, HuBERT and WavLM over a clip's samples.
+"""wav2vec, wav2vec 2.0, HuBERT and WavLM over a clip's samples.
 
 MER 2023's release takes the last hidden state, and MERBench the sum of the four last, over
-stretches of 10 seconds. The last state is that of transformers 4, after the final layer norm.
+stretches of 10 seconds. The last state is that of transformers 4, after the final layer norm. Of
+wav2vec both take the frames c of its second network, or z of its first.
 """
 
+import dataclasses
+import functools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
@@ -40,7 +43,7 @@ class _Speech(NamedTuple):
     normalises: bool
 
     def extract(self, clips: Sequence[Decoded]) -> list[np.ndarray]:
-        """The frames [T, D] of each clip, 50 a second."""
+        """The frames [T, D] of each clip: 50 a second, and 100 of wav2vec."""
         from mer_jax.extraction import batching, states
 
         least = self.encoder.least
@@ -98,6 +101,23 @@ def _make(name: str, options: Options) -> _Speech:
     return _Speech(encoder, encoder.size, manifest, summed, window, normalises)
 
 
+def _make_wav2vec(name: str, options: Options) -> _Speech:
+    from mer_jax.extraction import states
+
+    record = _BY_NAME[name]
+    encoder = states.load(record, options, {"model_type": "wav2vec"})
+    if name.endswith(_OF_FIRST):
+        encoder = dataclasses.replace(encoder, plan=encoder.plan._replace(layers=()))
+    manifest = states.manifest(
+        record,
+        encoder,
+        layers="z" if name.endswith(_OF_FIRST) else "c",
+        window_seconds=_WINDOW_SECONDS,
+    )
+    window = _WINDOW_SECONDS * SAMPLE_RATE
+    return _Speech(encoder, encoder.size, manifest, 1, window, normalises=False)
+
+
 def _record(name: str, hub: str, licence: str, folder: str = "") -> Extractor:
     return of_hub(
         name,
@@ -112,7 +132,26 @@ def _record(name: str, hub: str, licence: str, folder: str = "") -> Extractor:
 
 
 _TENCENT, _MICROSOFT = "MIT", "as microsoft/unilm: MIT or CC BY-SA 3.0"
+_OF_FIRST = "-z"
+
+
+def _wav2vec(name: str, folder: str = "") -> Extractor:
+    return Extractor(
+        name,
+        "audio",
+        AUDIO,
+        functools.partial(_make_wav2vec, name),
+        source="https://github.com/facebookresearch/fairseq/tree/main/examples/wav2vec",
+        licence="MIT",
+        release_folder=folder,
+        hub="wav2vec_large",
+        batch=_BATCH,
+    )
+
+
 EXTRACTORS = (
+    _wav2vec("wav2vec-large"),
+    _wav2vec(f"wav2vec-large{_OF_FIRST}", "wav2vec-large-z-UTT"),
     _record("HuBERT-base", "TencentGameMate/chinese-hubert-base", _TENCENT),
     _record("HuBERT-large", "TencentGameMate/chinese-hubert-large", _TENCENT),
     _record("wav2vec 2.0-base", "TencentGameMate/chinese-wav2vec2-base", _TENCENT),

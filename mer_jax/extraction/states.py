@@ -5,7 +5,7 @@ JAX is imported where an encoder is loaded, after a look at the variables that m
 
 import importlib.metadata
 import pathlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -27,21 +27,24 @@ def folder_of(record: Extractor, options: Options) -> pathlib.Path:
     return record.weights(options)
 
 
-def load(record: Extractor, options: Options) -> Any:
-    """The encoder of a set: one of ours, or else PyTorch's through transformers."""
+def load(record: Extractor, options: Options, config: Mapping[str, Any] | None = None) -> Any:
+    """The encoder of a set: one of ours, or else PyTorch's through transformers.
+
+    `config` is what config.json says of a model whose files have none.
+    """
     environment.load_jax()
     environment.find_devices()
     from mer_jax.models import encoders
     from mer_jax.models.encoders import weights
 
     folder = folder_of(record, options)
-    model_type = weights.read_json(folder / weights.CONFIG).get("model_type")
+    model_type = weights.config_of(folder, config).get("model_type")
     if not isinstance(model_type, str) or model_type not in encoders.FAMILIES:
         from mer_jax.extraction import foreign
 
         if foreign.is_there():
             return foreign.load(folder)
-    return encoders.load(folder)
+    return encoders.load(folder, config=config)
 
 
 def manifest(

@@ -1,9 +1,10 @@
-"""BERT and its kin over what is said in a clip: a row a token, without the special ones.
+"""Encoders of text over what is said in a clip: a row a token, without the special ones.
 
 As in MER 2023's release and in MERBench, a row is the sum of the four last hidden states. A clip
 without a text gets a row of zeros.
 """
 
+import itertools
 import pathlib
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -18,9 +19,7 @@ _BATCH = 256  # clips a call: they are sorted by length among themselves
 _ROWS = 64  # of a batch
 _MOST_TOKENS = 4096  # of a batch
 _STEP = 4  # tokens; what lengths are padded to is a multiple of it
-# Special tokens before and after a text; the release's script names those that are not BERT's.
-_SPECIAL = {"xlnet": (0, 2), "gpt2": (0, 0)}
-_BERTS = (1, 1)
+_PROBE = "a"  # a text, for how many special tokens stand before and after one
 
 
 class _Text(NamedTuple):
@@ -28,6 +27,7 @@ class _Text(NamedTuple):
 
     encoder: Any
     tokenizer: Any
+    special: tuple[int, int]  # tokens that stand before and after every text
     size: int
     manifest: dict[str, Any]
     summed: int
@@ -36,7 +36,7 @@ class _Text(NamedTuple):
         """The tokens [T, D] of each clip."""
         from mer_jax.extraction import states
 
-        before, after = _SPECIAL.get(self.encoder.model_type, _BERTS)
+        before, after = self.special
         longest = self.encoder.longest - before - after
         pieces, owners = [], []
         for owner, clip in enumerate(clips):
@@ -73,14 +73,27 @@ def tokenizer_of(folder: pathlib.Path) -> Any:
         tokenizer.no_padding()
         return lambda text: tokenizer.encode(text).ids
     transformers = extras.load("transformers", "extract", "reading a tokeniser's older files")
+    # A list of words is BERT's, whatever the model: Chinese ALBERT, DeBERTa and GPT-2 have one.
+    kind = "BertTokenizer" if (folder / "vocab.txt").is_file() else "AutoTokenizer"
     try:
-        tokenizer = transformers.AutoTokenizer.from_pretrained(str(folder), local_files_only=True)
+        tokenizer = getattr(transformers, kind).from_pretrained(str(folder), local_files_only=True)
     except (OSError, ValueError, KeyError, ImportError) as error:
         reason = str(error).strip().partition("\n")[0]
         raise InputError(
             f"{folder}: no tokeniser; it is to hold tokenizer.json or vocab.txt: {reason}"
         ) from None
     return lambda text: tokenizer(text)["input_ids"]
+
+
+def special_of(tokenizer: Any) -> tuple[int, int]:
+    """How many special tokens stand before and after a text.
+
+    BERT has one on either side, XLNet two after, GPT-2 none, Llama one before.
+    """
+    empty, tokens = tokenizer(""), tokenizer(_PROBE)
+    pairs = zip(empty, tokens, strict=False)
+    before = sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], pairs))
+    return before, len(empty) - before
 
 
 def _make(name: str, options: Options) -> _Text:
@@ -96,26 +109,33 @@ def _make(name: str, options: Options) -> _Text:
         layers=f"sum of the last {summed}",
         rows="tokens without the special ones",
     )
-    return _Text(encoder, tokenizer_of(encoder.folder), encoder.size, manifest, summed)
+    tokenizer = tokenizer_of(encoder.folder)
+    return _Text(encoder, tokenizer, special_of(tokenizer), encoder.size, manifest, summed)
 
 
-def _record(name: str, hub: str, folder: str = "") -> Extractor:
+def _record(name: str, hub: str, folder: str = "", licence: str = "Apache-2.0") -> Extractor:
     return of_hub(
         name,
         hub,
         _make,
         modality="text",
         needs=TEXT,
-        licence="Apache-2.0",
+        licence=licence,
         release_folder=folder,
         batch=_BATCH,
     )
 
 
+_UNSTATED = "see its page"
 EXTRACTORS = (
+    _record("GPT-2", "IDEA-CCNL/Wenzhong2.0-GPT2-3.5B-chinese"),
     _record("BERT-base", "google-bert/bert-base-chinese"),
+    _record("XLNet-base", "hfl/chinese-xlnet-base"),
+    _record("DeBERTa-large", "WENGSYX/Deberta-Chinese-Large", licence=_UNSTATED),
     _record("RoBERTa-base", "hfl/chinese-roberta-wwm-ext"),
     _record("RoBERTa-large", "hfl/chinese-roberta-wwm-ext-large"),
+    _record("ALBERT-tiny", "clue/albert_chinese_tiny", licence=_UNSTATED),
+    _record("ALBERT-small", "clue/albert_chinese_small", licence=_UNSTATED),
     _record("ELECTRA-small", "hfl/chinese-electra-180g-small-discriminator"),
     _record("ELECTRA-base", "hfl/chinese-electra-180g-base-discriminator"),
     _record("ELECTRA-large", "hfl/chinese-electra-180g-large-discriminator"),

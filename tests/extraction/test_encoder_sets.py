@@ -268,15 +268,14 @@ def test_a_model_that_is_not_ours_runs_by_pytorch(tmp_path, monkeypatch):
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         torch.manual_seed(0)
-        config = transformers.AlbertConfig(
+        config = transformers.LlamaConfig(
             vocab_size=60,
-            embedding_size=16,
             hidden_size=32,
             num_hidden_layers=4,
             num_attention_heads=4,
             intermediate_size=48,
         )
-        model = transformers.AlbertModel(config).eval()
+        model = transformers.LlamaModel(config).eval()
         model.save_pretrained(folder)
         (tmp_path / "bert" / "tokenizer.json").rename(folder / "tokenizer.json")
         extractor = made("BERT-base", tmp_path, "foreign")
@@ -304,5 +303,5 @@ def test_a_model_that_is_not_ours_runs_by_pytorch(tmp_path, monkeypatch):
     from mer_jax.extraction import foreign
 
     monkeypatch.setattr(foreign, "is_there", lambda: False)
-    with pytest.raises(InputError, match=r"model_type='albert' is no encoder that is here"):
+    with pytest.raises(InputError, match=r"model_type='llama' is no encoder that is here"):
         made("BERT-base", tmp_path, "foreign")

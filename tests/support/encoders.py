@@ -4,9 +4,11 @@ import json
 import pathlib
 import struct
 import zlib
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
+
+from tests.support import torch_pickles
 
 STATES = pathlib.Path(__file__).parent / "encoder_states"  # made by torch_states.py
 _SIZES = {
@@ -37,6 +39,43 @@ _WHISPER = {
     "eos_token_id": 2,
     "decoder_start_token_id": 3,
 }
+_SMALL = {
+    "vocab_size": 60,
+    "hidden_size": 16,
+    "num_hidden_layers": 2,
+    "num_attention_heads": 2,
+    "intermediate_size": 24,
+}
+_ALBERT = {**_SMALL, "embedding_size": 8, "num_hidden_layers": 4, "num_hidden_groups": 2}
+_DISTANCES = {  # of which those above 4 are told apart no more
+    "relative_attention": True,
+    "max_relative_positions": 4,
+    "pos_att_type": ["c2p", "p2c"],
+    "position_biased_input": False,
+}
+_SECOND = {
+    "max_relative_positions": -1,
+    "position_buckets": 4,
+    "share_att_key": True,
+    "norm_rel_ebd": "layer_norm",
+    "conv_kernel_size": 3,
+    "pos_att_type": "p2c|c2p",
+}
+_PLAIN = {  # with projections of distances, and positions beside them
+    "relative_attention": True,
+    "pos_att_type": ["c2p", "p2c"],
+    "type_vocab_size": 2,
+    "max_position_embeddings": 16,
+}
+_GPT2 = {"vocab_size": 60, "n_embd": 16, "n_layer": 2, "n_head": 2, "n_positions": 16}
+_XLNET = {
+    "vocab_size": 60,
+    "d_model": 16,
+    "n_layer": 2,
+    "n_head": 2,
+    "d_inner": 24,
+    "clamp_len": 6,
+}
 _VISION = {**_SIZES, "image_size": 28, "patch_size": 14}
 
 
@@ -60,6 +99,12 @@ CASES = {
     "electra": Case(
         "ElectraModel", {**_SIZES, "vocab_size": 60, "embedding_size": 16}, ((7,), (12,))
     ),
+    "albert": Case("AlbertForMaskedLM", _ALBERT, ((7,), (12,))),
+    "deberta": Case("DebertaModel", {**_SMALL, **_DISTANCES}, ((7,), (12,))),
+    "deberta-v2": Case("DebertaV2Model", {**_SMALL, **_DISTANCES, **_SECOND}, ((7,), (12,))),
+    "deberta-v2-plain": Case("DebertaV2Model", {**_SMALL, **_PLAIN}, ((7,), (12,))),
+    "gpt2": Case("GPT2LMHeadModel", _GPT2, ((7,), (12,))),
+    "xlnet": Case("XLNetModel", _XLNET, ((7,), (12,))),
     "clip": Case(
         "CLIPModel",
         {
@@ -95,7 +140,7 @@ CASES = {
         ((3, 64, 32),),
     ),
 }
-_TOKENS = ("bert", "roberta", "electra")
+TEXTS = ("bert", "roberta", "electra", "albert", "deberta", "gpt2", "xlnet")  # their beginnings
 
 
 def _random(name: str) -> np.random.RandomState:
@@ -120,7 +165,7 @@ def inputs(case: str) -> list[np.ndarray]:
     random = _random(case)
     return [
         random.randint(5, 60, size)
-        if case in _TOKENS
+        if case.startswith(TEXTS)
         else random.standard_normal(size).astype(np.float32)
         for size in CASES[case].inputs
     ]
@@ -169,6 +214,29 @@ def write_folder(folder: pathlib.Path, case: str) -> pathlib.Path:
     (folder / "config.json").write_text(json.dumps(known(case).config))
     write_safetensors(folder / "model.safetensors", weights(case))
     return folder
+
+
+def write_own(folder: pathlib.Path, config: dict, **besides: Any) -> dict[str, np.ndarray]:
+    """Writes a model that no program of Hugging Face's wrote: its config.json and a .pth.
+
+    Gives its weights, drawn by their names; `besides` is what else the file holds.
+    """
+    import jax
+
+    from mer_jax.models import encoders as package
+    from mer_jax.models.encoders import encoder, weights
+
+    family = package.FAMILIES[config["model_type"]]
+    plan = family.plan(weights.settings(family.settings, config, folder))
+    tensors = {}
+    for part, shapes in zip(plan.parts(), encoder.declared(plan), strict=True):
+        named = jax.tree_util.tree_leaves(encoder.names(shapes, part.prefix))
+        for name, shape in zip(named, jax.tree_util.tree_leaves(shapes), strict=True):
+            tensors[name] = weight(name, shape.shape)
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(config))
+    torch_pickles.write_zip(folder / "as_people_have_it.pth", tensors | besides)
+    return tensors
 
 
 _CODES = {"float32": "F32", "float16": "F16", "bfloat16": "BF16", "int64": "I64"}

@@ -1,12 +1,14 @@
 """What PyTorch's transformers makes of the tiny encoders; as a program it stores that anew.
 
-python -m tests.support.torch_states
+python -m tests.support.torch_states [CASE ...]
 """
 
 import json
 import pathlib
+import sys
 import tempfile
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 
@@ -33,7 +35,7 @@ def run(case: str, folder: pathlib.Path) -> tuple[list[list[np.ndarray]], list[n
             with torch.no_grad():
                 out = _call(case, model, x)
             found = [state[0].numpy() for state in out.hidden_states]
-            if case.partition("-")[0] in ("wav2vec2", "hubert", "wavlm", "whisper"):
+            if case.partition("-")[0] in ("wav2vec2", "hubert", "wavlm", "whisper", "gpt2"):
                 found[-1] = out.last_hidden_state[0].numpy()
             states.append(found)
             if case == "clip":
@@ -45,7 +47,13 @@ def run(case: str, folder: pathlib.Path) -> tuple[list[list[np.ndarray]], list[n
         return states, pooled
 
 
+# Of a model with a head, the encoder.
+_INNER = {"bert": "bert", "albert": "albert", "gpt2": "transformer", "clip": "vision_model"}
+
+
 def _call(case, model, x):
+    import torch
+
     if case == "whisper":  # which takes as many frames as its table has positions
         encoder = model.model.encoder
         positions = x.shape[-1] // 2
@@ -57,13 +65,14 @@ def _call(case, model, x):
             return encoder(x, output_hidden_states=True)
         finally:
             table.weight = whole
-    if case == "bert":
-        return model.bert(x, output_hidden_states=True)
-    if case == "clip":
-        return model.vision_model(x, output_hidden_states=True)
+    inner = getattr(model, _INNER[case]) if case in _INNER else model
+    options = {}
     if case == "clip-vision":
-        return model(x, output_hidden_states=True, interpolate_pos_encoding=True)
-    return model(x, output_hidden_states=True)
+        options["interpolate_pos_encoding"] = True
+    if case == "xlnet":  # the last token is of another segment, as its tokeniser says
+        options["token_type_ids"] = torch.zeros_like(x)
+        options["token_type_ids"][:, -1] = 2
+    return inner(x, output_hidden_states=True, **options)
 
 
 def _skeleton(case: str, folder: pathlib.Path) -> tuple[dict, dict[str, list[int]]]:
@@ -81,10 +90,10 @@ def _skeleton(case: str, folder: pathlib.Path) -> tuple[dict, dict[str, list[int
     return json.loads((folder / "config.json").read_text()), shapes
 
 
-def main() -> None:
-    """Stores every case's states."""
+def main(cases: Sequence[str]) -> None:
+    """Stores the states of some cases; without any, of all, and what comes before models."""
     encoders.STATES.mkdir(exist_ok=True)
-    for case in encoders.CASES:
+    for case in cases or encoders.CASES:
         with tempfile.TemporaryDirectory() as place:
             folder = pathlib.Path(place)
             config, shapes = _skeleton(case, folder)
@@ -96,7 +105,8 @@ def main() -> None:
         for clip, each in enumerate(states):
             arrays |= {f"state_{clip}_{i}": state for i, state in enumerate(each)}
         np.savez_compressed(encoders.STATES / f"{case}.npz", said=json.dumps(said), **arrays)
-    _inputs()
+    if not cases:
+        _inputs()
 
 
 def _inputs() -> None:
@@ -116,4 +126,4 @@ def _inputs() -> None:
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

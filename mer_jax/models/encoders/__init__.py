@@ -5,12 +5,29 @@ states = encoder.hidden_states(samples, mask)
 """
 
 import pathlib
+from collections.abc import Mapping
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from mer_jax.errors import InputError, counted, first_few
-from mer_jax.models.encoders import resnet, speech, text, vision, weights, whisper
+from mer_jax.models.encoders import (
+    albert,
+    deberta,
+    ferplus,
+    gpt2,
+    manet,
+    resnet,
+    speech,
+    text,
+    vggish,
+    vision,
+    wav2vec,
+    weights,
+    whisper,
+    xlnet,
+)
 from mer_jax.models.encoders.encoder import Encoder, Params, Plan, declared, names
 from mer_jax.models.encoders.family import Family, Tensors
 
@@ -24,16 +41,33 @@ FAMILIES: dict[str, Family] = {  # by config.json's model_type
     "xlm-roberta": text.FAMILY,
     "camembert": text.FAMILY,
     "electra": text.FAMILY,
+    "albert": albert.FAMILY,
+    "deberta": deberta.FAMILY,
+    "deberta-v2": deberta.FAMILY,
+    "xlnet": xlnet.FAMILY,
+    "gpt2": gpt2.FAMILY,
     "clip": vision.CLIP,
     "clip_vision_model": vision.CLIP,
     "dinov2": vision.DINOV2,
     "resnet": resnet.FAMILY,
+    # Of files that no program of Hugging Face's wrote; the names are our own.
+    "wav2vec": wav2vec.FAMILY,
+    "vggish": vggish.FAMILY,
+    "ferplus": ferplus.FAMILY,
+    "manet": manet.FAMILY,
 }
 LAST_STATES = ("transformers4", "transformers5")
 
 
-def load(folder: str | pathlib.Path, *, last: str = "transformers4") -> Encoder:
+def load(
+    folder: str | pathlib.Path,
+    *,
+    last: str = "transformers4",
+    config: Mapping[str, Any] | None = None,
+) -> Encoder:
     """Loads the encoder of a folder, or of the hub's model of that name.
+
+    `config` is what its config.json says, for a folder that has none.
 
     `last` says what the last hidden state is where a final layer norm follows the layers:
     transformers 4 gives it after the norm, transformers 5 before it for wav2vec 2.0, HuBERT and
@@ -44,7 +78,7 @@ def load(folder: str | pathlib.Path, *, last: str = "transformers4") -> Encoder:
         raise InputError(
             f"unknown meaning of the last hidden state {last!r}; one of: {', '.join(LAST_STATES)}"
         )
-    checkpoint = weights.read(weights.locate(folder))
+    checkpoint = weights.read(weights.locate(folder), config)
     where = checkpoint.folder / weights.CONFIG
     model_type = checkpoint.config.get("model_type")
     family = FAMILIES.get(model_type) if isinstance(model_type, str) else None
@@ -116,12 +150,16 @@ def _bind(
             f"{weights.CONFIG}; download both again, or name another folder"
         )
 
+    loaded: dict[str, jax.Array] = {}  # parts may share their weights
+
     def taken(shape, name):
         if tensors[name].shape != shape.shape:
             raise InputError(
                 f"{folder}: the weight {name} is {list(tensors[name].shape)}; its "
                 f"{weights.CONFIG} makes it {list(shape.shape)}"
             )
-        return jnp.asarray(tensors[name], jnp.float32)
+        if name not in loaded:
+            loaded[name] = jnp.asarray(tensors[name], jnp.float32)
+        return loaded[name]
 
     return tuple(jax.tree_util.tree_map(taken, shapes, named) for shapes, named in wanted)

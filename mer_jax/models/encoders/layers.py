@@ -13,8 +13,8 @@ from jaxtyping import Array, Bool, Float
 
 from mer_jax.errors import InputError
 
-_HIDDEN_FOREVER = -1e30  # a score of what is masked: its weight is exactly 0 in float32
-_draw = nn.initializers.normal(0.02)  # BERT's; only for encoders that are not loaded
+HIDDEN_FOREVER = -1e30  # a score of what is masked: its weight is exactly 0 in float32
+draw = nn.initializers.normal(0.02)  # BERT's; only for encoders that are not loaded
 
 Activation = Callable[[Array], Array]
 
@@ -31,6 +31,7 @@ ACTIVATIONS: dict[str, Activation] = {  # by their names in config.json
     "relu": jax.nn.relu,
     "silu": jax.nn.silu,
     "swish": jax.nn.silu,
+    "tanh": jnp.tanh,
 }
 
 
@@ -55,7 +56,7 @@ class Linear(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "*batch D"]) -> Float[Array, "*batch H"]:
         """Maps the last axis to `features`."""
-        weight_HxD = self.param("weight", _draw, (self.features, x.shape[-1]))
+        weight_HxD = self.param("weight", draw, (self.features, x.shape[-1]))
         y = jax.lax.dot_general(x, weight_HxD, (((x.ndim - 1,), (1,)), ((), ())))
         if self.use_bias:
             y = y + _over_last(self.param("bias", nn.initializers.zeros, (self.features,)), y)
@@ -79,19 +80,25 @@ class LayerNorm(nn.Module):
 
 
 class ChannelNorm(nn.Module):
-    """Normalises each channel over a clip's own frames: GroupNorm with a group a channel."""
+    """Normalises each channel over a clip's own frames: GroupNorm with a group a channel.
+
+    With `together` all channels are one group.
+    """
 
     epsilon: float = 1e-5
+    together: bool = False
 
     @nn.compact
     def __call__(self, x: Float[Array, "B T D"], mask: Bool[Array, "B T"]) -> Float[Array, "B T D"]:
         """Mean 0 and variance 1 over the frames of `mask`, then weight and bias."""
         size = (x.shape[-1],)
+        axes = (1, 2) if self.together else (1,)
         own_BxTx1 = mask[..., None]
         count_Bx1x1 = jnp.maximum(own_BxTx1.sum(1, keepdims=True), 1).astype(x.dtype)
+        count_Bx1x1 = count_Bx1x1 * (x.shape[-1] if self.together else 1)
 
         def mean(values):  # of a product with the mask XLA takes ten times as long on a CPU
-            return jnp.where(own_BxTx1, values, 0).sum(1, keepdims=True) / count_Bx1x1
+            return jnp.where(own_BxTx1, values, 0).sum(axes, keepdims=True) / count_Bx1x1
 
         x = x - mean(x)
         x = x * jax.lax.rsqrt(mean(jnp.square(x)) + self.epsilon)
@@ -117,7 +124,7 @@ class Convolution(nn.Module):
         space = "HW"[: len(self.kernel)]
         y = jax.lax.conv_general_dilated(
             x,
-            self.param("weight", _draw, shape),
+            self.param("weight", draw, shape),
             (self.stride,) * len(self.kernel),
             [(self.padding, self.padding)] * len(self.kernel),
             dimension_numbers=(f"N{space}C", f"OI{space}", f"N{space}C"),
@@ -137,7 +144,7 @@ class Embedding(nn.Module):
     @nn.compact
     def __call__(self) -> Float[Array, "V D"]:
         """The whole table."""
-        return self.param("weight", _draw, (self.count, self.features))
+        return self.param("weight", draw, (self.count, self.features))
 
 
 def attend(
@@ -156,7 +163,7 @@ def attend(
     if bias is not None:
         score_BxHxTxT = score_BxHxTxT + bias
     if mask is not None:
-        score_BxHxTxT = jnp.where(mask[:, None, None, :], score_BxHxTxT, _HIDDEN_FOREVER)
+        score_BxHxTxT = jnp.where(mask[:, None, None, :], score_BxHxTxT, HIDDEN_FOREVER)
     weight_BxHxTxT = jax.nn.softmax(score_BxHxTxT, axis=-1)
     return jnp.einsum("bhts,bshd->bthd", weight_BxHxTxT, value_BxTxHxD).reshape(query.shape)
 

@@ -179,7 +179,7 @@ def prepare(tensors: Tensors) -> Tensors:
 FAMILY = Family(
     settings=Settings,
     plan=plan,
-    prefixes=("resnet.",),
+    prefixes=("resnet.", "module."),
     unused=re.compile(r".*\.num_batches_tracked|classifier\..*|fc\..*"),
     prepare=prepare,
 )

@@ -58,14 +58,14 @@ class Settings(NamedTuple):
         return self.model_type == "wavlm"
 
 
-def frames(settings: Settings, samples):
+def frames(settings, samples):
     """How many frames the convolutions make of so many samples."""
     for kernel, stride in zip(settings.conv_kernel, settings.conv_stride, strict=True):
         samples = (samples - kernel) // stride + 1
     return samples
 
 
-def _samples(settings: Settings) -> int:
+def samples_of_a_frame(settings) -> int:
     """How many samples one frame takes."""
     samples = 1
     layers = list(zip(settings.conv_kernel, settings.conv_stride, strict=True))
@@ -116,12 +116,12 @@ class Front(nn.Module):
             if settings.feat_extract_norm == "layer":
                 x = LayerNorm(name=f"{name}.layer_norm")(x)
             elif i == 0:
-                x = ChannelNorm(name=f"{name}.layer_norm")(x, _before(lengths, x.shape[1]))
+                x = ChannelNorm(name=f"{name}.layer_norm")(x, before(lengths, x.shape[1]))
             x = activation(settings.feat_extract_activation)(x)
-        return x, _before(lengths, x.shape[1])
+        return x, before(lengths, x.shape[1])
 
 
-def _before(lengths, size):
+def before(lengths, size):
     """The mask [B, T] of the frames before each row's length."""
     return jnp.arange(size)[None] < lengths[:, None]
 
@@ -200,7 +200,7 @@ def plan(settings: Settings) -> Plan:
             jax.ShapeDtypeStruct((1, second), jnp.bool_),
         ),
         size=settings.hidden_size,
-        least=_samples(settings),
+        least=samples_of_a_frame(settings),
         frames=lambda samples: frames(settings, samples),
     )
 

@@ -50,6 +50,51 @@ class Settings(NamedTuple):
 _POSITIONS_BEHIND_PADDING = ("roberta", "xlm-roberta", "camembert")
 
 
+EXAMPLE = jax.ShapeDtypeStruct((1, 8), jnp.int32), jax.ShapeDtypeStruct((1, 8), jnp.bool_)
+
+
+class Tables(NamedTuple):
+    """How many rows the tables of a text's vectors have; 0: there is no such table."""
+
+    words: int
+    segments: int
+    positions: int
+
+
+def embedded(
+    tokens: Int[Array, "B T"], counts: Tables, size: int, first: int = 0
+) -> Float[Array, "B T D"]:
+    """The sum of a token's, the first segment's and its position's vectors, not yet normalised.
+
+    The tables become submodules of the module that calls it; `first` is the first token's row of
+    the positions.
+    """
+
+    def table(name, count):
+        return Embedding(count, size, name=f"embeddings.{name}_embeddings")()
+
+    x = table("word", counts.words)[tokens]
+    if counts.segments:
+        x = x + table("token_type", counts.segments)[0][None, None]
+    if counts.positions:
+        positions = table("position", counts.positions)
+        x = x + positions[first : first + tokens.shape[1]][None]
+    return x
+
+
+def finished(settings, x: Float[Array, "B T D"], attended: Float[Array, "B T D"]):
+    """What BERT's layer makes of its input and what that attends to: [B, T, D].
+
+    The weights become submodules of the module that calls it.
+    """
+    epsilon = settings.layer_norm_eps
+    x = LayerNorm(epsilon, name="attention.output.LayerNorm")(x + attended)
+    dense = Linear(settings.intermediate_size, name="intermediate.dense")(x)
+    dense = activation(settings.hidden_act)(dense)
+    dense = Linear(settings.hidden_size, name="output.dense")(dense)
+    return LayerNorm(epsilon, name="output.LayerNorm")(x + dense)
+
+
 class Front(nn.Module):
     """A token's, its position's and the first segment's vectors, added and normalised."""
 
@@ -60,16 +105,10 @@ class Front(nn.Module):
         """The first layer's input [B, T, D] and its mask."""
         settings = self.settings
         size = settings.embedding_size or settings.hidden_size
-
-        def table(name, count):
-            return Embedding(count, size, name=f"embeddings.{name}_embeddings")()
-
-        words_BxTxD = table("word", settings.vocab_size)[tokens]
-        segment_D = table("token_type", settings.type_vocab_size)[0]
-        first = settings.first_position
-        positions = table("position", settings.max_position_embeddings)
-        positions_TxD = positions[first : first + tokens.shape[1]]
-        x = words_BxTxD + segment_D[None, None] + positions_TxD[None]
+        counts = Tables(
+            settings.vocab_size, settings.type_vocab_size, settings.max_position_embeddings
+        )
+        x = embedded(tokens, counts, size, settings.first_position)
         x = LayerNorm(settings.layer_norm_eps, name="embeddings.LayerNorm")(x)
         if size != settings.hidden_size:
             x = Linear(settings.hidden_size, name="embeddings_project")(x)
@@ -84,18 +123,12 @@ class Layer(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "B T D"], mask: Bool[Array, "B T"]) -> Float[Array, "B T D"]:
         """The next hidden state."""
-        settings = self.settings
-        epsilon = settings.layer_norm_eps
         attention = Attention(
-            settings.num_attention_heads,
+            self.settings.num_attention_heads,
             names=("self.query", "self.key", "self.value", "output.dense"),
             name="attention",
         )
-        x = LayerNorm(epsilon, name="attention.output.LayerNorm")(x + attention(x, mask))
-        dense = Linear(settings.intermediate_size, name="intermediate.dense")(x)
-        dense = activation(settings.hidden_act)(dense)
-        dense = Linear(settings.hidden_size, name="output.dense")(dense)
-        return LayerNorm(epsilon, name="output.LayerNorm")(x + dense)
+        return finished(self.settings, x, attention(x, mask))
 
 
 def plan(settings: Settings) -> Plan:
@@ -112,10 +145,7 @@ def plan(settings: Settings) -> Plan:
         ),
         size=settings.hidden_size,
         longest=settings.longest,
-        example=(
-            jax.ShapeDtypeStruct((1, 8), jnp.int32),
-            jax.ShapeDtypeStruct((1, 8), jnp.bool_),
-        ),
+        example=EXAMPLE,
     )
 
 

@@ -78,6 +78,27 @@ class _Dict(dict):
         pass
 
 
+class _Ignored:
+    """An object of a training program beside the weights: empty, and it runs nothing."""
+
+    __slots__ = ()
+
+    def __new__(cls, *_):
+        return super().__new__(cls)
+
+    def __setstate__(self, state):
+        pass
+
+
+# What published checkpoints hold beside their weights: a training's options, and its records.
+_IGNORED = (
+    ("argparse", "Namespace"),
+    ("__main__", "RecorderMeter"),  # MA-Net's
+    *((f"fairseq.{module}meters", f"{kind}Meter")
+      for module in ("", "logging.") for kind in ("Average", "Time", "Stopwatch")),
+)  # fmt: skip
+
+
 def _tensor(storage, offset, shape, stride, *_):
     if not isinstance(storage, _Storage):
         raise pickle.UnpicklingError("holds a tensor without a storage")
@@ -89,6 +110,8 @@ def _parameter(tensor, *_):
 
 
 _ALLOWED: dict[tuple[str, str], Any] = {
+    **Unpickler.allowed,
+    **dict.fromkeys(_IGNORED, _Ignored),
     ("collections", "OrderedDict"): Stub(_Dict),
     ("torch", "Size"): Stub(tuple),
     ("torch._utils", "_rebuild_tensor"): Stub(_tensor),

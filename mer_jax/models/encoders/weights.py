@@ -18,6 +18,7 @@ from mer_jax.models.encoders import torch_files
 CONFIG = "config.json"
 # What a folder may hold the weights in; the first that is there is read.
 FILES = ("model.safetensors", "pytorch_model.bin", "pytorch_model.pth", "model.pth")
+_TORCH_SUFFIXES = (".pth", ".pt")  # a single file that ends so is taken, whatever its name
 _HUB_NAME = re.compile(r"[\w.-]+(/[\w.-]+)?")
 _HUB_FILES = ("*.json", "*.txt", "*.model", "*.safetensors", "*.bin")
 _MAX_HEADER_BYTES = 100_000_000  # safetensors' own bound
@@ -70,15 +71,24 @@ def locate(name: str | pathlib.Path) -> pathlib.Path:
         ) from None
 
 
-def read(folder: pathlib.Path) -> Checkpoint:
-    """The checkpoint of a folder; raises InputError for a file that is missing or not readable."""
-    config = read_json(folder / CONFIG)
+def read(folder: pathlib.Path, config: Mapping[str, Any] | None = None) -> Checkpoint:
+    """The checkpoint of a folder, whose config is `config` where it has none.
+
+    Raises InputError for a file that is missing or not readable.
+    """
+    config = config_of(folder, config)
     files = files_of(folder)
     tensors: dict[str, np.ndarray] = {}
     for file in files:
         reader = _read_safetensors if file.suffix == ".safetensors" else torch_files.read
         tensors.update(reader(file))
     return Checkpoint(folder, config, tensors, files)
+
+
+def config_of(folder: pathlib.Path, config: Mapping[str, Any] | None = None) -> dict[str, Any]:
+    """What a folder's config.json says, or `config` where there is none."""
+    path = folder / CONFIG
+    return read_json(path) if config is None or path.is_file() else dict(config)
 
 
 def read_json(path: pathlib.Path) -> dict[str, Any]:
@@ -139,7 +149,12 @@ def files_of(folder: pathlib.Path) -> tuple[pathlib.Path, ...]:
                     f"{first_few(absent)}"
                 )
             return files
-    raise InputError(f"{folder}: no weights; expected one of {', '.join(FILES)}")
+    others = [path for path in sorted(folder.iterdir()) if path.suffix in _TORCH_SUFFIXES]
+    if len(others) == 1:
+        return tuple(others)
+    raise InputError(
+        f"{folder}: no weights; expected one of {', '.join(FILES)}, or a single file *.pth"
+    )
 
 
 def _read_safetensors(path: pathlib.Path) -> Iterator[tuple[str, np.ndarray]]:

@@ -1,5 +1,6 @@
 """What a folder of weights may be, and what is said of one that is not."""
 
+import argparse
 import hashlib
 import json
 import sys
@@ -30,16 +31,19 @@ def same(folder, atol=1e-5):
         np.testing.assert_allclose(state[0], wanted, rtol=0, atol=atol)
 
 
-@pytest.mark.parametrize("form", ["zip", "legacy", "nested", "gamma", "prefixed"])
+@pytest.mark.parametrize("form", ["zip", "legacy", "nested", "besides", "gamma", "prefixed"])
 def test_older_files_and_names(folder, form):
     tensors = encoders.weights(CASE)
     (folder / "model.safetensors").unlink()
     path = folder / "pytorch_model.bin"
     if form == "legacy":
         torch_pickles.write_legacy(path, tensors)
-    elif form == "nested":
+    elif form in ("nested", "besides"):
         content = {
             "epoch": 3,
+            # As fairseq and the programs of others save their options and their records.
+            "args": argparse.Namespace(lr=0.1, losses=[1.0]) if form == "besides" else None,
+            "accuracy": np.arange(3.0) if form == "besides" else None,
             "state_dict": {
                 name: torch_pickles.tensor(array, str(i), False)
                 for i, (name, array) in enumerate(tensors.items())
@@ -164,8 +168,8 @@ BROKEN = {
         r"no weights; expected one of model.safetensors, pytorch_model.bin",
     ),
     "another architecture": (
-        lambda f: edited(f, model_type="gpt2"),
-        r"model_type='gpt2' is no encoder that is here; one of: wav2vec2, hubert, .*resnet",
+        lambda f: edited(f, model_type="t5"),
+        r"model_type='t5' is no encoder that is here; one of: wav2vec2, hubert, .*resnet",
     ),
     "no architecture": (lambda f: edited(f, model_type=None), r"model_type=None is no encoder"),
     "no text": (lambda f: edited(f, model_type=["bert"]), r"model_type=\['bert'\] is no encoder"),
@@ -220,8 +224,8 @@ ONE = np.arange(6, dtype=np.float32).reshape(2, 3)
 HOSTILE = {
     "a command": ({"a": Call((Global("os system"), "true"))}, r"asks for os.system"),
     "an object": (
-        {"args": Call((Global("argparse Namespace"),))},
-        r"asks for argparse.Namespace; save them as safetensors",
+        {"args": Call((Global("omegaconf DictConfig"),))},
+        r"asks for omegaconf.DictConfig; save them as safetensors",
     ),
     "no tensors": ({"a": 1}, r"holds no tensors"),
     "a list": ([1], r"expected a dictionary, found list"),
