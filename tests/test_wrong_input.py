@@ -526,7 +526,7 @@ def flags(tmp_path, root):
         (["--mode=compare"], "mer_jax: --mode=compare needs --against=PATH\n"),
         (
             ["--against=x"],
-            "mer_jax: --against goes with --mode=compare",
+            "mer_jax: --against goes with --mode=check, compare",
         ),
         (["--labels=x"], "mer_jax: --labels goes with --mode=evaluate, compare"),
         (["--config_json=x"], "mer_jax: --config_json takes no --config: it repeats a run's own\n"),

@@ -7,6 +7,7 @@ import shlex
 from typing import TYPE_CHECKING
 
 from mer_jax.errors import InputError, counted, first_few
+from mer_jax.modes import flags
 from mer_jax.modes.record import Arguments, Mode
 
 if TYPE_CHECKING:
@@ -30,11 +31,7 @@ def check(config: ConfigDict, display: Display) -> None:
     from mer_jax import config as config_lib
     from mer_jax.data import features, survey
 
-    if not config.data.root:
-        raise InputError(
-            "config.data.root is empty; name the folder with the label file and features/"
-        )
-    root = pathlib.Path(config.data.root)
+    root = _root(config)
     names = features.list_sets(root)
     is_asked = config.data.corpus != config_lib.load_base().data.corpus
     corpora, refused = survey.labels_of(root, config.data.corpus if is_asked else None)
@@ -63,6 +60,14 @@ def check(config: ConfigDict, display: Display) -> None:
         )
     print("\nTo train on it:\n")
     print("  " + " \\\n    ".join(_command(root, labels, chosen, config.folds)))
+
+
+def _root(config: ConfigDict) -> pathlib.Path:
+    if not config.data.root:
+        raise InputError(
+            "config.data.root is empty; name the folder with the label file and features/"
+        )
+    return pathlib.Path(config.data.root)
 
 
 def _say_labels(labels: Labels) -> None:
@@ -195,8 +200,31 @@ def _command(
     ]
 
 
+def _compare(root: pathlib.Path, other: pathlib.Path) -> None:
+    """Prints which feature sets of two extractions may be mixed; InputError where one may not."""
+    from mer_jax.evaluation import terminal
+    from mer_jax.extraction import mixing
+
+    found = mixing.verdicts(root, other)
+    words = {True: "may be mixed", False: "must not be mixed", None: "unknown"}
+    lines = [
+        ["set", "verdict", "why"],
+        *([each.folder, words[each.may], each.why] for each in found),
+    ]
+    print("\n".join(terminal.aligned(lines)))
+    refused = [each.folder for each in found if each.may is False]
+    if refused:
+        raise InputError(
+            f"{counted(len(refused), 'feature set')} of {root} and {other} must not be mixed: "
+            f"{first_few(refused)}"
+        )
+
+
 def _run(arguments: Arguments) -> None:
-    check(arguments.config, arguments.display())
+    if arguments["against"] is None:
+        check(arguments.config, arguments.display())
+    else:
+        _compare(_root(arguments.config), arguments["against"])
 
 
 MODE = Mode(
@@ -204,6 +232,7 @@ MODE = Mode(
     help="Says what a folder of labels and features holds, and the command that trains on it.",
     run=_run,
     example="--mode=check --config.data.root=my_corpus",
+    flags=(flags.AGAINST,),
     needs_config=True,
     default_config="base",
 )

@@ -18,7 +18,7 @@ QUIET = Flag("quiet", "No progress and no log lines; warnings, errors and result
 LABELS = Flag("labels", "Labels of clips, a CSV or, of test clips, an npz.", pathlib.Path)
 OUT = Flag("out", "What to write: a file; of score modes, extract, corrupt a folder.", pathlib.Path,
            value_name="PATH")  # fmt: skip
-AGAINST = Flag("against", "What to compare with: the DIR of another run, or another file.",
+AGAINST = Flag("against", "What to compare with: another run or extraction, or another file.",
                pathlib.Path, value_name="PATH")  # fmt: skip
 OUT_FILE = dataclasses.replace(OUT, writes=True)  # of the modes that write one file
 OUT_FOLDER = dataclasses.replace(OUT, writes_in=("scores.json", "clips.csv"))  # of scores
