@@ -81,6 +81,11 @@ def fit(
     """
     _check_heads(config, task)
     jointly, predictions = config.evaluate.joint_decoding, Predictions(*predictions[:2])
+    if jointly and np.ndim(predictions.valence) > 1:
+        raise InputError(
+            f"config.evaluate.{JOINT}: several numbers are predicted, and classes are decoded "
+            "together with one alone; leave it out"
+        )
     if jointly and not (labels.emotion_mask & labels.valence_mask).any():
         raise InputError(
             f"config.evaluate.{JOINT}: no clip of train has an emotion and a valence; leave it out"

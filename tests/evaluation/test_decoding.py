@@ -144,6 +144,9 @@ def test_one_head_alone_is_not_decoded_together(labels, predictions, fold):
         config.folds = 0
         with pytest.raises(InputError, match=f"evaluate.{next(iter(key))} rests on clips"):
             decoding.check(config, TASK)
+    two = predictions._replace(valence=np.stack([predictions.valence] * 2, 1))
+    with pytest.raises(InputError, match="several numbers are predicted"):
+        decoding.fit(TASK, config_of(joint_decoding=True), two, labels, fold)
     without = labels._replace(valence_mask=np.zeros(CLIPS, bool))
     with pytest.raises(InputError, match="no clip of train has an emotion and a valence"):
         decoding.fit(TASK, config_of(joint_decoding=True), predictions, without, fold)
