@@ -106,7 +106,7 @@ def test_stacking_is_scikit_learns(labels, each):
         [of.emotion - np.log(np.exp(of.emotion).sum(1, keepdims=True)) for of in each], 1
     )
     known = labels.emotion_mask
-    model = LogisticRegression(C=0.1, max_iter=2000)
+    model = LogisticRegression(C=0.1, tol=1e-8, max_iter=10_000)  # by L-BFGS
     model.fit(logs[known], labels.emotion[known])
     predicted = found.predict(each)
     np.testing.assert_allclose(
