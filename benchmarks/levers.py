@@ -147,15 +147,21 @@ def table(task: Task, labels: Labels, rows: list[Row], resamples: int) -> str:
     lines = [header, ["---", *("---:" for _ in shown)]]
     first = rows[0].predictions
     scores = ensemble.score(task, first, labels)
-    lines.append([rows[0].name, *(METRICS[m].text(scores[m]) for m in shown)])
+    lines.append([rows[0].name, *(_text(m, scores[m], "") for m in shown)])
     for row in rows[1:]:
         found = bootstrap.compare(task, row.predictions, first, labels, resamples, 0)
         cells = []
         for m in shown:
-            low, high = (METRICS[m].text(x, sign="+") for x in found[m]["interval"])
-            cells.append(f"{METRICS[m].text(found[m]['difference'], sign='+')} [{low}, {high}]")
+            low, high = (_text(m, bound) for bound in found[m]["interval"])
+            cells.append(f"{_text(m, found[m]['difference'])} [{low}, {high}]")
         lines.append([row.name, *cells])
     return "\n".join("| " + " | ".join(line) + " |" for line in lines)
+
+
+def _text(metric: str, value: float, sign: str = "+") -> str:
+    """A score as tables show it, what is not in % with a decimal more: differences are small."""
+    of = METRICS[metric]
+    return of.text(value, sign) if of.percent else f"{value:{sign}.3f}"
 
 
 def main() -> None:

@@ -53,8 +53,9 @@ def test_features_and_losses_are_mixed_by_the_same_share():
     np.testing.assert_allclose(mixed.features["text"], expected, rtol=1e-5, atol=1e-6)
 
     labels = Labels(*(jnp.asarray(rng.normal(size=6)) for _ in range(4)))
-    found = mixup.loss(mixing, lambda of: (WEIGHT * of.valence).sum(), labels)
-    valence, weight = np.asarray(labels.valence), np.asarray(WEIGHT)
+    by_row = WEIGHT * jnp.arange(6.0)  # unlike rows: partners are a permutation
+    found = mixup.loss(mixing, lambda of: (by_row * of.valence).sum(), labels)
+    valence, weight = np.asarray(labels.valence), np.asarray(by_row)
     expected = share * weight @ valence + (1 - share) * weight @ valence[partner]
     np.testing.assert_allclose(found, expected, rtol=1e-5)
 
