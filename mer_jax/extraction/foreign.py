@@ -66,6 +66,17 @@ class Foreign:
             for layer in zip(*alone, strict=True)
         )
 
+    def decoded(self, inputs: Any, tokens: int) -> np.ndarray:
+        """The decoder's last hidden state [B, tokens, D] over so many of its start token."""
+        import torch
+
+        start = self.model.config.decoder_start_token_id
+        with torch.no_grad():
+            return self.model(
+                torch.as_tensor(inputs),
+                decoder_input_ids=torch.full((len(inputs), tokens), start),
+            ).last_hidden_state.numpy()
+
     def pooled(self, inputs: Any) -> np.ndarray:
         """The mean over the tokens of the last hidden state."""
         return self.hidden_states(inputs)[-1].mean(1)

@@ -117,6 +117,30 @@ def test_whisper_over_the_clip_alone_and_padded(tmp_path):
     assert padded.manifest["settings"]["input"] == "padded to 30 s"
 
 
+def test_whisper_s_decoder_by_pytorch(tmp_path, monkeypatch):
+    torch = pytest.importorskip("torch", reason="PyTorch runs the decoder")
+    transformers = pytest.importorskip("transformers", reason="whose model it is")
+    from mer_jax.extraction import foreign
+
+    folder = folder_of(tmp_path, "whisper")
+    made_of = made("Whisper-tiny-decoder", tmp_path, "whisper")
+    sound = encoders.sound()
+    rows, longer = made_of.extract([clip(audio=sound), clip(audio=np.tile(sound, 3))])
+    model = transformers.WhisperModel.from_pretrained(folder).eval()
+    silent = np.concatenate([sound, np.zeros(80 * 160 - len(sound), np.float32)])
+    with torch.no_grad():
+        heard_states = model.encoder(torch.tensor(mel.log_mel(silent, 80))[None])[0]
+        start = torch.tensor([[3, 3]])
+        wanted = model.decoder(start, encoder_hidden_states=heard_states).last_hidden_state
+    np.testing.assert_allclose(rows, wanted[0], rtol=0, atol=CLOSE)
+    assert rows.shape == (2, 32) == (2, made_of.size) and longer.shape == (4, 32)
+    assert {"torch", "transformers"} < set(made_of.manifest["versions"])
+    json.dumps(made_of.manifest)
+    monkeypatch.setattr(foreign, "is_there", lambda: False)
+    with pytest.raises(InputError, match=r"install torch, or take Whisper-tiny, the encoder"):
+        made("Whisper-tiny-decoder", tmp_path, "whisper")
+
+
 def tokenizer_json(words=60):
     """A tokeniser of the words w5, w6, ... whose special tokens are 2 and 3."""
     special = {"[PAD]": 0, "[UNK]": 1, "[CLS]": 2, "[SEP]": 3, "[MASK]": 4}

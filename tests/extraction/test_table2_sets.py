@@ -77,15 +77,16 @@ def test_wav2vec_gives_c_or_z(tmp_path):
 
 
 def test_faces_by_a_file_without_a_config(tmp_path, monkeypatch):
-    config = {"model_type": "manet", "hidden_sizes": [4, 4, 8, 8], "depths": [1] * 4}
-    config["reduction"] = 8
-    folder = tmp_path / "manet"
+    config = {"model_type": "ferplus", "stem": 4, "narrow": [4, 4], "depths": [1, 1]}
+    folder = tmp_path / "senet50_ferplus_dag"
     tensors = encoders.write_own(folder, config)
     (folder / "config.json").unlink()
-    monkeypatch.setitem(vision._CONFIGS, "MANet-RAFDB", config)
+    monkeypatch.setitem(vision._CONFIGS, "SENet-FER2013", config)
     monkeypatch.setattr(vision, "_IMAGES", 2)
     (path,) = folder.iterdir()
-    content = {  # as its authors' program saves it
+    plain = {"size": 64, "crop_size": 64, "image_mean": [0] * 3, "image_std": [1] * 3}
+    (folder / "preprocessor_config.json").write_text(json.dumps(plain))
+    content = {  # as MA-Net's authors' program saves it
         "epoch": 7,
         "recorder": torch_pickles.Call((torch_pickles.Global("__main__ RecorderMeter"),)),
         "state_dict": {
@@ -94,13 +95,13 @@ def test_faces_by_a_file_without_a_config(tmp_path, monkeypatch):
         },
     }
     torch_pickles.write_zip(path, tensors, content)
-    faces = np.random.RandomState(5).randint(0, 256, (2, 224, 224, 3)).astype(np.uint8)
-    made = EXTRACTORS["MANet-RAFDB"].make(Options(tmp_path))
+    faces = np.random.RandomState(5).randint(0, 256, (2, 64, 64, 3)).astype(np.uint8)
+    made = EXTRACTORS["SENet-FER2013"].make(Options(tmp_path))
     (rows,) = made.extract([Decoded(Clip("clip"), faces=faces)])
     pixels = (faces / np.float32(255)).transpose(0, 3, 1, 2)
     wanted = package.load(folder, config=config).pooled(pixels)
     np.testing.assert_allclose(rows, wanted, rtol=0, atol=CLOSE)
-    assert rows.shape == (2, made.size) == (2, 16)
+    assert rows.shape == (2, made.size) == (2, 4)
     assert list(made.manifest["weights_sha256"]) == [path.name]
     json.dumps(made.manifest)
 

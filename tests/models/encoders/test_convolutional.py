@@ -116,7 +116,7 @@ def test_ma_net(tmp_path):
     config = {
         "model_type": "manet",
         "hidden_sizes": [4, 8, 16, 16],
-        "depths": [1, 1, 2, 1],
+        "depths": [1, 1, 1, 1],
         "reduction": 8,
     }
     besides = {"fc_1.bias": np.zeros(7, np.float32), "fc_2.bias": np.zeros(7, np.float32)}
@@ -167,17 +167,17 @@ def test_ma_net(tmp_path):
     x = blocks(x, "layer2", 1, 2, None)
     quarters = [x[:, :, :4, :4], x[:, :, :4, 4:], x[:, :, 4:, :4], x[:, :, 4:, 4:]]
     for i in range(4):
-        y = blocks(quarters[i], f"layer3_1_p{i + 1}", 2, 2, attended)
+        y = blocks(quarters[i], f"layer3_1_p{i + 1}", 1, 2, attended)
         quarters[i] = blocks(y, f"layer4_1_p{i + 1}", 1, 1, attended)
     whole = np.concatenate([np.concatenate(quarters[:2], 3), np.concatenate(quarters[2:], 3)], 2)
-    y = blocks(blocks(x, "layer3_2", 2, 2, scaled), "layer4_2", 1, 2, scaled)
+    y = blocks(blocks(x, "layer3_2", 1, 2, scaled), "layer4_2", 1, 2, scaled)
     wanted = np.concatenate([whole.mean((2, 3)), y.mean((2, 3))], 1)
     assert not w.left
     np.testing.assert_allclose(encoder.pooled(images(64)), wanted, rtol=0, atol=CLOSE)
     assert encoder.pooled_size == 32
 
 
-def test_wav2vec_alone_and_padded(tmp_path):
+def test_wav2vec_in_a_padded_batch(tmp_path):
     config = {
         "model_type": "wav2vec",
         "conv_dim": [8, 8, 8],
@@ -192,7 +192,6 @@ def test_wav2vec_alone_and_padded(tmp_path):
     for i, clip in enumerate(clips):
         padded[i, : len(clip)], mask[i, : len(clip)] = clip, True
     states = [np.asarray(state) for state in encoder.hidden_states(padded, mask)]
-    alone = encoder.hidden_states(clips[0][None])
 
     def unit(x, name, places, stride, bias=None):
         conv, norm = (f"{name}.{place}" for place in places)
@@ -214,9 +213,6 @@ def test_wav2vec_alone_and_padded(tmp_path):
         assert encoder.frames(len(clip)) == x.shape[1] == len(wanted[0])
         for state, each in zip(states, wanted, strict=True):
             np.testing.assert_allclose(state[i, : len(each)], each, rtol=0, atol=CLOSE)
-        if i == 0:
-            for state, each in zip(alone, wanted, strict=True):
-                np.testing.assert_allclose(state[0], each, rtol=0, atol=CLOSE)
     assert not w.left
     assert encoder.least == 25
     assert encoder.frames(25) == 1
