@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 _INVERSE_PENALTY = 0.1  # C, of the multinomial logistic regression
 _PENALTY = 1.0  # alpha, of the ridge regression
 # Newton's steps: members are so alike that a first-order method takes minutes for 10,000 clips.
-_SOLVER, _MOST_STEPS = "newton-cholesky", 100
+_SOLVER, _TOLERANCE, _MOST_STEPS = "newton-cholesky", 1e-6, 100
 
 
 class Stacked(NamedTuple):
@@ -68,7 +68,9 @@ def fit(task: Task, of_members: Sequence[Predictions], labels: Labels) -> Stacke
             raise InputError(
                 "stacking needs clips of two classes or more in the other folds; choose another way"
             )
-        emotion = LogisticRegression(C=_INVERSE_PENALTY, solver=_SOLVER, max_iter=_MOST_STEPS)
+        emotion = LogisticRegression(
+            C=_INVERSE_PENALTY, solver=_SOLVER, tol=_TOLERANCE, max_iter=_MOST_STEPS
+        )
         emotion.fit(_logs(members.rows(of_members, known)), labels.emotion[known])
         weights[EMOTION] = _shares(emotion.coef_, len(of_members))
     if task.valence_range:

@@ -102,9 +102,8 @@ def test_a_head_is_chosen_by_the_tasks_own_metric_where_it_judges_that_head_alon
 
 def test_stacking_is_scikit_learns(labels, each):
     found = stacking.fit(TASK, each, labels)
-    logs = np.concatenate(
-        [of.emotion - np.log(np.exp(of.emotion).sum(1, keepdims=True)) for of in each], 1
-    )
+    logits = [of.emotion.astype(np.float64) for of in each]
+    logs = np.concatenate([x - np.log(np.exp(x).sum(1, keepdims=True)) for x in logits], 1)
     known = labels.emotion_mask
     model = LogisticRegression(C=0.1, tol=1e-8, max_iter=10_000)  # by L-BFGS
     model.fit(logs[known], labels.emotion[known])
