@@ -3,6 +3,7 @@
 import gc
 import os
 import pathlib
+import signal
 import subprocess
 import sys
 
@@ -34,6 +35,11 @@ def compilation_cache(tmp_path_factory):
     jax.config.update("jax_compilation_cache_dir", str(folder))
     jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
     return folder
+
+
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    # The suite was started in the background; what tests start would ignore Ctrl-C as well.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 _MAPPED = pathlib.Path("/proc/self/maps")

@@ -33,7 +33,11 @@ def interrupted(process, times=1):
         if time:
             assert process.stderr.readline() == SAVING
         process.send_signal(signal.SIGINT)
-    _, errors = process.communicate(timeout=60)
+    try:
+        _, errors = process.communicate(timeout=60)
+    except subprocess.TimeoutExpired:
+        process.kill()  # leaving its `with` would wait for it
+        raise
     return process.returncode, errors
 
 
