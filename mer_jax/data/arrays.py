@@ -20,6 +20,10 @@ class Labels(NamedTuple):
     valence: np.ndarray  # float32 [N]
     valence_mask: np.ndarray  # bool [N]
 
+    def rows(self, rows: np.ndarray) -> "Labels":
+        """Those of some of the clips, by a mask or by number."""
+        return Labels(*(column[rows] for column in self))
+
 
 class Split(NamedTuple):
     """The clips of a split, sorted by name."""

@@ -53,7 +53,7 @@ def out_of_fold(
     found = Predictions(*(None if x is None else np.empty_like(x) for x in of_members[0][:2]))
     for number in np.unique(fold):
         held = fold == number
-        of_others = Labels(*(column[~held] for column in labels))
+        of_others = labels.rows(~held)
         rule = fit(task, members.rows(of_members, ~held), of_others)
         predicted = rule.predict(members.rows(of_members, held))
         for whole, part in zip(found[:2], predicted[:2], strict=True):

@@ -94,8 +94,8 @@ def fit(
     decoded, calibrated = (_copied(predictions) for _ in range(2))
     for number in np.unique(fold):
         held = fold == number
-        of_others = _fitted(task, jointly, _rows(predictions, ~held), _rows(labels, ~held))
-        of_fold = of_others.decoded(_rows(predictions, held))
+        of_others = _fitted(task, jointly, predictions.rows(~held), labels.rows(~held))
+        of_fold = of_others.decoded(predictions.rows(held))
         for whole, part in ((decoded, of_fold), (calibrated, of_others.calibrated(of_fold))):
             for values, of_held in zip(whole[:2], part[:2], strict=True):
                 if values is not None:
@@ -150,10 +150,6 @@ def restore(results: dict[str, Any], config: ConfigDict, task: Task) -> Decoding
             return None
         found = found._replace(temperature=results[CALIBRATION]["temperature"])
     return found
-
-
-def _rows(of: Any, rows: np.ndarray) -> Any:
-    return type(of)(*(None if x is None else x[rows] for x in of))
 
 
 def _copied(of: Predictions) -> Predictions:

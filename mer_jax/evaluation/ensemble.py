@@ -32,6 +32,10 @@ class Predictions(NamedTuple):
     attention: dict[str, np.ndarray] | None = None  # by modality: float32 [..., N]; None: no such
     frame_attention: dict[str, np.ndarray] | None = None  # over time: float32 [..., N, T]
 
+    def rows(self, rows: np.ndarray) -> "Predictions":
+        """Those of some of N clips, by a mask or by number; without a run axis."""
+        return jax.tree.map(lambda values: values[rows], self)
+
 
 class Weights(NamedTuple):
     """What the kept runs predict with, each leaf with a leading run axis."""

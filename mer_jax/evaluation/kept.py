@@ -12,7 +12,7 @@ from mer_jax import metrics
 from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import label_arrays
-from mer_jax.data.arrays import Corpus, Labels, Split
+from mer_jax.data.arrays import Corpus, Split
 from mer_jax.errors import InputError
 from mer_jax.evaluation import decoding as decoding_lib
 from mer_jax.evaluation import ensemble, out_of_fold, submission, terminal
@@ -144,9 +144,8 @@ def predict_validated(
 
 def _known(of_runs, labels, repeat, fold, plan):
     """What runs predict of the clips that they validated on, those clips' labels, and which."""
-    predictions, known = out_of_fold.average(of_runs, repeat, fold, plan.folds)
-    predictions = jax.tree.map(lambda values: values[known].astype(np.float32), predictions)
-    return predictions, Labels(*(column[known] for column in labels)), known
+    predictions, known = out_of_fold.validated(of_runs, repeat, fold, plan.folds)
+    return predictions, labels.rows(known), known
 
 
 def show(results: dict[str, Any], config: ConfigDict, workdir: Workdir) -> None:

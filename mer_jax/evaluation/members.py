@@ -57,7 +57,7 @@ def _mean(each: Sequence[np.ndarray], weight_M: np.ndarray | None) -> np.ndarray
 
 def rows(members: Sequence[Predictions], chosen: np.ndarray) -> list[Predictions]:
     """What each member predicts of some clips, by a mask or by number."""
-    return [Predictions(*(None if x is None else x[chosen] for x in of[:2])) for of in members]
+    return [Predictions(*of[:2]).rows(chosen) for of in members]
 
 
 def check_tasks(tasks: Mapping[str, Task]) -> None:

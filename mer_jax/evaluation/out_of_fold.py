@@ -39,6 +39,17 @@ def average(
     return jax.tree.map(mean, predicted), count > 0
 
 
+def validated(
+    predicted: Predictions,
+    repeat: np.ndarray,
+    fold: np.ndarray,
+    folds: Mapping[tuple[int, int], Fold],
+) -> tuple[Predictions, np.ndarray]:
+    """What `average` gives of the clips that a run validated on, in float32; which: bool [N]."""
+    mean, known = average(predicted, repeat, fold, folds)
+    return jax.tree.map(np.float32, mean.rows(known)), known
+
+
 def scores(
     task: Task,
     predicted: Predictions,
@@ -57,7 +68,7 @@ def scores(
     for run, key in enumerate(zip(repeat.tolist(), fold.tolist(), strict=True)):
         rows = validation_rows(folds[key])
         emotion, valence = (None if x is None else x[run, rows] for x in predicted[:2])
-        of_rows = Labels(*(column[rows] for column in of_samples))
+        of_rows = of_samples.rows(rows)
         weight = np.ones(len(rows), np.float32)
         found = metrics.compute(
             task, emotion, valence, of_rows, weight, only=metrics.at_the_end(task)
@@ -75,7 +86,7 @@ def labels(of_samples: Labels, folds: Mapping[tuple[int, int], Fold]) -> Labels:
     """The labels that a repeat validates on, of the first repeat: others hide as many."""
     rows = [validation_rows(fold) for (repeat, _), fold in folds.items() if repeat == 0]
     known = np.unique(np.concatenate(rows))
-    return Labels(*(column[known] for column in of_samples))
+    return of_samples.rows(known)
 
 
 def validation_rows(fold: Fold) -> np.ndarray:

@@ -8,7 +8,7 @@ import numpy as np
 
 from mer_jax import config as config_lib
 from mer_jax import files
-from mer_jax.data.arrays import Labels, Split
+from mer_jax.data.arrays import Split
 from mer_jax.evaluation import combining, ensemble, out_of_fold, submission
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.evaluation.model import Model, predict_runs
@@ -46,12 +46,12 @@ def write(
         runs = predict_runs(model, plan.samples.features, display, f"{TRAIN}, {title}")
         runs = Predictions(*runs[:2])
         repeat, fold = model.kept["repeat"], model.kept["fold"]
-        mean, known = out_of_fold.average(runs, repeat, fold, plan.folds)
-        of_train.append(Predictions(*(None if x is None else np.float32(x[known]) for x in mean)))
+        validated, known = out_of_fold.validated(runs, repeat, fold, plan.folds)
+        of_train.append(validated)
         for name, split in splits.items():
             runs = predict_runs(model, split.features, display, f"{name}, {title}")
             of_splits[name].append(ensemble.average(Predictions(*runs[:2])))
-    labels = Labels(*(column[known] for column in plan.samples.labels))
+    labels = plan.samples.labels.rows(known)
     every = {TRAIN: combining.Split(names[known], of_train, labels, True)}
     for name, split in splits.items():
         every[name] = combining.Split(split.names, of_splits[name], split.labels, False)

@@ -31,7 +31,7 @@ def compare(
     Of the test splits with labels, and of train where both predict its same clips out of fold.
     """
     from mer_jax import files, metrics
-    from mer_jax.data.arrays import Labels, Split
+    from mer_jax.data.arrays import Split
     from mer_jax.evaluation import bootstrap, counts, kept, submission, terminal
     from mer_jax.workdir import Workdir
 
@@ -42,8 +42,8 @@ def compare(
     found, clips = {}, {}
     of_train = corpus.splits[TRAIN]
     if (rows := _validated(of_train.names, workdir, against)) is not None:
-        labels = Labels(*(column[rows] for column in of_train.labels))
-        splits = {kept.OUT_OF_FOLD: Split(of_train.names[rows], {}, labels), **splits}
+        validated = Split(of_train.names[rows], {}, of_train.labels.rows(rows))
+        splits = {kept.OUT_OF_FOLD: validated, **splits}
     for name, split in splits.items():
         if split.labels.emotion_mask.any() or split.labels.valence_mask.any():
             pair = [

@@ -44,17 +44,7 @@ class Predicted(NamedTuple):
 
     def rows(self, rows: np.ndarray) -> "Predicted":
         """Some of the clips, by a mask or by number."""
-        emotion, valence, attention, of_frames = self.predictions
-        return Predicted(
-            self.names[rows],
-            Predictions(
-                None if emotion is None else emotion[rows],
-                None if valence is None else valence[rows],
-                attention and {m: weight[rows] for m, weight in attention.items()},
-                of_frames and {m: weight[rows] for m, weight in of_frames.items()},
-            ),
-            Labels(*(column[rows] for column in self.labels)),
-        )
+        return Predicted(self.names[rows], self.predictions.rows(rows), self.labels.rows(rows))
 
 
 class Constant(NamedTuple):

@@ -6,7 +6,6 @@ import os
 import pathlib
 from typing import TYPE_CHECKING, Any
 
-import jax
 import numpy as np
 from ml_collections import ConfigDict
 
@@ -223,9 +222,8 @@ class Run:
                 "nothing is predicted out of fold", self.workdir, TRAIN,
             )  # fmt: skip
             return None
-        predictions, known = out_of_fold.average(of_runs, repeat, fold, folds)
-        predictions = jax.tree.map(np.float32, predictions)
-        return Predicted(self._names_divided, predictions, samples.labels).rows(known)
+        predictions, known = out_of_fold.validated(of_runs, repeat, fold, folds)
+        return Predicted(self._names_divided[known], predictions, samples.labels.rows(known))
 
     def _same_folds(self, of_runs: Predictions, labels: Labels, folds) -> bool:
         """Whether the runs' scores on their validation rows equal the recorded ones.

@@ -52,7 +52,7 @@ def of_rows(
 ) -> tuple[Batch, Labels]:
     """The batch of some rows of the samples, padded to so many frames, and their labels."""
     samples = given.samples
-    labels = Labels(*(column[index] for column in samples.labels))
+    labels = samples.labels.rows(index)
     features, masks = _taken(samples.features, index, longest or {})
     features = scaled(features, given.fold.scaler, masks)
     return of_features(features, weight, shown(masks, given.static.framing)), labels

@@ -52,5 +52,5 @@ def loss(
     own = of_labels(labels)
     if mixing is None:
         return own
-    of_partners = of_labels(Labels(*(column[mixing.partner] for column in labels)))
+    of_partners = of_labels(labels.rows(mixing.partner))
     return mixing.share * own + (1 - mixing.share) * of_partners
