@@ -9,7 +9,7 @@ from jaxtyping import Array, Bool, Float, Int
 from mer_jax.models.encoders import text
 from mer_jax.models.encoders.encoder import Part, Plan
 from mer_jax.models.encoders.family import Family
-from mer_jax.models.encoders.layers import Attention, LayerNorm, Linear, activation
+from mer_jax.models.encoders.layers import Attention, LayerNorm, Linear, feed_forward
 
 
 class Settings(NamedTuple):
@@ -67,9 +67,8 @@ class Group(nn.Module):
             name=f"{name}.attention",
         )
         x = LayerNorm(epsilon, name=f"{name}.attention.LayerNorm")(x + attention(x, mask))
-        dense = Linear(settings.intermediate_size, name=f"{name}.ffn")(x)
-        dense = activation(settings.hidden_act)(dense)
-        dense = Linear(settings.hidden_size, name=f"{name}.ffn_output")(dense)
+        names = f"{name}.ffn", f"{name}.ffn_output"
+        dense = feed_forward(x, settings.intermediate_size, settings.hidden_act, names)
         return LayerNorm(epsilon, name=f"{name}.full_layer_layer_norm")(x + dense)
 
 

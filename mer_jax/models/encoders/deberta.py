@@ -261,12 +261,11 @@ _SECOND = {  # transformers' defaults of the second version, where they are not 
 
 
 def _with_defaults(config: Mapping, tensors: Tensors) -> Mapping:
-    said = {key: value for key, value in config.items() if value is not None}
+    said = text.with_defaults(config, _SECOND if config["model_type"] == "deberta-v2" else {})
     kinds = said.get("pos_att_type", ())
     if isinstance(kinds, str):
         kinds = [kind.strip() for kind in kinds.lower().split("|")]
-    defaults = _SECOND if config["model_type"] == "deberta-v2" else {}
-    return {**defaults, **said, "pos_att_type": kinds}
+    return {**said, "pos_att_type": kinds}
 
 
 FAMILY = Family(

@@ -48,6 +48,14 @@ class Plan(NamedTuple):
         ]
 
 
+def example(*sizes: int) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
+    """The shapes of a row of numbers [1, *sizes] and of its mask, [1, the last of the sizes]."""
+    return (
+        jax.ShapeDtypeStruct((1, *sizes), jnp.float32),
+        jax.ShapeDtypeStruct((1, sizes[-1]), jnp.bool_),
+    )
+
+
 @functools.partial(jax.jit, static_argnums=0)
 def _run(module: nn.Module, params: Params, *inputs):
     return module.apply({"params": params}, *inputs)

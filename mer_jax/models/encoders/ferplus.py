@@ -9,14 +9,13 @@ import re
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from mer_jax.models.encoders.encoder import Part, Plan
+from mer_jax.models.encoders.encoder import Part, Plan, example
 from mer_jax.models.encoders.family import Family
 from mer_jax.models.encoders.layers import Convolution
-from mer_jax.models.encoders.resnet import BatchNorm, Pooled
+from mer_jax.models.encoders.resnet import Pooled, convolved
 
 _WIDENING = 4  # of a block's channels
 
@@ -46,9 +45,8 @@ class Front(nn.Module):
 
 
 def _normalised(x, name, size, kernel=1, stride=1):
-    """A convolution without bias and its normalisation, submodules of the module that calls it."""
-    x = Convolution(size, (kernel, kernel), stride, kernel // 2, use_bias=False, name=name)(x)
-    return BatchNorm(name=f"{name}_bn")(x)
+    """`convolved` with the names of these files."""
+    return convolved(x, name, f"{name}_bn", size, kernel, stride)
 
 
 class Stage(nn.Module):
@@ -97,10 +95,7 @@ def plan(settings: Settings) -> Plan:
         layers=tuple(Part(Stage(settings, i + 2, i + 1 == stages)) for i in range(stages)),
         pooled=Part(Pooled()),
         size=settings.narrow[-1],
-        example=(
-            jax.ShapeDtypeStruct((1, 3, side, side), jnp.float32),
-            jax.ShapeDtypeStruct((1, side), jnp.bool_),
-        ),
+        example=example(3, side, side),
     )
 
 

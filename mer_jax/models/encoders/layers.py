@@ -79,6 +79,17 @@ class LayerNorm(nn.Module):
         return x * _over_last(weight, x) + _over_last(bias, x)
 
 
+def feed_forward(
+    x: Float[Array, "*batch D"], size: int, act: str, names: tuple[str, str]
+) -> Float[Array, "*batch D"]:
+    """Two dense layers, `size` wide between them, with an activation by its name.
+
+    They become submodules of the module that calls it.
+    """
+    wide, back = names
+    return Linear(x.shape[-1], name=back)(activation(act)(Linear(size, name=wide)(x)))
+
+
 class ChannelNorm(nn.Module):
     """Normalises each channel over a clip's own frames: GroupNorm with a group a channel.
 

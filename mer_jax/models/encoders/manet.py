@@ -13,10 +13,10 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from mer_jax.models.encoders.encoder import Part, Plan
+from mer_jax.models.encoders.encoder import Part, Plan, example
 from mer_jax.models.encoders.family import Family
-from mer_jax.models.encoders.layers import Convolution, Linear
-from mer_jax.models.encoders.resnet import BatchNorm
+from mer_jax.models.encoders.layers import Linear
+from mer_jax.models.encoders.resnet import convolved
 
 _SCALES = 4  # groups of channels, each of which takes what the one before it gives
 _PLAIN, _ATTENTIVE, _SCALED = "plain", "attentive", "scaled"  # kinds of blocks
@@ -30,12 +30,6 @@ class Settings(NamedTuple):
     reduction: int = 16  # of the channels that attention to channels narrows them to
 
 
-def _convolved(x, name, norm, size, kernel=3, stride=1):
-    """A convolution without bias and its normalisation, submodules of the module that calls it."""
-    x = Convolution(size, (kernel, kernel), stride, kernel // 2, use_bias=False, name=name)(x)
-    return BatchNorm(name=norm)(x)
-
-
 class Block(nn.Module):
     """Two convolutions of one of three kinds, added to their input."""
 
@@ -47,17 +41,17 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B I J D"]:
         """The next maps."""
-        y = jax.nn.relu(_convolved(x, "conv1", "bn1", self.size, stride=self.stride))
+        y = jax.nn.relu(convolved(x, "conv1", "bn1", self.size, stride=self.stride))
         if self.kind == _SCALED:
             parts = jnp.split(y, _SCALES, -1)
             y = self._scales(parts, 1) + self._scales(parts, 2)
         else:
-            y = _convolved(y, "conv2", "bn2", self.size)
+            y = convolved(y, "conv2", "bn2", self.size)
         if self.kind == _ATTENTIVE:
             y = y * self._channels(y)
             y = y * self._places(y)
         if self.stride != 1 or x.shape[-1] != self.size:
-            x = _convolved(x, "downsample.0", "downsample.1", self.size, 1, self.stride)
+            x = convolved(x, "downsample.0", "downsample.1", self.size, 1, self.stride)
         return jax.nn.relu(x + y)
 
     def _scales(self, parts, direction):
@@ -66,7 +60,7 @@ class Block(nn.Module):
         found, last = {}, 0
         for i in order:
             name = f"{direction}_2_{i + 1}"
-            found[i] = _convolved(parts[i] + last, f"conv{name}", f"bn{name}", self.size // _SCALES)
+            found[i] = convolved(parts[i] + last, f"conv{name}", f"bn{name}", self.size // _SCALES)
             last = jax.nn.relu(found[i])
         return jnp.concatenate([found[i] for i in range(_SCALES)], -1)
 
@@ -84,7 +78,7 @@ class Block(nn.Module):
         """A weight for each place, by the largest and the mean of its channels."""
         seen = jnp.stack([x.max(-1), x.mean(-1)], -1)
         name = "cbam.SpatialGate.spatial"
-        return jax.nn.sigmoid(_convolved(seen, f"{name}.conv", f"{name}.bn", 1, 7))
+        return jax.nn.sigmoid(convolved(seen, f"{name}.conv", f"{name}.bn", 1, 7))
 
 
 class Front(nn.Module):
@@ -96,7 +90,7 @@ class Front(nn.Module):
     def __call__(self, images: Float[Array, "B C H W"], mask: Bool[Array, "B W"]):
         """The branches' input [B, D, H / 8, W / 8]; the mask is not asked."""
         stem = self.settings.hidden_sizes[0]
-        x = _convolved(images.transpose(0, 2, 3, 1), "conv1", "bn1", stem, 7, 2)
+        x = convolved(images.transpose(0, 2, 3, 1), "conv1", "bn1", stem, 7, 2)
         x = nn.max_pool(jax.nn.relu(x), (3, 3), (2, 2), ((1, 1), (1, 1)))
         for stage in (0, 1):
             x = _blocks(self.settings, x, f"layer{stage + 1}", _PLAIN, stage, stage + 1)
@@ -144,10 +138,7 @@ def plan(settings: Settings) -> Plan:
         pooled=Part(Branches(settings)),
         size=settings.hidden_sizes[1],
         pooled_size=2 * settings.hidden_sizes[-1],
-        example=(
-            jax.ShapeDtypeStruct((1, 3, side, side), jnp.float32),
-            jax.ShapeDtypeStruct((1, side), jnp.bool_),
-        ),
+        example=example(3, side, side),
     )
 
 

@@ -52,7 +52,16 @@ def _filters(bins: int) -> np.ndarray:
     """Triangles [bins, F] over the spectrum's frequencies, each of the same area."""
     frequency_F = np.linspace(0, RATE / 2, _WINDOW // 2 + 1)
     edges = _to_hertz(np.linspace(0, _to_mel(RATE / 2), bins + 2))
+    area = edges[2:, None] - edges[:-2, None]
+    return (triangles(frequency_F, edges) * 2 / area).astype(np.float32)
+
+
+def triangles(place_F: np.ndarray, edges: np.ndarray) -> np.ndarray:
+    """Triangles [bins, F] of height 1 over places F, each from an edge over the next to a third.
+
+    `edges` are [bins + 2], in the places' unit.
+    """
     left, centre, right = edges[:-2, None], edges[1:-1, None], edges[2:, None]
-    rising = (frequency_F[None] - left) / (centre - left)
-    falling = (right - frequency_F[None]) / (right - centre)
-    return (np.maximum(np.minimum(rising, falling), 0) * 2 / (right - left)).astype(np.float32)
+    rising = (place_F[None] - left) / (centre - left)
+    falling = (right - place_F[None]) / (right - centre)
+    return np.maximum(np.minimum(rising, falling), 0)

@@ -4,11 +4,10 @@ import re
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from mer_jax.models.encoders.encoder import Part, Plan
+from mer_jax.models.encoders.encoder import Part, Plan, example
 from mer_jax.models.encoders.family import Family, Tensors
 from mer_jax.models.encoders.layers import Convolution, activation
 
@@ -45,6 +44,14 @@ class BatchNorm(nn.Module):
         return (x - vector("running_mean", zeros)) * scale + vector("bias", zeros)
 
 
+def convolved(
+    x: Float[Array, "B H W C"], name: str, norm: str, size: int, kernel: int = 3, stride: int = 1
+) -> Float[Array, "B I J D"]:
+    """A convolution without bias and its normalisation, submodules of the module that calls it."""
+    x = Convolution(size, (kernel, kernel), stride, kernel // 2, use_bias=False, name=name)(x)
+    return BatchNorm(name=norm)(x)
+
+
 class Block(nn.Module):
     """A convolution without bias, normalised, then an activation by its name."""
 
@@ -56,15 +63,7 @@ class Block(nn.Module):
     @nn.compact
     def __call__(self, x: Float[Array, "B H W C"]) -> Float[Array, "B I J D"]:
         """The features of each place."""
-        x = Convolution(
-            self.features,
-            (self.kernel, self.kernel),
-            self.stride,
-            self.kernel // 2,
-            use_bias=False,
-            name="convolution",
-        )(x)
-        x = BatchNorm(name="normalization")(x)
+        x = convolved(x, "convolution", "normalization", self.features, self.kernel, self.stride)
         return activation(self.act)(x) if self.act else x
 
 
@@ -138,10 +137,7 @@ def plan(settings: Settings) -> Plan:
         ),
         pooled=Part(Pooled()),
         size=settings.hidden_sizes[-1],
-        example=(
-            jax.ShapeDtypeStruct((1, settings.num_channels, side, side), jnp.float32),
-            jax.ShapeDtypeStruct((1, side), jnp.bool_),
-        ),
+        example=example(settings.num_channels, side, side),
     )
 
 

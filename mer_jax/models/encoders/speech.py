@@ -16,7 +16,7 @@ import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from mer_jax.models.encoders.encoder import Part, Plan
+from mer_jax.models.encoders.encoder import Part, Plan, example
 from mer_jax.models.encoders.family import Family, Tensors
 from mer_jax.models.encoders.layers import (
     Attention,
@@ -26,6 +26,7 @@ from mer_jax.models.encoders.layers import (
     LayerNorm,
     Linear,
     activation,
+    feed_forward,
 )
 
 
@@ -177,9 +178,8 @@ class Layer(nn.Module):
 
     def _dense(self, x):
         settings = self.settings
-        x = Linear(settings.intermediate_size, name="feed_forward.intermediate_dense")(x)
-        x = activation(settings.hidden_act)(x)
-        return Linear(settings.hidden_size, name="feed_forward.output_dense")(x)
+        names = "feed_forward.intermediate_dense", "feed_forward.output_dense"
+        return feed_forward(x, settings.intermediate_size, settings.hidden_act, names)
 
 
 def plan(settings: Settings) -> Plan:
@@ -195,10 +195,7 @@ def plan(settings: Settings) -> Plan:
             if settings.do_stable_layer_norm
             else None
         ),
-        example=(
-            jax.ShapeDtypeStruct((1, second), jnp.float32),
-            jax.ShapeDtypeStruct((1, second), jnp.bool_),
-        ),
+        example=example(second),
         size=settings.hidden_size,
         least=samples_of_a_frame(settings),
         frames=lambda samples: frames(settings, samples),

@@ -16,7 +16,13 @@ from jaxtyping import Array, Bool, Float, Int
 from mer_jax.errors import InputError
 from mer_jax.models.encoders.encoder import Part, Plan
 from mer_jax.models.encoders.family import Family, Tensors
-from mer_jax.models.encoders.layers import Attention, Embedding, LayerNorm, Linear, activation
+from mer_jax.models.encoders.layers import (
+    Attention,
+    Embedding,
+    LayerNorm,
+    Linear,
+    feed_forward,
+)
 
 
 class Settings(NamedTuple):
@@ -89,9 +95,9 @@ def finished(settings, x: Float[Array, "B T D"], attended: Float[Array, "B T D"]
     """
     epsilon = settings.layer_norm_eps
     x = LayerNorm(epsilon, name="attention.output.LayerNorm")(x + attended)
-    dense = Linear(settings.intermediate_size, name="intermediate.dense")(x)
-    dense = activation(settings.hidden_act)(dense)
-    dense = Linear(settings.hidden_size, name="output.dense")(dense)
+    dense = feed_forward(
+        x, settings.intermediate_size, settings.hidden_act, ("intermediate.dense", "output.dense")
+    )
     return LayerNorm(epsilon, name="output.LayerNorm")(x + dense)
 
 
@@ -173,9 +179,13 @@ _DEFAULTS = {  # of transformers, where they are not BERT's
 }
 
 
-def _with_defaults(config: Mapping, tensors: Tensors) -> Mapping:
-    said = {key: value for key, value in config.items() if value is not None}
-    return {**_DEFAULTS.get(config["model_type"], {}), **said}
+def with_defaults(config: Mapping, defaults: Mapping) -> Mapping:
+    """What a config says, and not as null, over the defaults of its kind of model."""
+    return {**defaults, **{key: value for key, value in config.items() if value is not None}}
+
+
+def _with_own_defaults(config: Mapping, tensors: Tensors) -> Mapping:
+    return with_defaults(config, _DEFAULTS.get(config["model_type"], {}))
 
 
 FAMILY = Family(
@@ -187,5 +197,5 @@ FAMILY = Family(
         r"|discriminator_predictions|generator_predictions|generator_lm_head)\b.*"
     ),
     prepare=prepare,
-    config=_with_defaults,
+    config=_with_own_defaults,
 )

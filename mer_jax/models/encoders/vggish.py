@@ -9,17 +9,15 @@ import re
 from typing import NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from mer_jax.models.encoders.encoder import Part, Plan
+from mer_jax.models.encoders.encoder import Part, Plan, example
 from mer_jax.models.encoders.family import Family
 from mer_jax.models.encoders.layers import Convolution, Linear
+from mer_jax.models.encoders.mel import HOP, RATE, triangles
 
-RATE = 16_000  # samples a second
-HOP = 160  # samples between frames: 10 ms
 FRAMES, BINS = 96, 64  # of an example: 0.96 s
 _WINDOW = 400  # samples: 25 ms
 _SPECTRUM = 512  # samples, zeros among them, of which a spectrum is taken
@@ -47,12 +45,9 @@ def _filters() -> np.ndarray:
     def to_mel(hertz):
         return 1127 * np.log1p(np.asarray(hertz) / 700)
 
-    mel_Fx1 = to_mel(np.linspace(0, RATE / 2, _SPECTRUM // 2 + 1))[:, None]
+    mel_F = to_mel(np.linspace(0, RATE / 2, _SPECTRUM // 2 + 1))
     edges = np.linspace(to_mel(_LOWEST), to_mel(_HIGHEST), BINS + 2)
-    left, centre, right = edges[None, :-2], edges[None, 1:-1], edges[None, 2:]
-    rising = (mel_Fx1 - left) / (centre - left)
-    falling = (right - mel_Fx1) / (right - centre)
-    return np.maximum(np.minimum(rising, falling), 0)
+    return np.ascontiguousarray(triangles(mel_F, edges).T)
 
 
 class Settings(NamedTuple):
@@ -107,10 +102,7 @@ def plan(settings: Settings) -> Plan:
         layers=(),
         pooled=Part(Dense(settings)),
         size=settings.dense[-1],
-        example=(
-            jax.ShapeDtypeStruct((1, FRAMES, BINS), jnp.float32),
-            jax.ShapeDtypeStruct((1, BINS), jnp.bool_),
-        ),
+        example=example(FRAMES, BINS),
     )
 
 

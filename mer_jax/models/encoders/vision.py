@@ -8,13 +8,12 @@ import re
 from collections.abc import Mapping
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from mer_jax.models.encoders.encoder import Part, Plan
+from mer_jax.models.encoders.encoder import Part, Plan, example
 from mer_jax.models.encoders.family import Family, Tensors
 from mer_jax.models.encoders.layers import (
     Attention,
@@ -22,9 +21,10 @@ from mer_jax.models.encoders.layers import (
     Embedding,
     LayerNorm,
     Linear,
-    activation,
+    feed_forward,
 )
 
+_DENSE = "mlp.fc1", "mlp.fc2"  # names of CLIP and DINOv2
 _SHARPNESS = -0.75  # of PyTorch's cubic convolution
 
 
@@ -133,9 +133,7 @@ class ClipLayer(nn.Module):
         attention = Attention(settings.num_attention_heads, name="self_attn")
         x = x + attention(LayerNorm(epsilon, name="layer_norm1")(x))
         dense = LayerNorm(epsilon, name="layer_norm2")(x)
-        dense = Linear(settings.intermediate_size, name="mlp.fc1")(dense)
-        dense = activation(settings.hidden_act)(dense)
-        return x + Linear(settings.hidden_size, name="mlp.fc2")(dense)
+        return x + feed_forward(dense, settings.intermediate_size, settings.hidden_act, _DENSE)
 
 
 class ClipPooled(nn.Module):
@@ -204,8 +202,7 @@ class Dinov2Layer(nn.Module):
             size = (int(size * 2 / 3) + 7) // 8 * 8
             gate, x = jnp.split(Linear(2 * size, name="mlp.weights_in")(x), 2, axis=-1)
             return Linear(settings.hidden_size, name="mlp.weights_out")(nn.silu(gate) * x)
-        x = activation(settings.hidden_act)(Linear(size, name="mlp.fc1")(x))
-        return Linear(settings.hidden_size, name="mlp.fc2")(x)
+        return feed_forward(x, size, settings.hidden_act, _DENSE)
 
 
 class Dinov2Pooled(nn.Module):
@@ -219,13 +216,6 @@ class Dinov2Pooled(nn.Module):
         return LayerNorm(self.settings.layer_norm_eps, name="layernorm")(x[:, 0])
 
 
-def _example(side: int) -> tuple[jax.ShapeDtypeStruct, jax.ShapeDtypeStruct]:
-    return (
-        jax.ShapeDtypeStruct((1, 3, side, side), jnp.float32),
-        jax.ShapeDtypeStruct((1, side), jnp.bool_),
-    )
-
-
 def clip_plan(settings: ClipSettings) -> Plan:
     """The parts of CLIP's vision transformer."""
     return Plan(
@@ -237,7 +227,7 @@ def clip_plan(settings: ClipSettings) -> Plan:
         pooled=Part(ClipPooled(settings)),
         size=settings.hidden_size,
         pooled_size=settings.projection_dim,
-        example=_example(settings.image_size),
+        example=example(3, settings.image_size, settings.image_size),
     )
 
 
@@ -251,7 +241,7 @@ def dinov2_plan(settings: Dinov2Settings) -> Plan:
         ),
         pooled=Part(Dinov2Pooled(settings)),
         size=settings.hidden_size,
-        example=_example(settings.image_size),
+        example=example(3, settings.image_size, settings.image_size),
     )
 
 

@@ -13,7 +13,7 @@ from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
 from mer_jax.models.encoders import speech
-from mer_jax.models.encoders.encoder import Part, Plan
+from mer_jax.models.encoders.encoder import Part, Plan, example
 from mer_jax.models.encoders.family import Family
 from mer_jax.models.encoders.layers import ChannelNorm, Convolution
 
@@ -75,10 +75,7 @@ def plan(settings: Settings) -> Plan:
             Part(Layer(settings, kernel), f"feature_aggregator.conv_layers.{i}.")
             for i, kernel in enumerate(settings.context_kernel)
         ),
-        example=(
-            jax.ShapeDtypeStruct((1, second), jnp.float32),
-            jax.ShapeDtypeStruct((1, second), jnp.bool_),
-        ),
+        example=example(second),
         size=settings.conv_dim[-1],
         least=speech.samples_of_a_frame(settings),
         frames=lambda samples: speech.frames(settings, samples),

@@ -7,20 +7,19 @@ masked, and the states are those of the clip alone.
 import re
 from typing import NamedTuple
 
-import jax
 import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float
 
-from mer_jax.models.encoders.encoder import Part, Plan
+from mer_jax.models.encoders.encoder import Part, Plan, example
 from mer_jax.models.encoders.family import Family
 from mer_jax.models.encoders.layers import (
     Attention,
     Convolution,
     Embedding,
     LayerNorm,
-    Linear,
     activation,
+    feed_forward,
 )
 
 
@@ -66,9 +65,10 @@ class Layer(nn.Module):
         settings = self.settings
         attention = Attention(settings.encoder_attention_heads, key_bias=False, name="self_attn")
         x = x + attention(LayerNorm(name="self_attn_layer_norm")(x), mask)
-        dense = Linear(settings.encoder_ffn_dim, name="fc1")(LayerNorm(name="final_layer_norm")(x))
-        dense = activation(settings.activation_function)(dense)
-        return x + Linear(settings.d_model, name="fc2")(dense)
+        dense = LayerNorm(name="final_layer_norm")(x)
+        names = "fc1", "fc2"
+        act = settings.activation_function
+        return x + feed_forward(dense, settings.encoder_ffn_dim, act, names)
 
 
 def plan(settings: Settings) -> Plan:
@@ -78,10 +78,7 @@ def plan(settings: Settings) -> Plan:
         front=Part(Front(settings)),
         layers=tuple(Part(Layer(settings), f"layers.{i}.") for i in range(settings.encoder_layers)),
         last=Part(LayerNorm(), "layer_norm."),
-        example=(
-            jax.ShapeDtypeStruct((1, settings.num_mel_bins, frames), jnp.float32),
-            jax.ShapeDtypeStruct((1, frames), jnp.bool_),
-        ),
+        example=example(settings.num_mel_bins, frames),
         size=settings.d_model,
         longest=frames,
         frames=lambda mel_frames: (mel_frames + 1) // 2,

@@ -18,10 +18,9 @@ from mer_jax.models.encoders.family import Family
 from mer_jax.models.encoders.layers import (
     Embedding,
     LayerNorm,
-    Linear,
-    activation,
     attend,
     draw,
+    feed_forward,
 )
 
 _LONGEST_WAVE = 10_000  # of the sines of distances (Vaswani et al. 2017)
@@ -132,9 +131,8 @@ class Layer(nn.Module):
         """The next hidden state."""
         settings = self.settings
         x = RelativeAttention(settings, name="rel_attn")(x, mask, is_end, distances)
-        dense = Linear(settings.d_inner, name="ff.layer_1")(x)
-        dense = activation(settings.ff_activation)(dense)
-        dense = Linear(settings.d_model, name="ff.layer_2")(dense)
+        names = "ff.layer_1", "ff.layer_2"
+        dense = feed_forward(x, settings.d_inner, settings.ff_activation, names)
         return LayerNorm(settings.layer_norm_eps, name="ff.layer_norm")(x + dense)
 
 
