@@ -2,7 +2,6 @@
 
 import contextlib
 import importlib.metadata
-import json
 import logging
 import os
 import pathlib
@@ -11,13 +10,12 @@ from typing import Any, NamedTuple
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax import lock, paths, termination, ways
+from mer_jax import lock, termination, ways
 from mer_jax.corpora import info_of, tasks
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data import rows as rows_lib
 from mer_jax.data import standardise
 from mer_jax.data.arrays import Corpus
-from mer_jax.errors import InputError, counted
+from mer_jax.errors import counted
 from mer_jax.evaluation import counts, decoding, events, history, kept, out_of_fold, trial_ensemble
 from mer_jax.evaluation import model as model_lib
 from mer_jax.evaluation import results as results_lib
@@ -26,16 +24,15 @@ from mer_jax.extraction.writer import copy_manifests
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting import written
 from mer_jax.task import TRAIN
-from mer_jax.training import devices, grid, measure, program
+from mer_jax.training import devices, grid, program
 from mer_jax.training import plan as plan_lib
 from mer_jax.training import sizes as sizes_lib
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.division import divide
 from mer_jax.training.plan import Chunk, Plan
-from mer_jax.workdir import Workdir, read_record
+from mer_jax.workdir import Workdir
 
 LOG = logging.getLogger("mer_jax")
-_PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets")
 
 
 class _Prepared(NamedTuple):
@@ -154,7 +151,7 @@ def _prepare(
         # Not sooner: wrong input leaves no workdir behind. What stood there may have changed since.
         until_trained.enter_context(lock.held(workdir))
         workdir.check_same_config(config)
-    record = _record(grid_plan, corpus, groups, workdir, repeated)
+    record = record_lib.of(grid_plan, corpus, groups, workdir, repeated)
     chunks = plan_lib.cut(groups, record["chunk"])
     if not workdir.has_config and config.data.root:  # new clips may be extracted without the root
         folders = corpus_lib.modalities(config).values()
@@ -214,75 +211,9 @@ def _model(prepared: _Prepared, checkpoints: Checkpoints, number: int) -> Model:
     return model_lib.of_trial(config, trial, corpus.task, sizes, weights)
 
 
-def _record(
-    grid_plan: Plan,
-    corpus: Corpus,
-    groups: plan_lib.Groups,
-    workdir: Workdir,
-    repeated: pathlib.Path | None,
-) -> dict[str, Any]:
-    """The content of config.json: with what stands there, or made for a workdir that has none."""
-    sizes = rows_lib.sizes(corpus.splits[TRAIN].features)
-    if workdir.has_config:
-        workdir.check_same_data(corpus.fingerprint, sizes)
-        record = workdir.record()
-        _check_widths(record["chunk"], groups, workdir.config_file, "use another --workdir")
-        return {**record, "config": grid_plan.config.to_dict()}
-    record = {
-        "config": grid_plan.config.to_dict(),
-        "chunk": [],  # of each group of runs, in order
-        "dataset": corpus.fingerprint,
-        "task": tasks.kind_of(corpus.task),
-        "sizes": sizes,
-        "versions": {name: importlib.metadata.version(name) for name in _PACKAGES},
-        "commit": paths.commit(),
-        "device": devices.description(),
-    }
-    if repeated is None:
-        record["chunk"] = _widths(grid_plan, groups, sizes)
-    else:
-        record["chunk"] = _repeated_widths(record, groups, repeated)
-    return record
-
-
 def _surroundings() -> str:
     """On which devices a training runs, with which versions."""
     device = devices.description()
     names = ("jax", "flax", "optax", "orbax-checkpoint", "numpy")
     versions = ", ".join(f"{name} {importlib.metadata.version(name)}" for name in names)
     return f"training on {device['count']} x {device['kind']} ({device['backend']}); {versions}"
-
-
-def _widths(grid_plan: Plan, groups: plan_lib.Groups, sizes: dict[str, int]) -> list[int]:
-    frames = rows_lib.longest(grid_plan.samples.features)
-    widths = plan_lib.widths(grid_plan.config, groups, sizes, frames)
-    if grid_plan.config.train.chunk == "measure":
-        return measure.widths(grid_plan, groups, widths)
-    return widths
-
-
-def _repeated_widths(
-    record: dict[str, Any], groups: plan_lib.Groups, repeated: pathlib.Path
-) -> list[int]:
-    """The widths that an earlier run recorded. Says what else differs and may change bits."""
-    theirs = read_record(repeated)
-    _check_widths(theirs["chunk"], groups, repeated, "this configuration is not a repetition of it")
-    saved = config_lib.check(config_lib.read_saved(repeated))
-    differ = config_lib.identity(saved) != config_lib.identity(ConfigDict(record["config"]))
-    for key in ("config", "dataset", "sizes", "versions", "commit", "device"):
-        # As it would be read back: JSON has no tuples.
-        if differ if key == "config" else theirs.get(key) != json.loads(json.dumps(record[key])):
-            LOG.warning(
-                "%s: %s differs from this training's, so the results may differ", repeated, key
-            )
-    return theirs["chunk"]
-
-
-def _check_widths(
-    widths: list[int], groups: plan_lib.Groups, path: pathlib.Path, advice: str
-) -> None:
-    if len(widths) != len(groups) or any(width < 1 for width in widths):
-        raise InputError(
-            f"{path}: chunk is {widths}, not a width of 1 or more for each of the "
-            f"{len(groups)} groups of runs; {advice}"
-        )

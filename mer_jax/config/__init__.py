@@ -1,7 +1,8 @@
 """Configurations: their keys and defaults, where they come from, their checks, their trials."""
 
 from mer_jax.config.checking import check, check_keys, unknown_key
-from mer_jax.config.keys import as_tuple, declared, flatten, identity
+from mer_jax.config.keys import declared, flatten, identity
+from mer_jax.config.kinds import as_tuple
 from mer_jax.config.loading import CONFIGS, load_base, load_file
 from mer_jax.config.saved import read_saved
 from mer_jax.config.trials import is_semi_supervised, trials, uses_views, varied

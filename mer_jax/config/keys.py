@@ -5,19 +5,18 @@ too, in the files of mer_jax/models/fusion/, those of semi-supervised methods in
 optimiser's in mer_jax/training/optimizer.py, the loss's in mer_jax/training/losses.py.
 """
 
-import math
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
 from ml_collections.config_dict import RequiredValueError
 
-from mer_jax import paths, semi, ways
-from mer_jax.config import rows
-from mer_jax.corpora import AUTO, CORPORA, shared, tasks
+from mer_jax import semi, ways
+from mer_jax.config import kinds
+from mer_jax.config.kinds import as_tuple
+from mer_jax.corpora import CORPORA, tasks
 from mer_jax.data import framing, left_out, placeholders, standardise, views
 from mer_jax.data import rows as rows_lib
-from mer_jax.data.labels import check_word
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
@@ -45,11 +44,6 @@ class Key(NamedTuple):
     doc: str = ""  # of what code declares; that of other keys stands in configs/base.py
 
 
-def as_tuple(value: Any) -> tuple:
-    """A grid's values: one value is a grid of one."""
-    return tuple(value) if isinstance(value, tuple | list) else (value,)
-
-
 def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
     """Every leaf by its dotted key, in the config's order; None for a placeholder."""
     leaves = {}
@@ -63,111 +57,6 @@ def flatten(config: ConfigDict, prefix: str = "") -> dict[str, Any]:
         else:
             leaves[prefix + key] = value
     return leaves
-
-
-def _read_text(value: Any, where: str) -> str:
-    if not isinstance(value, str):
-        raise InputError(f"{where}: {value!r} is not a name")
-    return value
-
-
-def _read_path(value: Any, where: str) -> str:
-    text = _read_text(value, where)
-    return str(paths.of_user(text, where).resolve()) if text else text
-
-
-def _read_aliases(value: Any, where: str) -> str:
-    rows.parse_aliases(_read_text(value, where), where)
-    return value
-
-
-def _read_chunk(value: Any, where: str) -> str | int:
-    text = str(value)
-    if text in ("auto", "measure"):
-        return text
-    if not (text.isascii() and text.isdigit() and int(text) > 0):
-        raise InputError(f'{where}: {value!r} is not "auto", "measure" or a number above 0')
-    return int(text)
-
-
-def _read_rows(value: Any, where: str) -> tuple[str, ...]:
-    given = as_tuple(value)
-    for text in given:
-        if not isinstance(text, str):
-            raise InputError(f"{where}: {text!r} is not the text of a row")
-    folders = [rows.parse(text, where).folder for text in given]
-    twice = [folder for folder in folders if folders.count(folder) > 1]
-    if twice:
-        raise InputError(f"{where}: lists {twice[0]} twice")
-    return given
-
-
-def _read_group_folds(value: Any, where: str) -> str | bool:
-    text = str(value).lower()
-    if text == AUTO:
-        return AUTO
-    if text not in ("true", "false"):
-        raise InputError(f"{where}: {value!r} is not {AUTO!r}, True or False")
-    return text == "true"
-
-
-def _read_classes(value: Any, where: str) -> tuple[str, ...]:
-    given = tuple(map(str, as_tuple(value)))
-    if len(given) == 1 and "," in given[0]:  # a command line's a,b,c
-        given = tuple(name.strip() for name in given[0].split(","))
-    if given and (len(given) < 2 or len(set(given)) < len(given)):
-        raise InputError(f"{where}: {value!r} is not two classes or more, each once")
-    for name in given:
-        if name != name.strip() or not name:
-            raise InputError(f"{where}: {name!r} is empty or has spaces around it")
-        check_word(name, where, what="class")
-    return given
-
-
-def _read_valence_range(value: Any, where: str) -> tuple[float, ...]:
-    given = as_tuple(value)
-    are_numbers = all(type(each) in (int, float) and math.isfinite(each) for each in given)
-    if given and not (are_numbers and len(given) == 2 and given[0] < given[1]):
-        raise InputError(f"{where}: {value!r} is not a lower and a higher number")
-    return tuple(map(float, given))
-
-
-def _read_test_corpora(value: Any, where: str) -> tuple[str, ...]:
-    found = shared.read(as_tuple(value), where)
-    return tuple(f"{name}={_read_path(folder, where)}" for name, folder in found.items())
-
-
-def _read_metrics(value: Any, where: str) -> tuple[str, ...]:
-    given = _read_shown(value, where)
-    if not given:
-        raise InputError(f"{where} is empty")
-    return given
-
-
-def _read_shown(value: Any, where: str) -> tuple[str, ...]:
-    given = as_tuple(value)
-    for name in given:
-        if name not in METRICS:
-            raise InputError(f"{where}: unknown metric {name!r}; one of: {', '.join(METRICS)}")
-    return given
-
-
-_PATH = Kind("a path", _read_path)
-_ALIASES = Kind('aliases such as "HuBERT-large=my_hubert"', _read_aliases)
-_CHUNK = Kind('"auto", "measure" or a whole number', _read_chunk)
-_ROWS = Kind('rows such as "audio HuBERT-large, text MacBERT-large"', _read_rows)
-_GROUP_FOLDS = Kind('"auto", True or False', _read_group_folds)
-_CLASSES = Kind("names of classes, or none", _read_classes)
-_VALENCE_RANGE = Kind("two numbers, or none", _read_valence_range)
-_TEST_CORPORA = Kind('corpora such as "sims=my_sims", or none', _read_test_corpora)
-_METRICS = Kind("names of metrics", _read_metrics)
-_SHOWN = Kind("names of metrics, or none", _read_shown)
-_SEED = Range(lambda value: 0 <= value < 1 << 32, "from 0 to 2**32 - 1")  # what a JAX key holds
-_FOLDS = Range(lambda value: value == 0 or value >= 2, "2 or more, or 0 to use the val split")
-_LABELLED = Range(
-    lambda value: 0 < value <= 1 or value == int(value) > 1,
-    "a share in (0, 1], or a whole number of clips of each class",
-)
 
 
 def _has_pool(values: Mapping[str, Any]) -> bool:
@@ -191,26 +80,26 @@ def declared() -> dict[str, Key]:
     of_losses = _of_settings(losses.SETTINGS)
     of_methods = _of_settings(semi.settings().values())
     keys = (
-        Key("seed", _SEED),
-        Key("folds", _FOLDS),
+        Key("seed", kinds.SEED),
+        Key("folds", kinds.FOLDS),
         Key("repeats", AT_LEAST_1),
         Key("data.corpus", Choices(tuple(CORPORA))),
         Key("data.task", Choices(tasks.TASKS)),
-        Key("data.root", kind=_PATH),
-        Key("data.test_corpora", kind=_TEST_CORPORA),
-        Key("data.tfds_dir", kind=_PATH, identifies=False),
+        Key("data.root", kind=kinds.PATH),
+        Key("data.test_corpora", kind=kinds.TEST_CORPORA),
+        Key("data.tfds_dir", kind=kinds.PATH, identifies=False),
         Key("data.standardise", kind=standardise.KIND),
         Key("data.device_bytes", AT_LEAST_0, identifies=_has_pool),
-        Key("data.labelled_fraction", _LABELLED),
+        Key("data.labelled_fraction", kinds.LABELLED),
         Key("data.labelled_per_class", AT_LEAST_0),
-        Key("data.group_folds", kind=_GROUP_FOLDS),
-        Key("data.classes", kind=_CLASSES),
-        Key("data.valence_range", kind=_VALENCE_RANGE),
+        Key("data.group_folds", kind=kinds.GROUP_FOLDS),
+        Key("data.classes", kind=kinds.CLASSES),
+        Key("data.valence_range", kind=kinds.VALENCE_RANGE),
         Key("data.bad", Choices(left_out.BAD_POLICIES)),
         Key("data.missing", Choices(left_out.MISSING_POLICIES)),
         Key("data.zero_valence", Choices(("positive", "negative", "drop"))),
         Key("data.placeholders", Choices(placeholders.MODES)),
-        Key("data.synthetic.seed", _SEED),
+        Key("data.synthetic.seed", kinds.SEED),
         Key("data.synthetic.pool", AT_LEAST_0),
         Key("features.audio"),
         Key("features.text"),
@@ -231,7 +120,7 @@ def declared() -> dict[str, Key]:
         *of_losses,
         Key("train.epochs", AT_LEAST_1),
         Key("train.batch_size", AT_LEAST_1),
-        Key("train.chunk", kind=_CHUNK),
+        Key("train.chunk", kind=kinds.CHUNK),
         Key("train.segment", AT_LEAST_1, identifies=False),
         Key("train.checkpoint_seconds", AT_LEAST_0, identifies=False),
         Key("train.tensorboard", identifies=False),
@@ -248,12 +137,12 @@ def declared() -> dict[str, Key]:
         Key("evaluate.ensemble", Choices((ways.BEST, *ways.WAYS)), identifies=False),
         Key("evaluate.calibrate", identifies=False),
         Key("evaluate.joint_decoding", identifies=False),
-        Key("evaluate.metrics", kind=_SHOWN, identifies=False),
+        Key("evaluate.metrics", kind=kinds.ANY_METRICS, identifies=False),
         Key("report", identifies=False),
-        Key("table.rows", kind=_ROWS),
-        Key("table.aliases", kind=_ALIASES, identifies=False),
+        Key("table.rows", kind=kinds.ROWS),
+        Key("table.aliases", kind=kinds.ALIASES, identifies=False),
         Key("table.unimodal_fusion", Choices(tuple(FUSIONS))),
-        Key("table.metrics", kind=_METRICS, identifies=False),
+        Key("table.metrics", kind=kinds.SOME_METRICS, identifies=False),
     )
     by_name: dict[str, Key] = {}
     for key in keys:

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
-from mer_jax.config.keys import Key, as_tuple, declared, flatten
+from mer_jax.config.keys import Key, declared, flatten
+from mer_jax.config.kinds import as_tuple
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.semi import METHODS

@@ -5,7 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mer_jax.config.keys import as_tuple
+from mer_jax.config.kinds import as_tuple
 from mer_jax.corpora import MER2023
 from mer_jax.data.npy import FRAME
 from mer_jax.models import multitask

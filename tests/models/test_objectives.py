@@ -7,7 +7,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mer_jax.config.keys import as_tuple
+from mer_jax.config.kinds import as_tuple
 from mer_jax.corpora import CMUMOSI
 from mer_jax.models import multitask
 from mer_jax.models.batch_statistics import centred, norm, row_mean

@@ -18,7 +18,7 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 
-from mer_jax.config.keys import as_tuple
+from mer_jax.config.kinds import as_tuple
 from mer_jax.data.arrays import Labels
 from mer_jax.models import load_torch, multitask
 from mer_jax.models.fusion import FUSIONS
