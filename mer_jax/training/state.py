@@ -39,6 +39,8 @@ class Fold(NamedTuple):
     scaler: dict[str, tuple[Array, Array]]  # by modality: mean and deviation [D]; empty: raw
     deviation: dict[str, Array]  # by modality [D]: what noise is relative to, after scaling
     pool_index: Int[Array, "P"] | None = None  # rows of the pool that this repeat may use
+    # What its labels spread to every clip of the whole pool; None: the run's method asks for none.
+    spread: Float[Array, "P C"] | None = None
 
 
 class Given(NamedTuple):
