@@ -11,11 +11,13 @@ from jaxtyping import Float, Float32
 
 from mer_jax.data.rows import Frames, Rows
 
-_STEPS = 100  # of spreading: what a hundredth one adds is 0.99**100 of the whole, and even
+_STEPS = 100  # of spreading: a label comes as far as so many neighbours, and by then is even
 Joined = Any  # a sparse matrix of SciPy [N, N], which is loaded where it is used
 
 
-def side_by_side(parts: Sequence[dict[str, Rows]], standardised: bool) -> Float32[np.ndarray, "N D"]:
+def side_by_side(
+    parts: Sequence[dict[str, Rows]], standardised: bool
+) -> Float32[np.ndarray, "N D"]:
     """The clips of several parts, one after another, with their modalities side by side.
 
     Each modality has the same share in the distances between clips, whatever its width and scale:
