@@ -142,6 +142,8 @@ def data() -> config_dict.ConfigDict:
     # corpus=table: its classes in the order of their indices; empty: train's, sorted by name.
     config.classes = ()
     config.valence_range = ()  # corpus=table: lowest and highest; empty: those of train
+    # corpus=table: whether the sign of its valence is judged, as that of a sentiment is.
+    config.signed = False
     # The class of valence 0 where valences tell it: positive; negative as CH-SIMS has it; drop.
     config.zero_valence = "positive"
     # Labels of test splits that look like placeholders for clips which nobody labelled: auto
