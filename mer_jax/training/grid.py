@@ -18,7 +18,7 @@ from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.feed import Feed
 from mer_jax.training.plan import Chunk, Plan, Run
 from mer_jax.training.program import HParams, Static, hparams_of
-from mer_jax.training.state import RunState, run_key
+from mer_jax.training.state import RunState, run_keys
 
 LOG = logging.getLogger("mer_jax")
 Advance = Callable[[RunState, int, int], RunState]  # (state, start, stop) -> after those epochs
@@ -106,8 +106,10 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
     program, by_run, runs = program_of(plan, feed, chunk.static), devices.by_run(), chunk.padded
     hparams = _stack([_arrays(hparams_of(plan.trials[run.trial])) for run in runs])
     own = [plan.folds[run.repeat, run.fold] for run in runs]
+    of_runs = [(run.repeat, run.fold) for run in runs]
     whole, folds = (_stack(rows) for rows in (own, [feed.fold(fold) for fold in own]))
-    keys = jnp.stack([run_key(plan.config.seed, run.repeat, run.fold) for run in runs])
+    repeats, numbers = (np.array(rows, np.int32) for rows in zip(*of_runs, strict=True))
+    keys = run_keys(plan.config.seed, repeats, numbers)
     hparams, whole, folds, keys = jax.device_put((hparams, whole, folds, keys), by_run)
 
     def advance(state: RunState, start: int, stop: int) -> RunState:
