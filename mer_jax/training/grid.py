@@ -105,11 +105,14 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
     """
     program, by_run, runs = program_of(plan, feed, chunk.static), devices.by_run(), chunk.padded
     hparams = _stack([_arrays(hparams_of(plan.trials[run.trial])) for run in runs])
-    own = [plan.folds[run.repeat, run.fold] for run in runs]
-    of_runs = [(run.repeat, run.fold) for run in runs]
+    classes = len(chunk.static.task.classes)
+    own = [
+        plan.folds[run.repeat, run.fold]._replace(spread=feed.spreading.targets(run, classes))
+        for run in runs
+    ]
     whole, folds = (_stack(rows) for rows in (own, [feed.fold(fold) for fold in own]))
-    repeats, numbers = (np.array(rows, np.int32) for rows in zip(*of_runs, strict=True))
-    keys = run_keys(plan.config.seed, repeats, numbers)
+    of_run = np.array([(run.repeat, run.fold) for run in runs], np.int32)
+    keys = run_keys(plan.config.seed, *of_run.T)
     hparams, whole, folds, keys = jax.device_put((hparams, whole, folds, keys), by_run)
 
     def advance(state: RunState, start: int, stop: int) -> RunState:
