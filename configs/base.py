@@ -53,7 +53,8 @@ def get_config() -> config_dict.ConfigDict:
 
     config.semi = config_dict.ConfigDict()
     # "", fixmatch, flexmatch, freematch, softmatch, pseudo_label, graph; the pool: clips without
-    # labels.
+    # labels. auto: "", graph, pseudo_label and freematch are trials of the grid, and a method is
+    # used if cross-validation on the labelled clips says that it helps by more than chance.
     config.semi.method = grid("")
 
     # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,

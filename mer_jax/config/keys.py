@@ -128,7 +128,7 @@ def declared() -> dict[str, Key]:
         Key("train.tensorboard", identifies=False),
         Key("train.selection", Choices(("", *METRICS))),
         Key("train.views", kind=views.KIND, grid=True),
-        Key("semi.method", Choices(("", *semi.METHODS)), grid=True),
+        Key("semi.method", Choices(("", semi.AUTO, *semi.METHODS)), grid=True),
         *of_methods,
         Key("search.trials", AT_LEAST_0),
         Key("search.repeats", AT_LEAST_1, identifies=False),
