@@ -57,6 +57,9 @@ def get_config() -> config_dict.ConfigDict:
     # used if cross-validation on the labelled clips says that it helps by more than chance.
     config.semi.method = grid("")
 
+    # The test clips are in the pool as well, without their labels: where a challenge allows it.
+    config.semi.transductive = False
+
     # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
     # and so are the semi-supervised methods' (semi.threshold) in mer_jax/semi/ and the optimiser's
     # (train.learning_rate, train.clip_norm) in mer_jax/training/optimizer.py and the loss's

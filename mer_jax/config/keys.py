@@ -129,6 +129,7 @@ def declared() -> dict[str, Key]:
         Key("train.selection", Choices(("", *METRICS))),
         Key("train.views", kind=views.KIND, grid=True),
         Key("semi.method", Choices(("", semi.AUTO, *semi.METHODS)), grid=True),
+        Key("semi.transductive"),
         *of_methods,
         Key("search.trials", AT_LEAST_0),
         Key("search.repeats", AT_LEAST_1, identifies=False),
