@@ -269,7 +269,7 @@ def _results_form(task: Task) -> dict[str, Any]:
         ),
         "methods": (
             files.ABSENT,
-            [{"method": str, "metric": str, "score": (nothing, number), "used": bool}],
+            [{"method": str, "metric": str, "score": (nothing, number)}],
         ),
         "left_out": (
             files.ABSENT,

@@ -191,14 +191,14 @@ def _methods(run: Run, _: Mapping[str, Picture]) -> Section | None:
     """What each method of config.semi.method="auto" gave."""
     rows = []
     for of in run.results.get(METHODS, ()):
-        metric, difference = of["metric"], of["difference"]
+        metric, difference = of["metric"], of.get("difference")
         rows.append(
             [
                 of["method"],
                 terminal.value_cell(metric, of["score"]),
                 "" if difference is None else METRICS[metric].text(difference, sign="+"),
-                "" if difference is None else terminal.interval_cell(metric, of["interval"]),
-                "yes" if of["used"] else "",
+                "" if difference is None else terminal.interval_cell(metric, of.get("interval")),
+                "yes" if of.get("used") else "",
             ]
         )
     if not rows:
