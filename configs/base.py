@@ -49,7 +49,8 @@ def get_config() -> config_dict.ConfigDict:
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
 
     config.semi = config_dict.ConfigDict()
-    # "", fixmatch, flexmatch, freematch, softmatch, pseudo_label; the pool: clips without labels
+    # "", fixmatch, flexmatch, freematch, softmatch, pseudo_label, graph; the pool: clips without
+    # labels.
     config.semi.method = grid("")
 
     # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,

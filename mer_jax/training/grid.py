@@ -105,7 +105,11 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
     """
     program, by_run, runs = program_of(plan, feed, chunk.static), devices.by_run(), chunk.padded
     hparams = _stack([_arrays(hparams_of(plan.trials[run.trial])) for run in runs])
-    own = [plan.folds[run.repeat, run.fold] for run in runs]
+    classes = len(chunk.static.task.classes)
+    own = [
+        plan.folds[run.repeat, run.fold]._replace(spread=feed.spreading.targets(run, classes))
+        for run in runs
+    ]
     whole, folds = (_stack(rows) for rows in (own, [feed.fold(fold) for fold in own]))
     keys = jnp.stack([run_key(plan.config.seed, run.repeat, run.fold) for run in runs])
     hparams, whole, folds, keys = jax.device_put((hparams, whole, folds, keys), by_run)

@@ -13,6 +13,7 @@ from mer_jax.semi.step import Clips, SemiState
 from mer_jax.training.buckets import NO_FRAMES, Lengths
 from mer_jax.training.frames import DeviceFrames, HostFrames
 from mer_jax.training.host_rows import HostRows
+from mer_jax.training.packing import ALONE, Packing
 from mer_jax.training.program import HParams, Static
 
 LOSS = "loss"  # its name in the history, beside the validation metrics
@@ -39,6 +40,8 @@ class Fold(NamedTuple):
     scaler: dict[str, tuple[Array, Array]]  # by modality: mean and deviation [D]; empty: raw
     deviation: dict[str, Array]  # by modality [D]: what noise is relative to, after scaling
     pool_index: Int[Array, "P"] | None = None  # rows of the pool that this repeat may use
+    # What its labels spread to every clip of the whole pool; None: the run's method asks for none.
+    spread: Float[Array, "P C"] | None = None
 
 
 class Given(NamedTuple):
@@ -50,6 +53,7 @@ class Given(NamedTuple):
     samples: Samples
     lengths: Lengths = NO_FRAMES  # of batches of frames
     class_count: Float[Array, "C"] | None = None  # labelled clips that train; None: nobody asks
+    packing: Packing = ALONE  # how a Learner's parameters stand, and all that is shaped like them
 
 
 class Learner(NamedTuple):
