@@ -141,7 +141,7 @@ def declared() -> dict[str, Key]:
         Key("evaluate.metrics", kind=kinds.ANY_METRICS, identifies=False),
         Key("report", identifies=False),
         Key("table.rows", kind=kinds.ROWS),
-        Key("table.corpora", kind=kinds.CORPORA_OF_TABLE, identifies=False),
+        Key("table.corpora", kind=kinds.CORPORA_OF_TABLE),
         Key("table.algorithms", kind=kinds.ALGORITHMS),
         Key("table.aliases", kind=kinds.ALIASES, identifies=False),
         Key("table.unimodal_fusion", Choices(tuple(FUSIONS))),
