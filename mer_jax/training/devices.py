@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from orbax.checkpoint import multihost
 
 from mer_jax.errors import InputError
 
@@ -62,6 +61,10 @@ def is_alone() -> bool:
 
 def wait_for_all(moment: str) -> None:
     """Returns once every process has come to `moment`. JAX ends all of them if one dies."""
+    if is_alone():
+        return
+    from orbax.checkpoint import multihost  # takes a while to load, and one process needs it not
+
     multihost.get_barrier_sync_fn()(key=moment, timeout_ms=1000 * _WAIT_SECONDS)
 
 

@@ -18,7 +18,7 @@ from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.feed import Feed
 from mer_jax.training.plan import Chunk, Plan, Run
 from mer_jax.training.program import HParams, Static, hparams_of
-from mer_jax.training.state import RunState, run_key
+from mer_jax.training.state import RunState, run_keys
 
 LOG = logging.getLogger("mer_jax")
 Advance = Callable[[RunState, int, int], RunState]  # (state, start, stop) -> after those epochs
@@ -111,7 +111,8 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
         for run in runs
     ]
     whole, folds = (_stack(rows) for rows in (own, [feed.fold(fold) for fold in own]))
-    keys = jnp.stack([run_key(plan.config.seed, run.repeat, run.fold) for run in runs])
+    of_run = np.array([(run.repeat, run.fold) for run in runs], np.int32)
+    keys = run_keys(plan.config.seed, *of_run.T)
     hparams, whole, folds, keys = jax.device_put((hparams, whole, folds, keys), by_run)
 
     def advance(state: RunState, start: int, stop: int) -> RunState:
