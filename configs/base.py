@@ -35,6 +35,9 @@ def get_config() -> config_dict.ConfigDict:
     config.train = config_dict.ConfigDict()
     config.train.epochs = 100  # of every run; the best one on validation is kept
     config.train.batch_size = 32  # labelled clips of a step
+    # Least steps of a run, for few labelled clips: its epochs take them again until they have as
+    # many together. auto: 1000 where a trial of the grid trains on unlabelled clips, else 0.
+    config.train.steps = open_type("auto")
     # Runs side by side: by device and model, or a number, or "measure": a few widths are timed
     # before training and the fastest is recorded.
     config.train.chunk = open_type("auto")

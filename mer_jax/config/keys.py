@@ -121,6 +121,7 @@ def declared() -> dict[str, Key]:
         *of_losses,
         Key("train.epochs", AT_LEAST_1),
         Key("train.batch_size", AT_LEAST_1),
+        Key("train.steps", kind=kinds.STEPS),
         Key("train.chunk", kind=kinds.CHUNK),
         Key("train.segment", AT_LEAST_1, identifies=False),
         Key("train.checkpoint_seconds", AT_LEAST_0, identifies=False),

@@ -47,6 +47,15 @@ def _read_chunk(value: Any, where: str) -> str | int:
     return int(text)
 
 
+def _read_steps(value: Any, where: str) -> str | int:
+    text = str(value)
+    if text == AUTO:
+        return text
+    if not (text.isascii() and text.isdigit()):
+        raise InputError(f'{where}: {value!r} is not "{AUTO}" or a whole number, 0 or more')
+    return int(text)
+
+
 def _read_rows(value: Any, where: str) -> tuple[str, ...]:
     given = as_tuple(value)
     for text in given:
@@ -132,6 +141,7 @@ def _read_shown(value: Any, where: str) -> tuple[str, ...]:
 PATH = Kind("a path", _read_path)
 ALIASES = Kind('aliases such as "HuBERT-large=my_hubert"', _read_aliases)
 CHUNK = Kind('"auto", "measure" or a whole number', _read_chunk)
+STEPS = Kind('"auto" or a whole number', _read_steps)
 ROWS = Kind('rows such as "audio HuBERT-large, text MacBERT-large"', _read_rows)
 GROUP_FOLDS = Kind('"auto", True or False', _read_group_folds)
 CLASSES = Kind("names of classes, or none", _read_classes)
