@@ -187,6 +187,11 @@ def table() -> config_dict.ConfigDict:
     # A training each, "audio HuBERT-large, text MacBERT-large": the paper's names of feature sets,
     # or folders under features/. Empty: no table, the one training of config.features.
     config.rows = ()
+    # Instead of rows, corpora with their folders, "cmumosi=my_mosi, meld=my_meld": each is trained
+    # and tested on the others.
+    config.corpora = ""
+    # With table.corpora: fusions, of which each is searched on each corpus.
+    config.algorithms = ()
     # Your folders for the paper's names, "HuBERT-large=my_hubert, MANet-RAFDB=my_faces"; without
     # one a set is looked for as its release calls it (mer_jax/published.py).
     config.aliases = ""
