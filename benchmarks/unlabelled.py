@@ -6,10 +6,10 @@
 Each draw keeps other labels, makes other folds and starts from other weights; of digits (those of
 scikit-learn, 0 to 5, upper and lower half as two modalities) it divides train and test anew.
 Supervised training and the methods of config.semi.method="auto" are the trials of one grid, with
-one hidden size and learning rate. Each row is the ensemble of a method's folds on the test clips,
-of digits also of its three repeats: mean and deviation over the draws, and the mean of its
-differences to supervised training with their 95 % t-interval. LabelSpreading is that of
-scikit-learn, which knows the labels of all folds. Started again it goes on where it was.
+one hidden size and learning rate. Each row is the ensemble of a method's folds on the test clips:
+mean and deviation over the draws, and the mean of its differences to supervised training with their
+95 % t-interval. LabelSpreading is that of scikit-learn, which knows the labels of all folds.
+Started again it goes on where it was.
 """
 
 import argparse
@@ -32,8 +32,7 @@ from mer_jax.data import folds
 from mer_jax.evaluation.methods import SUPERVISED
 from mer_jax.modes import train
 from mer_jax.semi import TRIED
-from mer_jax.task import TRAIN, UNLABELLED
-from mer_jax.training.division import hides_labels
+from mer_jax.task import TRAIN
 
 TRAIN_IMAGES, DIGITS = 700, 6
 AUTO, SPREADING = "`auto`", "LabelSpreading"
@@ -49,12 +48,8 @@ CORPORA: dict[str, tuple[str, str, dict[str, Any]]] = {
 }
 
 
-def write_digits(root: pathlib.Path, draw: int, per_class: int) -> None:
-    """Images of 0 to 5 in the layout of MER 2023, their halves as two modalities.
-
-    Of 700 images `per_class` of each digit are labelled and the others the pool; the rest is
-    mer_multi.
-    """
+def write_digits(root: pathlib.Path, draw: int) -> None:
+    """Images of 0 to 5 in the layout of MER 2023, their halves as two modalities."""
     x, y = load_digits(return_X_y=True)
     rows = np.random.default_rng(draw).permutation(np.flatnonzero(y < DIGITS))
     labels: dict[str, dict[str, Any]] = {"train_corpus": {}, "test1_corpus": {}}
@@ -63,12 +58,8 @@ def write_digits(root: pathlib.Path, draw: int, per_class: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for number, row in enumerate(rows):
             np.save(folder / f"image_{number:04d}.npy", x[row, columns].astype(np.float32))
-    seen = dict.fromkeys(range(DIGITS), 0)
     for number, row in enumerate(rows):
         corpus = "train_corpus" if number < TRAIN_IMAGES else "test1_corpus"
-        seen[y[row]] += 1
-        if corpus == "train_corpus" and seen[y[row]] > per_class:
-            continue
         label = {"emo": MER2023.task.classes[y[row]], "val": -10}
         labels[corpus][f"image_{number:04d}"] = label
     np.savez(root / "label-6way.npz", **{key: np.array(of) for key, of in labels.items()})
@@ -78,18 +69,14 @@ def config_of(given: argparse.Namespace, root: pathlib.Path, draw: int):
     """The config of a draw, checked."""
     name, _, changes = CORPORA[given.corpus]
     config = config_lib.load_file(name)
-    config.seed = draw
-    if given.corpus != "digits":
-        config.repeats = 1  # another would hide other labels, of which the ensemble knew more
+    config.repeats, config.seed = 1, draw  # a repeat hides labels of its own
     config.data.root = str(root)
     config.report, config.train.tensorboard, config.evaluate.bootstrap = False, False, 0
     # Scores of each trial by itself, beside those of all together, which nobody looks at.
     config.evaluate.ensemble = "mean"
-    labelled: dict[str, Any] = {}
-    if given.corpus != "digits":  # whose pool is one of its own
-        labelled = {"data.labelled_fraction": given.fraction}
-        if given.per_class:
-            labelled = {"data.labelled_per_class": given.per_class}
+    labelled: dict[str, Any] = {"data.labelled_fraction": given.fraction}
+    if given.per_class:
+        labelled = {"data.labelled_per_class": given.per_class}
     more = {key: _value(text) for key, text in (pair.split("=", 1) for pair in given.set)}
     with config.ignore_type():
         config.update_from_flattened_dict(
@@ -117,9 +104,9 @@ def scores_of(given: argparse.Namespace, draw: int) -> tuple[dict[str, float], s
     folder = given.workdir / f"{given.corpus}_{given.per_class or given.fraction}_{draw}"
     root = given.root
     if given.corpus == "digits":
-        root = given.workdir / f"images_{given.per_class}_{draw}"
+        root = given.workdir / f"digits_{draw}"
         if not (root / "label-6way.npz").exists():
-            write_digits(root, draw, given.per_class)
+            write_digits(root, draw)
     config = config_of(given, root, draw)
     train.train(config, folder)
     split = CORPORA[given.corpus][1]
@@ -138,21 +125,15 @@ def scores_of(given: argparse.Namespace, draw: int) -> tuple[dict[str, float], s
 def _spread(config, split: str) -> float:
     """Weighted F1 of LabelSpreading (alpha 0.2, 7 neighbours), as scikit-learn has it."""
     corpus = corpus_lib.load(config)
-
-    def vectors(name: str) -> np.ndarray:
-        return np.concatenate([np.asarray(of) for of in corpus.splits[name].features.values()], 1)
-
-    of_train, x, test = corpus.splits[TRAIN], vectors(TRAIN), vectors(split)
+    x, test = (
+        np.concatenate([np.asarray(of) for of in corpus.splits[name].features.values()], 1)
+        for name in (TRAIN, split)
+    )
+    of_train = corpus.splits[TRAIN]
     emotion = of_train.labels.emotion
-    if hides_labels(config):
-        draw = folds.labelled_of_each if config.data.labelled_per_class else folds.labelled
-        count = config.data.labelled_per_class or config.data.labelled_fraction
-        keep = draw(of_train.names, emotion, count, config.seed, 0)
-    else:
-        pool = vectors(UNLABELLED)
-        keep = np.arange(len(emotion) + len(pool)) < len(emotion)
-        emotion = np.concatenate([emotion, np.zeros(len(pool), np.int32)])
-        x = np.concatenate([x, pool])
+    draw = folds.labelled_of_each if config.data.labelled_per_class else folds.labelled
+    count = config.data.labelled_per_class or config.data.labelled_fraction
+    keep = draw(of_train.names, emotion, count, config.seed, 0)
     model = LabelSpreading(kernel="knn", alpha=0.2, n_neighbors=7, max_iter=100)
     model.fit(x, np.where(keep, emotion, -1))
     true = corpus.splits[split].labels.emotion
