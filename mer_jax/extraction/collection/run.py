@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import pathlib
 import re
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -156,21 +156,26 @@ def _collect(
     samples_S = audio.read(clip.path, packets)
     samples_S = np.pad(samples_S, (round(audio.delay(clip.path) * SAMPLE_RATE), 0))
     found = _pieces(clip.name, samples_S, lines, tools, rules)
-    reasons = []
-    for piece in found:
+    names = [f"{clip.name}_{number + 1:04d}" for number in range(len(found))]
+    _remove(clip.name, out)
+    look = threading.Lock()  # a network of OpenCV's serves one thread at a time
+
+    def treated(name: str, piece: Piece) -> str:
+        """Why a piece is dropped; the one that is not is written."""
         reason = pieces.length_fault(piece, rules)
         if not reason and rules.persons != ANY:
-            reason = persons.fault(clip.path, piece, tools.faces, tools.recogniser, rules)
-        reasons.append(reason)
-    names = [f"{clip.name}_{number + 1:04d}" for number in range(len(found))]
-    kept = [
-        (name, piece) for name, piece, why in zip(names, found, reasons, strict=True) if not why
-    ]
-    _remove(clip.name, out)
-    write = functools.partial(_write, clip.path, samples_S, out)
+            reason = persons.fault(
+                clip.path, piece, tools.faces, tools.recogniser, rules, look=look
+            )
+        if not reason:
+            _write(clip.path, samples_S, out, name, piece)
+        return reason
+
     with ThreadPoolExecutor(workers, "collection") as pool:
-        for _ in pool.map(lambda each: write(*each), kept):
-            pass
+        try:
+            reasons = list(pool.map(treated, names, found))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
     return [
         Row(
             name,
