@@ -24,6 +24,15 @@ from tests.support.scoring import run as command
 TOOLS = run.Tools(
     speakers.MelStatistics(), long_video.voice, long_video.faces, long_video.Redness()
 )
+ASS = (
+    "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\n\n[Events]\n"
+    "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+    "Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,later\n"
+    "Comment: 0,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,a note\n"
+    "Dialogue: 0,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,{\\i1}Hi\\Nyou\n"
+    "Dialogue: 1,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,Hi\\Nyou\n"
+    "Dialogue: 0,0:00:05.00,0:00:06.00,Default,,0,0,0,,{\\p1}m 0 0 l 9 0\n"
+)
 needs_pysubs2 = pytest.mark.skipif(
     voice.in_package(["pysubs2"], "__init__.py") is None, reason="pysubs2 is not installed"
 )
@@ -220,14 +229,7 @@ def test_lengths_at_their_bounds(seconds, why):
          [(1, 2.5, "Hi you there", "")]),
         ("WEBVTT\n\n00:01.000 --> 00:02.500 align:start\n<v.loud Bob>Hi <i>you</i></v>\n",
          [(1, 2.5, "Hi you", "Bob")]),
-        ("[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\n\n[Events]\n"
-         "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
-         "Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,later\n"
-         "Comment: 0,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,a note\n"
-         "Dialogue: 0,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,{\\i1}Hi\\Nyou\n"
-         "Dialogue: 1,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,Hi\\Nyou\n"
-         "Dialogue: 0,0:00:05.00,0:00:06.00,Default,,0,0,0,,{\\p1}m 0 0 l 9 0\n",
-         [(1, 2.5, "Hi you", "Anna"), (3, 4, "later", "")]),
+        (ASS, [(1, 2.5, "Hi you", "Anna"), (3, 4, "later", "")]),
     ],
 )  # fmt: skip
 @needs_pysubs2
@@ -266,11 +268,68 @@ def test_which_subtitles_are_a_video_s(tmp_path):
     assert subtitles.find(tmp_path, "d") is None
     with pytest.raises(InputError, match="'c' has 2 files of subtitles"):
         subtitles.find(tmp_path, "c")
-    videos = [Clip("a"), Clip("d")]
+    videos = [Clip(name, tmp_path / f"{name}.mp4") for name in ("a", "d")]
     assert run.sources(videos, tmp_path, Rules())["d"] is None
     assert run.sources(videos, tmp_path, Rules(cut="voice"))["a"] is None
     with pytest.raises(InputError, match=r"--cut=subtitles: .* holds no d\.srt"):
         run.sources(videos, tmp_path, Rules(cut="subtitles"))
+
+
+def with_track(path, lines, target):
+    """Copies a video with a file of subtitles as its track; not every container takes one."""
+    import av
+
+    with (
+        av.open(str(path)) as video_in,
+        av.open(str(lines)) as text_in,
+        av.open(str(target), "w") as output,
+    ):
+        streams = {each.index: output.add_stream_from_template(each) for each in video_in.streams}
+        (track,) = text_in.streams.subtitles
+        text = output.add_stream_from_template(track)
+        for source, into in (
+            (text_in.demux(track), {track.index: text}),
+            (video_in.demux(), streams),
+        ):
+            for packet in source:
+                if packet.dts is not None:
+                    packet.stream = into[packet.stream.index]
+                    output.mux(packet)
+    return target
+
+
+def test_a_track_of_subtitles_is_read(folder, tmp_path):
+    film = tmp_path / "media" / "film.mkv"
+    film.parent.mkdir()
+    (tmp_path / "a.srt").write_text(long_video.srt())
+    with_track(folder / "film.mp4", tmp_path / "a.srt", film)
+    assert subtitles.has_track(film)
+    assert not subtitles.has_track(folder / "film.mp4")
+    (tmp_path / "b.mp4").write_text("no video")
+    assert not subtitles.has_track(tmp_path / "b.mp4")
+    assert run.sources([Clip("film", film)], film.parent, Rules()) == {"film": film}
+    out = tmp_path / "out"
+    assert collect(film.parent, out, dataclasses.replace(TOOLS, voice=None)) == {}
+    check(out, 0.07, "film_{1}")  # what AAC begins with moves the file's beginning
+
+    styled = tmp_path / "b.ass"
+    styled.write_text(ASS)
+    found = subtitles.read(with_track(folder / "film.mp4", styled, tmp_path / "b.mkv"))
+    assert [(line.text, line.speaker) for line in found] == [("Hi you", "Anna"), ("later", "")]
+    assert found[0].seconds == pytest.approx(1.5)
+
+
+def test_a_video_that_is_cut_anew_leaves_no_old_clips(folder, tmp_path):
+    out = tmp_path / "out"
+    collect(folder, out, persons="any")
+    (out / "pieces" / "film.csv").unlink()
+    for name in ("film_0099.mp4", "film_00990.wav", "film_00991.txt", "films_0001.mp4"):
+        (out / "clips" / name).write_text("")
+    collect(folder, out, persons="any")
+    names = {row["name"] + ".mp4" for row in table(out / "clips.csv")}
+    assert {path.name for path in (out / "clips").iterdir()} == {
+        *names, "film_00991.txt", "films_0001.mp4"
+    }  # fmt: skip
 
 
 def test_where_speech_begins_and_ends():

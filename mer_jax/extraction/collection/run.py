@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import pathlib
+import re
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -67,18 +68,22 @@ class Row(NamedTuple):
 def sources(
     videos: Sequence[Clip], folder: pathlib.Path, rules: Rules
 ) -> dict[str, pathlib.Path | None]:
-    """The subtitles that each video is cut by; None: by voice.
+    """The subtitles that each video is cut by: a file, or else the video with a track; None: voice.
 
     Raises InputError where the rules want subtitles and a video has none.
     """
     if rules.cut == VOICE:
         return {clip.name: None for clip in videos}
     found = {clip.name: subtitles.find(folder, clip.name) for clip in videos}
+    for clip in videos:
+        if found[clip.name] is None and subtitles.has_track(clip.path):
+            found[clip.name] = clip.path
     for name, path in found.items():
         if path is None and rules.cut != AUTO:
             raise InputError(
                 f"--cut={SUBTITLES}: {folder} holds no {name}{subtitles.SUFFIXES[0]} "
-                f"({', '.join(subtitles.SUFFIXES)}); --cut={AUTO} cuts such videos by voice"
+                f"({', '.join(subtitles.SUFFIXES)}), and the video has no track of them; "
+                f"--cut={AUTO} cuts such videos by voice"
             )
     return found
 
@@ -151,20 +156,26 @@ def _collect(
     samples_S = audio.read(clip.path, packets)
     samples_S = np.pad(samples_S, (round(audio.delay(clip.path) * SAMPLE_RATE), 0))
     found = _pieces(clip.name, samples_S, lines, tools, rules)
-    reasons = []
-    for piece in found:
+    names = [f"{clip.name}_{number + 1:04d}" for number in range(len(found))]
+    _remove(clip.name, out)
+    look = threading.Lock()  # a network of OpenCV's serves one thread at a time
+
+    def treated(name: str, piece: Piece) -> str:
+        """Why a piece is dropped; the one that is not is written."""
         reason = pieces.length_fault(piece, rules)
         if not reason and rules.persons != ANY:
-            reason = persons.fault(clip.path, piece, tools.faces, tools.recogniser, rules)
-        reasons.append(reason)
-    names = [f"{clip.name}_{number + 1:04d}" for number in range(len(found))]
-    kept = [
-        (name, piece) for name, piece, why in zip(names, found, reasons, strict=True) if not why
-    ]
-    write = functools.partial(_write, clip.path, samples_S, out)
+            reason = persons.fault(
+                clip.path, piece, tools.faces, tools.recogniser, rules, look=look
+            )
+        if not reason:
+            _write(clip.path, samples_S, out, name, piece)
+        return reason
+
     with ThreadPoolExecutor(workers, "collection") as pool:
-        for _ in pool.map(lambda each: write(*each), kept):
-            pass
+        try:
+            reasons = list(pool.map(treated, names, found))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
     return [
         Row(
             name,
@@ -178,6 +189,14 @@ def _collect(
         )
         for name, piece, reason in zip(names, found, reasons, strict=True)
     ]
+
+
+def _remove(name: str, out: pathlib.Path) -> None:
+    """Removes clips of a video that were written before, perhaps of other pieces."""
+    numbered = re.compile(rf"{re.escape(name)}_\d{{4,}}\.(mp4|wav)")
+    for path in out.iterdir() if out.is_dir() else ():
+        if numbered.fullmatch(path.name):
+            path.unlink()
 
 
 def _pieces(
