@@ -45,11 +45,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-def collect(folder, out, tools=TOOLS, **rules):
+def collect(folder, out, tools=TOOLS, workers=None, **rules):
     videos = clips.of_folder(folder)
     chosen = Rules(**rules)
     cut_by = run.sources(videos, folder, chosen)
-    return run.run(videos, cut_by, tools, chosen, out)
+    return run.run(videos, cut_by, tools, chosen, out, workers=workers)
 
 
 def table(path):
@@ -317,6 +317,41 @@ def test_a_track_of_subtitles_is_read(folder, tmp_path):
     found = subtitles.read(with_track(folder / "film.mp4", styled, tmp_path / "b.mkv"))
     assert [(line.text, line.speaker) for line in found] == [("Hi you", "Anna"), ("later", "")]
     assert found[0].seconds == pytest.approx(1.5)
+
+
+def test_what_is_stopped_goes_on_with_the_next_video(folder, tmp_path):
+    media = tmp_path / "media"
+    media.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (media / name).write_bytes((folder / "film.mp4").read_bytes())
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    looks = stop = 0
+
+    def faces(image):
+        nonlocal looks
+        looks += 1
+        if looks == stop:
+            raise KeyboardInterrupt
+        return long_video.faces(image)
+
+    tools = dataclasses.replace(TOOLS, faces=faces)
+    collect(media, whole, tools, workers=1)
+    # In the second video, once its first clip of 3.2 s is written, and five images a second.
+    stop = looks + looks // 2 + 25
+    with pytest.raises(KeyboardInterrupt):
+        collect(media, out, tools, workers=1)
+    assert sorted(path.name for path in (out / "pieces").iterdir()) == ["a.csv"]
+    written = sorted(path.name for path in (out / "clips").iterdir())
+    assert written[-1] == "b_0001.mp4"
+    assert not [name for name in written if name.startswith(".")]
+    stamps = {path: path.stat().st_mtime_ns for path in (out / "clips").glob("a_*")}
+    stop = 0
+    assert collect(media, out, tools) == {}
+    assert stamps == {path: path.stat().st_mtime_ns for path in (out / "clips").glob("a_*")}
+    for name in ("pieces.csv", "clips.csv", "collection.json"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+    for path in (whole / "clips").iterdir():
+        assert (out / "clips" / path.name).read_bytes() == path.read_bytes()
 
 
 def test_a_video_that_is_cut_anew_leaves_no_old_clips(folder, tmp_path):
