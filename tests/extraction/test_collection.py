@@ -112,9 +112,10 @@ def test_by_voice(folder, tmp_path):
     # The same command does nothing more; a video without its list is cut again, to the same end.
     before = {path: path.stat().st_mtime_ns for path in (out / "clips").iterdir()}
     content = (out / "pieces.csv").read_bytes()
-    deaf = dataclasses.replace(TOOLS, embedder=None)
-    with pytest.raises(InputError, match="was written with models"):
-        collect(folder, out, deaf)
+    for tool, fault in (("embedder", "models"), ("voice", "voice")):
+        other = dataclasses.replace(TOOLS, **{tool: _Deaf("other")})
+        with pytest.raises(InputError, match=f"was written with {fault} "):
+            collect(folder, out, other)
     collect(folder, out)
     assert before == {path: path.stat().st_mtime_ns for path in (out / "clips").iterdir()}
     (out / "pieces" / "film.csv").unlink()
@@ -144,13 +145,25 @@ def test_by_subtitles(folder, tmp_path, suffix, content, speaker):
     out = tmp_path / "out"
     assert run.run(videos, cut_by, tools, rules, out) == {}
     check(out, 1e-3, speaker)
+    # Another video may follow that is cut by voice.
+    assert not (out / "voice.json").exists()
+    tools = dataclasses.replace(tools, voice=long_video.voice)
+    assert run.run(videos, {"film": None}, tools, rules, out) == {}
+    assert (out / "voice.json").is_file()
 
 
 class _Deaf(speakers.MelStatistics):
     """To whom all voices are one."""
 
+    def __init__(self, name="deaf"):
+        super().__init__()
+        self.name = name
+
     def alike(self, one_D, other_D):
         return 1.0
+
+    def manifest(self):
+        return {"embedder": self.name}
 
 
 def test_a_bad_video_stops_no_other(folder, tmp_path):
@@ -334,7 +347,7 @@ def test_what_is_stopped_goes_on_with_the_next_video(folder, tmp_path):
             raise KeyboardInterrupt
         return long_video.faces(image)
 
-    tools = dataclasses.replace(TOOLS, faces=faces)
+    tools = dataclasses.replace(TOOLS, faces=long_video.Detector("brightness", faces))
     collect(media, whole, tools, workers=1)
     # In the second video, once its first clip of 3.2 s is written, and five images a second.
     stop = looks + looks // 2 + 25
@@ -394,6 +407,7 @@ WRONG = {
     "--vad=none.onnx": "--vad: no file none.onnx",
     "--cut=subtitles": "--cut=subtitles: {folder} holds no film.srt",
     "--models={folder}": "--models: {folder} holds no *yunet*.onnx, which finds faces",
+    "--out={folder}/out": "--out: {folder}/out lies in --media, whose files are taken for videos",
     "--cut=ear": "--cut: unknown cut 'ear'; one of: auto, subtitles, voice",
 }
 

@@ -25,12 +25,14 @@ from mer_jax.extraction.record import SAMPLE_RATE, Clip, Frame, MediaError
 from mer_jax.extraction.writer import Failures, keep_recipe
 from mer_jax.observer import Count, uncounted
 
-PIECES, CLIPS, MEDIA, RECIPE = "pieces.csv", "clips.csv", "clips", "collection.json"
+PIECES, CLIPS, MEDIA = "pieces.csv", "clips.csv", "clips"
+RECIPE, VOICE_RECIPE = "collection.json", "voice.json"
 HEADER = ("name", "start", "end", "speaker", "text", "kept", "reason", "merged")
 _LISTS = "pieces"  # the folder with each video's own list: a video that has one is done
 _CLIPS_HEADER = ("name", "speaker", "text")
 _SET = "video"  # in failures.csv
 _YES, _NO = "yes", "no"
+_VOICE = VoiceRules()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -43,13 +45,9 @@ class Tools:
     recogniser: persons.Recogniser | None = None
 
     def manifest(self) -> dict[str, Any]:
-        """What tells these models from others: JSON. Whose file is unknown has its name alone."""
-        found = {}
-        for field in dataclasses.fields(self):
-            tool = getattr(self, field.name)
-            describe = getattr(tool, "manifest", None)
-            found[field.name] = describe() if describe else tool and getattr(tool, "__name__", "")
-        return found
+        """What tells these models from others: JSON, null of those that are not needed."""
+        tools = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: tool and tool.manifest() for name, tool in tools.items()}
 
 
 class Row(NamedTuple):
@@ -70,7 +68,8 @@ def sources(
 ) -> dict[str, pathlib.Path | None]:
     """The subtitles that each video is cut by: a file, or else the video with a track; None: voice.
 
-    Raises InputError where the rules want subtitles and a video has none.
+    Raises InputError where the rules want subtitles and a video has none, and where nothing that
+    reads them is installed.
     """
     if rules.cut == VOICE:
         return {clip.name: None for clip in videos}
@@ -79,6 +78,8 @@ def sources(
         if found[clip.name] is None and subtitles.has_track(clip.path):
             found[clip.name] = clip.path
     for name, path in found.items():
+        if path is not None and path.suffix.lower() in subtitles.SUFFIXES:
+            subtitles.load_reader(path)
         if path is None and rules.cut != AUTO:
             raise InputError(
                 f"--cut={SUBTITLES}: {folder} holds no {name}{subtitles.SUFFIXES[0]} "
@@ -105,7 +106,11 @@ def run(
 
     Raises InputError where `out` was begun with other rules or models.
     """
-    keep_recipe(out / RECIPE, {"rules": rules.manifest(), "models": tools.manifest()})
+    models = tools.manifest()
+    by_voice = models.pop("voice")
+    keep_recipe(out / RECIPE, {"rules": rules.manifest(), "models": models})
+    if by_voice:  # apart: the first videos may all have subtitles, and later ones none
+        keep_recipe(out / VOICE_RECIPE, {"voice": by_voice, "rules": dataclasses.asdict(_VOICE)})
     failures = Failures(out)
     todo = [clip for clip in videos if not _list(out, clip.name).is_file()]
     with count("collecting", len(todo)) as tell:
@@ -205,7 +210,7 @@ def _pieces(
     """The pieces of a video, merged and each with its speaker."""
     seconds = len(samples_S) / SAMPLE_RATE
     if lines is None:
-        found = voice.pieces(samples_S, tools.voice, VoiceRules())
+        found = voice.pieces(samples_S, tools.voice, _VOICE)
     else:
         found = [
             dataclasses.replace(piece, start=min(piece.start, seconds), end=min(piece.end, seconds))

@@ -45,6 +45,11 @@ def find(folder: pathlib.Path, video: str) -> pathlib.Path | None:
     return found[0] if found else None
 
 
+def load_reader(path: pathlib.Path) -> Any:
+    """pysubs2's module; InputError where it is not installed."""
+    return extras.load("pysubs2", "collect", f"{path.name}: reading subtitles")
+
+
 def has_track(path: pathlib.Path) -> bool:
     """Whether a video has a track of subtitles that are text; False for what is no video."""
     try:
@@ -72,7 +77,7 @@ def read(path: pathlib.Path) -> list[Piece]:
 
 
 def _of_file(path: pathlib.Path) -> Iterator[Piece]:
-    pysubs2 = extras.load("pysubs2", "collect", f"{path.name}: reading subtitles")
+    pysubs2 = load_reader(path)
     try:
         events = pysubs2.SSAFile.from_string(_text(path), keep_unknown_html_tags=True)
     except (pysubs2.Pysubs2Error, ValueError, KeyError, IndexError) as error:
