@@ -391,6 +391,11 @@ def test_where_speech_begins_and_ends():
     assert one == [(5 * window - pad, 28 * window + pad)]
     two = voice.spans(quiet * 5 + spoken * 10 + quiet * 5 + spoken * 10, 30 * 512 - 7, rules)
     assert two == [(5 * window - pad, 15 * window + pad), (20 * window - pad, 30 * window - 7)]
+    # Two that would be padded into each other share the five windows between them.
+    wide = dataclasses.replace(rules, pad=0.1)
+    assert voice.spans(quiet * 5 + spoken * 10 + quiet * 5 + spoken * 10, 30 * 512, wide) == [
+        (5 * window - 1600, 15 * window + 1280), (20 * window - 1280, 30 * window)
+    ]  # fmt: skip
     # Between both thresholds speech goes on, but does not begin.
     assert voice.spans(unsure * 5 + spoken * 10 + unsure * 5 + quiet * 9, 29 * 512, rules) == [
         (5 * window - pad, 20 * window + pad)
