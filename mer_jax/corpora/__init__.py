@@ -83,9 +83,10 @@ def info_of(config: ConfigDict) -> CorpusInfo:
         theirs = {name: corpus_info(name) for name in others}
         return shared.described(info, theirs, "config.data.test_corpora")
     classes, valence_range = tuple(config.data.classes), tuple(config.data.valence_range)
+    signed = config.data.signed
     if info.from_file:
-        return dataclasses.replace(info, task=Task(classes, valence_range or None))
-    for key, value in (("classes", classes), ("valence_range", valence_range)):
+        return dataclasses.replace(info, task=Task(classes, valence_range or None, signed))
+    for key, value in (("classes", classes), ("valence_range", valence_range), ("signed", signed)):
         if value:
             raise InputError(
                 f"config.data.{key}: {config.data.corpus} has its own; only "

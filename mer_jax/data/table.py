@@ -64,9 +64,10 @@ def described(
         task = Task(
             classes=info.task.classes or _classes(table, asked),
             valence_range=info.task.valence_range or _valence_range(table, asked),
+            signed=info.task.signed,
         )
     else:
-        task = Task(trained.classes, trained.valence_range)
+        task = Task(trained.classes, trained.valence_range, trained.signed)
     if not task.classes and not task.valence_range:
         raise InputError(
             f"{table.path}: no clip of {TRAIN} has an emotion or a valence; there is nothing to "
