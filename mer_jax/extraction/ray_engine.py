@@ -208,12 +208,17 @@ class Cluster:
             machine, known = connection.got(self._ray, done)
         except connection.lost(self._ray):
             self._fallen += 1
-            if self._fallen == _TRIES:
+            if self._fallen < _TRIES:
+                self._replace(encoders)
+            elif self._load or self._joining:
+                self._fallen = 0
+                LOG.warning("--engine=ray: encoders ended %d times while they were loaded; "
+                            "it goes on without them", _TRIES)  # fmt: skip
+            else:
                 raise InputError(
                     f"--engine=ray: encoders ended {_TRIES} times while they were loaded; the "
                     "cluster's logs say why"
                 ) from None
-            self._replace(encoders)
             return
         self._fallen = 0
         self._known = self._known or known
