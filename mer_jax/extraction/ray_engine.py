@@ -78,7 +78,9 @@ class Cluster:
         if job.encoded():
             for node in places:
                 self._start(node)
-            self._wait_for_encoders()
+            while not self._load:
+                for done in self._ended([*self._joining]):
+                    self._join(done)
         apart = {name: again(ray_tasks.about).remote(self._job, name)
                  for name in sets if name not in self._known}  # fmt: skip
         for name in sets:
@@ -103,7 +105,7 @@ class Cluster:
             try:
                 found = connection.got(self._ray, heard)
             except connection.lost(self._ray):
-                found = Heard(error=_ended("decoded its audio"))
+                found = Heard(error=_crashed("decoded its audio"))
             audio = samples if found.error is None else None
             yield task, dataclasses.replace(found, audio=audio)
 
@@ -122,7 +124,7 @@ class Cluster:
                 flying[self._submitted(piece)] = piece
             if not flying and not again:
                 return
-            for done in self._ray.wait([*flying, *self._joining])[0]:
+            for done in self._ended([*flying, *self._joining]):
                 if done in self._joining:
                     self._join(done)
                     continue
@@ -139,15 +141,15 @@ class Cluster:
             self._ray.shutdown()
             self._ray = None
 
-    def _wait_for_encoders(self) -> None:
-        """Waits until encoders are loaded somewhere."""
-        while not self._load:
-            done, _ = self._ray.wait([*self._joining], timeout=_PATIENCE_SECONDS)
-            if not done:
+    def _ended(self, references: Sequence[Any]) -> list[Any]:
+        """Waits until something of these has ended, and says for what it waits long."""
+        while True:
+            done, _ = self._ray.wait(references, timeout=_PATIENCE_SECONDS)
+            if done:
+                return done
+            if self._joining and not self._load:
                 LOG.warning("--engine=ray: still waiting for encoders to load; `ray status` says "
                             "whether the cluster has room for them")  # fmt: skip
-            for each in done:
-                self._join(each)
 
     def _submitted(self, piece: _Piece) -> Any:
         """Ray's reference to what the piece will give; it goes where least is to do."""
@@ -240,11 +242,11 @@ class Cluster:
 
 def _given_up(each: Batch | Look) -> Sequence[Answer] | Seen:
     if isinstance(each, Look):
-        return Seen(error=_ended("decoded its images"))
-    return [_ended("extracted it")] * len(each.members)
+        return Seen(error=_crashed("decoded its images"))
+    return [_crashed("extracted it")] * len(each.members)
 
 
-def _ended(doing: str) -> MediaError:
+def _crashed(doing: str) -> MediaError:
     return MediaError(f"the process that {doing} ended {_TRIES} times")
 
 
