@@ -28,5 +28,5 @@ def get_config():
     config.search.trials = 50
     config.search.repeats = 6
     config.table.algorithms = ALGORITHMS
-    config.table.metrics = ("com", "dis", "acc", "dim", "sign_f1", "sign_acc")
+    config.table.metrics = ("com", "dis", "sign_f1", "acc", "sign_acc", "dim")
     return config

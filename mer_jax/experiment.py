@@ -74,6 +74,8 @@ def _train(config, workdir, repeated, display, until_trained) -> None:
             checkpoints.drop_progress()  # a kill may have come between the results and this
     else:
         LOG.info("%s", _surroundings())
+        if prepared.plan.devices > 1:
+            LOG.info("the runs of a chunk are on %d cores", prepared.plan.devices)
         LOG.info(
             "%s (%s, %s, %s) in %s",
             counted(sum(len(chunk.runs) for chunk in prepared.chunks), "run"),
@@ -153,7 +155,8 @@ def _prepare(
         until_trained.enter_context(lock.held(workdir))
         workdir.check_same_config(config)
     record = record_lib.of(grid_plan, corpus, groups, workdir, repeated)
-    chunks = plan_lib.cut(groups, record["chunk"])
+    grid_plan = grid_plan._replace(devices=record_lib.devices_of(record))
+    chunks = plan_lib.cut(groups, record["chunk"], grid_plan.devices)
     if not workdir.has_config and config.data.root:  # new clips may be extracted without the root
         folders = corpus_lib.modalities(config).values()
         copy_manifests(pathlib.Path(config.data.root), workdir.folder, folders)

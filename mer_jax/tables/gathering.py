@@ -20,6 +20,7 @@ from mer_jax.tables import joined, kinds, over_corpora
 from mer_jax.tables.over_corpora import Cell
 from mer_jax.tables.reading import DAMAGED, FAILED, aliases_of, with_results
 from mer_jax.tables.resolution import rows_of
+from mer_jax.task import sets_of
 from mer_jax.workdir import Workdir
 
 _NO_SETTINGS = ("features.", "table.")  # told otherwise: by the paper's names
@@ -64,6 +65,16 @@ def entries(config: ConfigDict, workdir: Workdir, notes: Mapping[Row | Cell, str
             entry, _ = with_results(entry, workdir.row(row.folder))
         found.append(entry)
     return found
+
+
+def trained(config: ConfigDict, folder: os.PathLike[str]) -> dict[str, Workdir]:
+    """The workdirs with results, each by its label: of the config's table, or all below."""
+    workdir = Workdir(folder)
+    if kinds.is_table(config):
+        found = {row.label: workdir.row(row.folder) for row in kinds.trainings(config)}
+    else:
+        found = {str(w.folder.relative_to(workdir)): w for w in _workdirs_below(workdir.folder)}
+    return {label: each for label, each in found.items() if each.has_results}
 
 
 def _entries_below(workdir: Workdir) -> list[Entry]:
@@ -119,11 +130,17 @@ def _is_table(workdir: Workdir) -> bool:
 
 
 def write(entries: Sequence[Entry], config: ConfigDict, workdir: Workdir) -> None:
-    """Writes table.md, table.tex and table.csv in `workdir`."""
+    """Writes table.md, table.tex and table.csv in `workdir`, of a cross-corpus table a report."""
     wanted, said = config.table.metrics, joined.said(config)
     files.write_text(workdir.table_markdown, table.markdown(entries, wanted, said))
     files.write_text(workdir.table_latex, table.latex(entries, wanted, said))
     files.write_csv(workdir.table_csv, *table.csv_rows(entries))
+    if over_corpora.is_cross_corpus(config) and config.report:
+        from mer_jax.reporting import cross_corpus  # loads matplotlib, which takes a second
+
+        sets = ", ".join(sets_of(config.features).values())
+        title = f"Cross-corpus: {config.model.fusion} of {sets}"
+        cross_corpus.write(entries, joined.tested_columns(config), workdir, title)
 
 
 def show(entries: Sequence[Entry], config: ConfigDict, workdir: Workdir) -> None:
@@ -131,3 +148,5 @@ def show(entries: Sequence[Entry], config: ConfigDict, workdir: Workdir) -> None
     print(table.text(entries, config.table.metrics, joined.said(config)))
     csv, latex = workdir.table_csv.name, workdir.table_latex.name
     print(f"Table: {workdir.table_markdown}, {csv}, {latex}")
+    if over_corpora.is_cross_corpus(config) and workdir.report_page.is_file():
+        print(f"Report: {workdir.report_page}")

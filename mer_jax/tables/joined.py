@@ -86,9 +86,14 @@ def _published(cell: Cell) -> dict[str, dict[str, tuple[float, None]]]:
     return {f"{cell.corpus} {shared.TESTED[cell.corpus]}": {"sign_f1": (f1, None)}}
 
 
+def tested_columns(config: ConfigDict) -> list[str]:
+    """The columns of the matrix, one for each corpus that is tested on."""
+    return [f"on {name}" for name in over_corpora.roots(config)]
+
+
 def _tested(cell: Cell, entry: Entry, config: ConfigDict) -> Entry:
     """A row of the matrix: a model's scores on each corpus, its own among them."""
-    columns: _Scores = {f"on {name}": {} for name in over_corpora.roots(config)}
+    columns: _Scores = {column: {} for column in tested_columns(config)}
     entry = entry._replace(published=None)  # the paper's, which are of all six emotions
     if entry.results is None:
         return entry

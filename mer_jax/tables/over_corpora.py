@@ -44,6 +44,11 @@ def is_asked_for(config: ConfigDict) -> bool:
     return bool(config.table.corpora or config.table.algorithms)
 
 
+def is_cross_corpus(config: ConfigDict) -> bool:
+    """Whether each corpus of the table is tested on the others."""
+    return bool(config.table.corpora) and not config.table.algorithms
+
+
 def roots(config: ConfigDict) -> dict[str, str]:
     """The folder of each corpus of the table; InputError without any."""
     least, known = (1, kinds.WITH_FOLDERS) if config.table.algorithms else (2, shared.TESTED)
@@ -82,10 +87,7 @@ def resolve(config: ConfigDict) -> tuple[dict[Cell, ConfigDict], dict[Cell, str]
 
     Raises InputError where none can be trained.
     """
-    if not any(sets_of(config.features)):
-        raise InputError(
-            "no feature set; name one or more of config.features.audio, .text and .video"
-        )
+    corpus_lib.modalities(config)  # raises where none is named
     of_cells, notes = {}, {}
     has_validation: dict[str, bool] = {}
     for cell in cells(config):

@@ -10,10 +10,11 @@ import pytest
 from mer_jax import config as config_lib
 from mer_jax import experiment, search
 from mer_jax.errors import InputError
-from mer_jax.modes import train
-from mer_jax.tables import gathering, kinds
+from mer_jax.modes import evaluate, train
+from mer_jax.tables import gathering, kinds, over_corpora
 from mer_jax.tables.over_corpora import Cell
 from tests.support import merbench_labels, user_folder
+from tests.support.trainings import rows_of
 
 ALGORITHMS = ("lf_dnn", "tfn")
 SMALL = {
@@ -194,3 +195,112 @@ def test_a_table_that_cannot_be_trained(folder, tmp_path, changes, sentence):
         train.train(config_of(folder, {"sims": "sims"}, **changes), tmp_path / "table")
     assert sentence in str(told.value)
     assert not (tmp_path / "table").exists()
+
+
+def test_a_whole_table_is_evaluated_and_one_corpus_by_later_labels(trained, tmp_path):
+    workdir, config, _ = trained
+    copy = tmp_path / "table"
+    shutil.copytree(workdir, copy)
+    before = {path: path.read_bytes() for path in copy.rglob("results.json")}
+    (copy / "cmumosi" / "tfn" / "predictions" / "test.csv").unlink()
+    evaluate.evaluate_table(config_of_two(config), copy, None)
+    assert {path: path.read_bytes() for path in copy.rglob("results.json")} == before
+    assert (copy / "cmumosi" / "tfn" / "predictions" / "test.csv").is_file()
+    labels = tmp_path / "labels.csv"
+    names = list(rows_of(workdir / "sims" / "tfn" / "predictions" / "test.csv"))
+    labels.write_text(
+        "\n".join(
+            ["name,valence", *(f"{name},{-0.5 - i % 2 / 10}" for i, name in enumerate(names))]
+        )
+    )
+    with pytest.raises(InputError, match="has trainings on cmumosi, sims; evaluate those of one"):
+        evaluate.evaluate_table(config_of_two(config), copy, labels)
+    evaluate.evaluate_table(config_lib.check(config_lib.load_base()), copy / "sims", labels)
+    rows = csv_of(copy / "sims")
+    assert list(rows) == list(ALGORITHMS)
+    for algorithm, row in rows.items():
+        path = copy / "sims" / algorithm / "predictions" / "test.csv"
+        negative = np.mean([float(each["valence"]) <= 0 for each in rows_of(path).values()])
+        assert float(row["test sign_acc"]) == pytest.approx(negative)
+    (copy / "sims" / "tfn" / "config.json").write_text("{")
+    with pytest.raises(InputError, match=r"config\.json: not a JSON"):
+        evaluate.evaluate_table(config_lib.check(config_lib.load_base()), copy / "sims", labels)
+
+
+def test_a_training_that_cannot_be_evaluated_stops_no_other(trained, tmp_path):
+    copy = tmp_path / "sims"
+    shutil.copytree(trained[0] / "sims", copy)
+    shutil.rmtree(copy / "lf_dnn" / "checkpoints")
+    (copy / "tfn" / "predictions" / "test.csv").unlink()
+    with pytest.raises(InputError, match=r"1 of 2 trainings failed, as the log says: lf_dnn"):
+        evaluate.evaluate_table(config_lib.check(config_lib.load_base()), copy, None)
+    assert (copy / "tfn" / "predictions" / "test.csv").is_file()
+    with pytest.raises(InputError, match="nothing is trained below it yet"):
+        evaluate.evaluate_table(config_lib.check(config_lib.load_base()), tmp_path / "none", None)
+
+
+def test_each_corpus_is_tested_on_the_others(folder, tmp_path):
+    small = {key: value for key, value in SMALL.items() if not key.startswith("table.")}
+    config = config_of(
+        folder,
+        {"cmumosi": "mosi", "sims": "sims"},
+        file="cross_corpus:lf_dnn",
+        **{**small, "table.algorithms": (), "report": True},
+    )
+    train.train(config, tmp_path / "table")
+    rows = csv_of(tmp_path / "table")
+    results = {
+        name: json.loads((tmp_path / "table" / name / "results.json").read_text())
+        for name in ("cmumosi", "sims")
+    }
+    expected = {
+        ("cmumosi", "cmumosi"): results["cmumosi"]["test"]["test"],
+        ("cmumosi", "sims"): results["cmumosi"]["test"]["sims_test"],
+        ("sims", "cmumosi"): results["sims"]["test"]["cmumosi_test"],
+        ("sims", "sims"): results["sims"]["test"]["test"],
+    }
+    for (of, on), scores in expected.items():
+        assert float(rows[of][f"on {on} sign_f1"]) == scores["sign_f1"]["mean"]
+        assert results[of]["runs"][0]["validation"]["sign_f1"] is not None
+    page = (tmp_path / "table" / "report.md").read_text()
+    assert "# Cross-corpus: lf_dnn of tones_UTT" in page
+    cells = [f"{100 * scores['sign_f1']['mean']:.2f}" for scores in expected.values()]
+    assert f"| cmumosi | {cells[0]} | {cells[1]} |" in page
+    assert f"| sims | {cells[2]} | {cells[3]} |" in page
+    best = max(map(float, cells))
+    assert f"to {best:.2f}, the best of " in page
+    assert (tmp_path / "table" / "figures" / "cross_corpus_sign_f1.png").is_file()
+
+
+def test_emotions_are_tested_on_emotions_and_on_unknown_clips():
+    folders = dict.fromkeys(("mer2023", "iemocap4", "iemocap6", "meld", "sims", "cmumosi"), "/x")
+    assert set(over_corpora.tested_on("iemocap4", folders)) == {"mer2023", "meld"}
+    assert set(over_corpora.tested_on("meld", folders)) == {"mer2023", "iemocap4", "iemocap6"}
+    assert set(over_corpora.tested_on("sims", folders)) == {"cmumosi"}
+
+
+def test_the_papers_tables_of_feature_sets_on_another_corpus(folder, tmp_path):
+    small = {key: value for key, value in SMALL.items() if key.startswith(("train", "evaluate"))}
+    config = config_of(
+        folder,
+        {},
+        file="table2",
+        **{
+            "features.audio": "",
+            "table.algorithms": (),
+            **small,
+            "repeats": 1,
+            "data.corpus": "sims",
+            "data.root": str(folder / "sims"),
+            "folds": 0,
+            "table.rows": (f"audio {user_folder.AUDIO}", "text absent"),
+        },
+    )
+    train.train(config, tmp_path / "table")
+    path = tmp_path / "table" / user_folder.AUDIO / "results.json"
+    score = json.loads(path.read_text())["test"]["test"]["sign_f1"]["mean"]
+    page = (tmp_path / "table" / "table.md").read_text()
+    assert "test Sign F1 (↑)" in page.splitlines()[0]
+    assert f"**{100 * score:.2f}**" in page
+    assert "absent (missing: absent)" in page
+    assert "In brackets" not in page

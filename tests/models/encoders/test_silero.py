@@ -7,7 +7,7 @@ import pytest
 
 from mer_jax.errors import InputError
 from mer_jax.extraction.collection import voice
-from mer_jax.models.encoders import onnx_files, silero
+from mer_jax.models.encoders import silero
 from tests.support import onnx_files as made
 from tests.support.speech import say
 
@@ -74,29 +74,6 @@ def test_it_computes_what_its_transcription_does(tmp_path):
     assert silero.speech(weights, [], BLOCK) == []
 
 
-def test_arrays_of_a_file_are_read_however_they_are_written(tmp_path):
-    arrays = {"a": np.arange(6).reshape(2, 3), "b": np.float32([0.5])}
-    for how in ({}, {"packed": True}, {"raw": False}):
-        found = onnx_files.read(made.write(tmp_path / "a.onnx", arrays, **how))
-        assert set(found) == {"a", "b"}  # whole numbers are left out
-        np.testing.assert_array_equal(found["a"], arrays["a"])
-        np.testing.assert_array_equal(found["b"], arrays["b"])
-
-
-@pytest.mark.parametrize("what", ["text", "cut", "empty", "flipped", "absent"])
-def test_files_that_are_none_are_a_sentence(tmp_path, what):
-    path = made.write(tmp_path / "vad.onnx", {"a": np.ones(100)})
-    content = path.read_bytes()
-    if what == "absent":
-        path.unlink()
-    else:
-        path.write_bytes(
-            {"text": b"no model", "cut": content[:-9], "empty": b"", "flipped": b"\xff" * 99}[what]
-        )
-    with pytest.raises(InputError, match=r"vad\.onnx: (not an ONNX file|cannot be read)"):
-        onnx_files.read(path)
-
-
 def test_another_model_is_refused(tmp_path):
     arrays = random_weights()
     del arrays["model.decoder.rnn.bias_hh"]
@@ -132,5 +109,30 @@ def test_its_own_program_gives_the_same_probabilities_and_stretches():
     model.reset_states()
     spans = package.get_speech_timestamps(samples, model)
     assert voice.spans(ours, len(samples), voice.VoiceRules()) == [
+        (span["start"], span["end"]) for span in spans
+    ]
+
+
+@pytest.mark.parametrize("pad", [0.03, 0.2])
+def test_its_own_program_gives_the_same_stretches_of_any_probabilities(pad):
+    package = official()
+    rng = np.random.default_rng(3)
+    slow = np.repeat(rng.uniform(0, 1, 400), rng.integers(1, 12, 400))
+    probabilities = np.clip(slow + rng.normal(0, 0.1, len(slow)), 0, 1)
+
+    class Given:
+        def __init__(self):
+            self.left = iter(probabilities)
+
+        def reset_states(self):
+            pass
+
+        def __call__(self, chunk, rate):
+            return np.array([[next(self.left)]])
+
+    samples = np.zeros(512 * len(probabilities) - 100, np.float32)
+    spans = package.get_speech_timestamps(samples, Given(), speech_pad_ms=round(1000 * pad))
+    assert len(spans) > 20
+    assert voice.spans(probabilities, len(samples), voice.VoiceRules(pad=pad)) == [
         (span["start"], span["end"]) for span in spans
     ]
