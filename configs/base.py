@@ -53,8 +53,12 @@ def get_config() -> config_dict.ConfigDict:
 
     config.semi = config_dict.ConfigDict()
     # "", fixmatch, flexmatch, freematch, softmatch, pseudo_label, graph; the pool: clips without
-    # labels.
+    # labels. auto: "", graph, pseudo_label and freematch are trials of the grid, and a method is
+    # used if cross-validation on the labelled clips says that it helps by more than chance.
     config.semi.method = grid("")
+
+    # The test clips are in the pool as well, without their labels: where a challenge allows it.
+    config.semi.transductive = False
 
     # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
     # and so are the semi-supervised methods' (semi.threshold) in mer_jax/semi/ and the optimiser's

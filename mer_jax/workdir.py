@@ -272,6 +272,10 @@ def _results_form(task: Task) -> dict[str, Any]:
             {key: [number] for key in ("mean", "deviation", "valence")}
             | {"power": number, "share": number},
         ),
+        "methods": (
+            files.ABSENT,
+            [{"method": str, "metric": str, "score": (nothing, number)}],
+        ),
         "left_out": (
             files.ABSENT,
             [{"split": str, "features": str, "reason": str, "handled": str, "clips": int}],

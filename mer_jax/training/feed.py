@@ -13,6 +13,7 @@ from mer_jax import config as config_lib
 from mer_jax.data.rows import Frames, Rows, Vectors
 from mer_jax.semi.step import Clips
 from mer_jax.training import devices
+from mer_jax.training.division import hides_labels
 from mer_jax.training.frames import HostFrames, on_device
 from mer_jax.training.host_rows import HostRows
 from mer_jax.training.order import steps_of_epoch
@@ -65,7 +66,9 @@ class Feed:
         described = f"pool of {self.pool_size} clips, {size / 1e6:.0f} MB"
         if size <= limit:
             LOG.info("%s: stays on the device", described)
-        elif any(isinstance(x, Frames) for x in self._pool.features.values()):
+        elif hides_labels(plan.config) or any(
+            isinstance(x, Frames) for x in self._pool.features.values()
+        ):
             LOG.info("%s: every step fetches its clips from the host", described)
             features = {m: _on_host(x) for m, x in self._pool.features.items()}
             self._pool = self._pool._replace(features=features)
