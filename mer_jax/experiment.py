@@ -35,7 +35,7 @@ from mer_jax.extraction.writer import copy_manifests
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting import written
 from mer_jax.task import TRAIN
-from mer_jax.training import devices, grid, program, spreading
+from mer_jax.training import devices, grid, order, program, spreading
 from mer_jax.training import plan as plan_lib
 from mer_jax.training import record as record_lib
 from mer_jax.training import sizes as sizes_lib
@@ -199,7 +199,12 @@ def _finish(
     best, of_methods = results_lib.best_trial(outcomes, len(trials), corpus.task), {}
     if config_lib.chooses_method(config):
         best, compared = methods.choose(
-            outcomes, trials, corpus.task, _validated(prepared, checkpoints, display), config.seed
+            outcomes,
+            trials,
+            corpus.task,
+            _validated(prepared, checkpoints, display),
+            config.seed,
+            few=any(order.validates_few(fold) for fold in prepared.plan.folds.values()),
         )
         of_methods = {methods.METHODS: compared}
     model = _model(prepared, checkpoints, best)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from mer_jax.training.buckets import Buckets
-from mer_jax.training.state import Given
+from mer_jax.training.state import Fold, Given
 
 _AGAIN = 1 << 16  # beyond the numbers that draw anything else of an epoch
 # Of fewer validation clips the best of a hundred epochs is the luckiest one: its score says nothing
@@ -66,8 +66,12 @@ def is_kept(
     """
     if steps.index.size <= given.fold.train_index.size:
         return score > best
-    is_few = given.fold.validation_weight.sum() < _ENOUGH_TO_CHOOSE
-    return (score >= best) | (is_few & ~jnp.isnan(score))
+    return (score >= best) | (validates_few(given.fold) & ~jnp.isnan(score))
+
+
+def validates_few(fold: Fold) -> Bool[Array, ""]:
+    """Whether a fold validates on too few clips to choose an epoch, or a method by its F1."""
+    return fold.validation_weight.sum() < _ENOUGH_TO_CHOOSE
 
 
 def _labelled(
