@@ -37,6 +37,7 @@ from mer_jax.training.division import hides_labels
 
 TRAIN_IMAGES, DIGITS = 700, 6
 AUTO, SPREADING = "`auto`", "LabelSpreading"
+PLAIN = "supervised, `train.steps=0`"  # what training is where no pool is used
 # By corpus: its config, the test split, and keys other than the config's.
 CORPORA: dict[str, tuple[str, str, dict[str, Any]]] = {
     "digits": (
@@ -50,7 +51,7 @@ CORPORA: dict[str, tuple[str, str, dict[str, Any]]] = {
             "data.labelled_per_class": 0,  # hidden in the files
         },
     ),
-    "meld": ("meld", "test", {}),
+    "meld": ("meld", "val", {}),
     "table": ("base", "test", {"data.corpus": "table"}),
 }
 
@@ -124,15 +125,20 @@ def scores_of(given: argparse.Namespace, draw: int) -> tuple[dict[str, float], s
             write_digits(root, draw, given.per_class)
     config = config_of(given, root, draw)
     train.train(config, folder)
+    plain = config_of(given, root, draw)
+    plain.semi.method, plain.train.steps, plain.evaluate.ensemble = "", 0, "best"
+    train.train(plain, folder.with_name(folder.name + "_plain"))
     split = CORPORA[given.corpus][1]
     results = json.loads((folder / "results.json").read_text())
     members = json.loads((folder / "ensemble.json").read_text())["splits"][split]["members"]
+    alone = json.loads((folder.with_name(folder.name + "_plain") / "results.json").read_text())
     # The trials stand in the order of the methods: there is no other axis.
     scores = {
         method or SUPERVISED: 100 * of["dis"] for method, of in zip(TRIED, members, strict=True)
     }
     used = next(of["method"] for of in results["methods"] if of["used"])
     scores[AUTO] = scores[used]
+    scores[PLAIN] = 100 * alone["ensemble"][split]["dis"]
     scores[SPREADING] = 100 * _spread(config, split)
     return scores, used
 
@@ -169,10 +175,11 @@ def table(by_draw: list[tuple[dict[str, float], str]]) -> str:
     for name in by_draw[0][0]:
         of = np.array([scores[name] for scores, _ in by_draw])
         times = sum(used == name for _, used in by_draw)
-        cells = [name if name in (AUTO, SPREADING, SUPERVISED) else f"`{name}`"]
+        cells = [f"`{name}`" if name in TRIED else name]
         cells.append(f"{of.mean():.2f}±{of.std(ddof=1) if len(of) > 1 else 0:.2f}")
         cells.append("" if name == SUPERVISED else _difference(of - base))
-        cells.append("" if name in (AUTO, SPREADING) else f"{times} of {len(by_draw)}")
+        compared = name in (SUPERVISED, *TRIED)
+        cells.append(f"{times} of {len(by_draw)}" if compared else "")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 

@@ -83,6 +83,7 @@ def test_of_few_clips_the_least_log_loss_decides_without_a_margin():
     found, _ = choice({1: 40, 2: 41, 4: 38}, few=True)
     assert found.trial == 2
     assert choice({1: 40, 2: 39, 4: 38}, few=True)[0].trial == 1
+    assert choice({1: 60, 2: 60, 4: 60}, few=True, confident={1: 0.5})[0].trial == 1  # equal
     # The best single confidence is the share of right clips; the other classes share the rest.
     wrong = 19 / 60
     expected = -(1 - wrong) * np.log(1 - wrong) - wrong * np.log(wrong / (CLASSES - 1))
