@@ -126,7 +126,8 @@ def scores_of(given: argparse.Namespace, draw: int) -> tuple[dict[str, float], s
     config = config_of(given, root, draw)
     train.train(config, folder)
     plain = config_of(given, root, draw)
-    plain.semi.method, plain.train.steps, plain.evaluate.ensemble = "", 0, "best"
+    with plain.ignore_type():
+        plain.semi.method, plain.train.steps, plain.evaluate.ensemble = "", 0, "best"
     train.train(plain, folder.with_name(folder.name + "_plain"))
     split = CORPORA[given.corpus][1]
     results = json.loads((folder / "results.json").read_text())
