@@ -112,11 +112,13 @@ def with_faces(
     """
     if not any(each.extractor.needs == FACES for each in wanted):
         return list(wanted), None
-    detector = YuNet(find_weights(wanted[0].settings.models))
+    weights = find_weights(wanted[0].settings.models).absolute()
+    detector = YuNet(weights)
     found = {**detector.manifest(), "follow": choice, "size": SIZE}
     settings = dataclasses.replace(wanted[0].settings, faces=found)
     sets = [dataclasses.replace(each, settings=settings) for each in wanted]
-    return sets, lambda: Follower(detector, choice)
+    # OpenCV's network goes to no other process: each loads its own.
+    return sets, lambda: Follower(YuNet(weights), choice)
 
 
 class Follower:
@@ -134,7 +136,7 @@ class Follower:
         last: Face | None = None
         gone = 0
         for frame in frames:
-            faces = [face for face in self._detect(frame.image) if _is_sound(face)]
+            faces = [face for face in self._detect(frame.image) if is_sound(face)]
             face = _largest(faces)
             if self._choice == STEADY and last is not None:
                 same = max(faces, key=lambda each: _shared(each, last), default=None)
@@ -180,7 +182,7 @@ def similarity(source_Nx2: np.ndarray, target_Nx2: np.ndarray) -> np.ndarray:
     return np.column_stack([turn, shift])
 
 
-def _is_sound(face: Face) -> bool:
+def is_sound(face: Face) -> bool:
     """Whether a detection has a size: of noise YuNet may give a point or NaN."""
     spread = np.ptp(face.points, axis=0)
     return bool(np.isfinite(face.points).all() and spread.max() > 1 and min(face.box[2:]) > 0)

@@ -3,9 +3,11 @@
 Letters: N rows of samples, S steps of an epoch, V validation rows, P clips of the pool, E epochs.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Key
 
 from mer_jax.data.arrays import Labels
@@ -40,6 +42,8 @@ class Fold(NamedTuple):
     scaler: dict[str, tuple[Array, Array]]  # by modality: mean and deviation [D]; empty: raw
     deviation: dict[str, Array]  # by modality [D]: what noise is relative to, after scaling
     pool_index: Int[Array, "P"] | None = None  # rows of the pool that this repeat may use
+    # What its labels spread to every clip of the whole pool; None: the run's method asks for none.
+    spread: Float[Array, "P C"] | None = None
 
 
 class Given(NamedTuple):
@@ -95,7 +99,13 @@ class RunState(NamedTuple):
         return Learner(self.params, self.model_state, self.opt_state, self.semi)
 
 
-def run_key(seed: int, repeat: int, fold: int) -> Key[Array, ""]:
+def run_key(seed: int, repeat: ArrayLike, fold: ArrayLike) -> Key[Array, ""]:
     """The key of a run. Trials share it: their weights and batches start alike, as pairs."""
     key = jax.random.key(seed, impl="threefry2x32")
     return jax.random.fold_in(jax.random.fold_in(key, repeat), fold)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def run_keys(seed: int, repeats: Int[Array, "R"], folds: Int[Array, "R"]) -> Key[Array, "R"]:
+    """The keys of runs, by one small program in place of one for each operation and run."""
+    return jax.vmap(functools.partial(run_key, seed))(repeats, folds)
