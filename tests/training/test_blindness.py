@@ -51,7 +51,7 @@ def write(root, name, shift):
     return [clip for clips in content.values() for clip in clips] + POOL * bool(info.pool_split)
 
 
-def given(root, name):
+def given(root, name, **changes):
     """All that training is given of a corpus, and its test splits."""
     info = CORPORA[name]
     splits = set(OTHERS.get(name, info.corpora).values())
@@ -63,6 +63,7 @@ def given(root, name):
         data__placeholders="labels",
         semi__method="fixmatch" if info.pool_split else "",
         folds=0 if VALIDATION in splits else 2,
+        **changes,
     )
     config = corpus_lib.resolved(config)
     corpus = corpus_lib.load(config)
@@ -87,3 +88,25 @@ def test_training_is_given_no_test_label(tmp_path, name):
         assert any((a != b).any() for a, b in zip(labels, of_theirs[split], strict=True)), (
             f"{split}: the test labels were turned"
         )
+
+
+def test_test_clips_in_the_pool_bring_no_label(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    names = write(root, "mer2023", 0)
+    user_folder.write_vectors(root, user_folder.AUDIO, names)
+    (_, _, before, _), _ = given(root, "mer2023")
+    (*_, samples, folds), of_ours = given(root, "mer2023", semi__transductive=True)
+    write(root, "mer2023", 1)
+    (*_, again, folds_again), of_theirs = given(root, "mer2023", semi__transductive=True)
+    for a, b in zip(
+        jax.tree.leaves((samples, folds)), jax.tree.leaves((again, folds_again)), strict=True
+    ):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    tests = [name for name in of_ours if name != UNLABELLED]
+    assert any((of_ours[s].emotion != of_theirs[s].emotion).any() for s in tests)
+    # Each once: a clip of the split whose labels the challenge keeps back is in the pool anyway.
+    assert len(samples.pool.number) == len(names) - CLIPS > len(before.pool.number)
+    vectors = np.asarray(samples.pool.features["audio"])
+    assert len(np.unique(vectors, axis=0)) == len(vectors)
+    assert not samples.pool.emotion_mask[len(before.pool.number) :].any()
