@@ -141,6 +141,9 @@ def data() -> config_dict.ConfigDict:
     # corpus=table: its classes in the order of their indices; empty: train's, sorted by name.
     config.classes = ()
     config.valence_range = ()  # corpus=table: lowest and highest; empty: those of train
+    # corpus=table: columns of numbers to predict in place of the valence, which may be one of them;
+    # auto: every column of numbers.
+    config.targets = ()
     # The class of valence 0 where valences tell it: positive; negative as CH-SIMS has it; drop.
     config.zero_valence = "positive"
     # Labels of test splits that look like placeholders for clips which nobody labelled: auto

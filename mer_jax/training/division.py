@@ -50,6 +50,8 @@ def _check_labels(corpus: Corpus, split: str) -> None:
         tasks.EMOTION: labels.emotion_mask.any() or not task.classes,
         tasks.VALENCE: labels.valence_mask.any() or not task.valence_range,
     }
+    if split == TRAIN and task.targets:
+        known |= dict(zip(task.targets, labels.valence_mask.any(0).tolist(), strict=True))
     lacking = [kind for kind in known if not known[kind]]
     if lacking:
         others = [kind for kind in known if known[kind] and tasks.kind_of(task) == tasks.BOTH]
