@@ -26,6 +26,7 @@ from mer_jax.reporting import written
 from mer_jax.task import TRAIN
 from mer_jax.training import devices, grid, program
 from mer_jax.training import plan as plan_lib
+from mer_jax.training import record as record_lib
 from mer_jax.training import sizes as sizes_lib
 from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.division import divide
