@@ -43,7 +43,8 @@ def get_config() -> config_dict.ConfigDict:
 
     config.train.tensorboard = True  # curves and hyper-parameters as events in DIR/tensorboard
 
-    # The metric that chooses each run's epoch and the trial; empty: the task's own (com, dis, dim).
+    # The metric that chooses each run's epoch and the trial; empty: the task's own (com, dis, dim;
+    # of data.targets f1_ccc or ccc).
     config.train.selection = ""
 
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"

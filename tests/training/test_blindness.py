@@ -16,6 +16,7 @@ CLIPS = 20  # of a split: of fewer, labels that are all alike are no placeholder
 # IEMOCAP has no test split.
 WITH_TEST = sorted(name for name in CORPORA if not name.startswith("iemocap"))
 OTHERS = {"table": {"train": "train", "val": "val", "test": "test"}}  # splits by their names
+TARGETS = ("openness", "warmth")  # of a table, in place of its valence
 POOL = ["pool_0", "pool_1"]  # clips that no label file names
 
 
@@ -33,25 +34,31 @@ def labels_of(info, split, shift):
     }
 
 
-def write(root, name, shift):
-    """The label file of a corpus in miniature; the names of its clips."""
+def write(root, name, shift, targets=()):
+    """The label file of a corpus in miniature; the names of its clips.
+
+    The targets of a table lack some numbers, others in test by `shift`.
+    """
     info = CORPORA[name]
     members = OTHERS.get(name, info.corpora)
     content = {member: labels_of(info, split, shift) for member, split in members.items()}
     if info.from_file:
         with (root / info.label_files[0]).open("w", newline="") as file:
             rows = csv.writer(file)
-            rows.writerow(("name", "emotion", "valence", "split"))
+            rows.writerow(("name", "emotion", *(targets or ("valence",)), "split"))
             for split, clips in content.items():
                 for i, clip in enumerate(clips):
                     turned = i + (shift if split == "test" else 0)
-                    rows.writerow((clip, "abc"[turned % 3], turned % 5, split))
+                    numbers = [turned % 5]
+                    if targets:
+                        numbers = ["" if turned % 7 == 0 else turned % 5, 10 * turned]
+                    rows.writerow((clip, "abc"[turned % 3], *numbers, split))
     else:
         merbench_labels.write(root / info.label_files[0], content)
     return [clip for clips in content.values() for clip in clips] + POOL * bool(info.pool_split)
 
 
-def given(root, name):
+def given(root, name, targets=()):
     """All that training is given of a corpus, and its test splits."""
     info = CORPORA[name]
     splits = set(OTHERS.get(name, info.corpora).values())
@@ -59,6 +66,7 @@ def given(root, name):
         root,
         root.parent / "tfds",
         data__corpus=name,
+        data__targets=targets,
         data__standardise=True,
         data__placeholders="labels",
         semi__method="fixmatch" if info.pool_split else "",
@@ -71,14 +79,17 @@ def given(root, name):
     return (corpus.task, config.to_json(), samples, folds), tests
 
 
-@pytest.mark.parametrize("name", WITH_TEST)
-def test_training_is_given_no_test_label(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "targets"), [*((name, ()) for name in WITH_TEST), ("table", TARGETS)]
+)
+def test_training_is_given_no_test_label(tmp_path, name, targets):
     root = tmp_path / "root"
     root.mkdir()
-    user_folder.write_vectors(root, user_folder.AUDIO, write(root, name, 0))
-    ours, of_ours = given(root, name)
-    write(root, name, 1)
-    theirs, of_theirs = given(root, name)
+    user_folder.write_vectors(root, user_folder.AUDIO, write(root, name, 0, targets))
+    ours, of_ours = given(root, name, targets)
+    write(root, name, 1, targets)
+    theirs, of_theirs = given(root, name, targets)
+    assert ours[0].targets == targets
     assert ours[:2] == theirs[:2]
     for a, b in zip(jax.tree.leaves(ours[2:]), jax.tree.leaves(theirs[2:]), strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
