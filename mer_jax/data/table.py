@@ -228,7 +228,7 @@ def group_of(
     """
     if info.from_file:
         folder = tfds_dir / info.name if root is None else root
-        groups = groups_in(label_files.find(folder, info)[0])
+        groups = groups_in(label_files.find(folder, info)[0], info.task.targets)
         if groups:
             return groups.get
     elif info.group is not None:
@@ -237,9 +237,9 @@ def group_of(
     raise InputError(f"config.data.standardise={standardise.GROUP!r}: {whose}; use True")
 
 
-def groups_in(path: pathlib.Path) -> dict[str, str]:
-    """The group of each clip that a table gives one."""
-    return _of_rows(label_csv.read_rows(path, of_clips=True))
+def groups_in(path: pathlib.Path, targets: Sequence[str] = ()) -> dict[str, str]:
+    """The group of each clip that a table gives one; `targets` are headings of its numbers."""
+    return _of_rows(label_csv.read_rows(path, of_clips=True, targets=targets))
 
 
 def _of_rows(rows: Sequence[Row]) -> dict[str, str]:
