@@ -50,7 +50,8 @@ def get_config() -> config_dict.ConfigDict:
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
 
     config.semi = config_dict.ConfigDict()
-    # "", fixmatch, flexmatch, freematch, softmatch, pseudo_label; the pool: clips without labels
+    # "", fixmatch, flexmatch, freematch, softmatch, pseudo_label, graph; the pool: clips without
+    # labels.
     config.semi.method = grid("")
 
     # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
@@ -145,6 +146,8 @@ def data() -> config_dict.ConfigDict:
     # corpus=table: columns of numbers to predict in place of the valence, which may be one of them;
     # auto: every column of numbers.
     config.targets = ()
+    # corpus=table: whether the sign of its valence is judged, as that of a sentiment is.
+    config.signed = False
     # The class of valence 0 where valences tell it: positive; negative as CH-SIMS has it; drop.
     config.zero_valence = "positive"
     # Labels of test splits that look like placeholders for clips which nobody labelled: auto

@@ -1,5 +1,6 @@
 """Random numbers that are cheap inside a training step, also on a CPU and under vmap."""
 
+import functools
 import math
 from typing import Any
 
@@ -42,6 +43,7 @@ def materialised(key: Key[Array, ""], tree: Any) -> Any:
     return tree
 
 
+@functools.partial(jax.jit, static_argnums=1)  # traced and lowered once for all uses of a shape
 def random_words(key: Key[Array, ""], shape: tuple[int, ...]) -> UInt32[Array, "..."]:
     """32 random bits for each element: Threefry-2x32 of its number in `shape` under `key`.
 

@@ -217,6 +217,7 @@ def test_flags_of_one_name_are_one_flag():
                 flags.OUT_REPORT,
                 flags.OUT_CORPUS,
                 flags.OUT_CLIPS,
+                flags.OUT_PIECES,
             )
             is_out = flag in outs
             flag = flags.OUT if is_out else flag  # noqa: PLW2901

@@ -95,6 +95,7 @@ def declared() -> dict[str, Key]:
         Key("data.classes", kind=kinds.CLASSES),
         Key("data.valence_range", kind=kinds.VALENCE_RANGE),
         Key("data.targets", kind=kinds.TARGETS),
+        Key("data.signed"),
         Key("data.bad", Choices(left_out.BAD_POLICIES)),
         Key("data.missing", Choices(left_out.MISSING_POLICIES)),
         Key("data.zero_valence", Choices(("positive", "negative", "drop"))),

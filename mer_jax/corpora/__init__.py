@@ -83,15 +83,22 @@ def info_of(config: ConfigDict) -> CorpusInfo:
         theirs = {name: corpus_info(name) for name in others}
         return shared.described(info, theirs, "config.data.test_corpora")
     classes, bounds = tuple(config.data.classes), tuple(config.data.valence_range)
-    targets = tuple(config.data.targets)
+    targets, signed = tuple(config.data.targets), config.data.signed
     if info.from_file:
         if bounds and len(bounds) != 2 * len(targets or ("valence",)):
             raise InputError(
                 f"config.data.valence_range: {len(bounds)} numbers; give the lowest and the "
                 "highest of the valence, or of each of config.data.targets in their order"
             )
-        return dataclasses.replace(info, task=of_bounds(classes, targets, bounds))
-    for key, value in (("classes", classes), ("valence_range", bounds), ("targets", targets)):
+        if signed and targets:
+            raise InputError(
+                "config.data.signed: the sign of a valence is judged, not that of targets; leave "
+                "it or config.data.targets out"
+            )
+        task = dataclasses.replace(of_bounds(classes, targets, bounds), signed=signed)
+        return dataclasses.replace(info, task=task)
+    given = {"classes": classes, "valence_range": bounds, "targets": targets, "signed": signed}
+    for key, value in given.items():
         if value:
             raise InputError(
                 f"config.data.{key}: {config.data.corpus} has its own; only "

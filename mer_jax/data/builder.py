@@ -11,7 +11,7 @@ import tensorflow_datasets as tfds
 
 from mer_jax.corpora import CorpusInfo
 from mer_jax.data import features as features_lib
-from mer_jax.data import label_files, table
+from mer_jax.data import label_files, stored, table
 from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.data.reader import Reader
 from mer_jax.data.rows import mean_over_frames
@@ -39,7 +39,7 @@ class FeatureSetBuilder(tfds.core.GeneratorBasedBuilder, skip_registration=True)
     they only decide how clips lie on disk.
     """
 
-    VERSION = tfds.core.Version("2.0.0")
+    VERSION = tfds.core.Version(stored.VERSION)
     RELEASE_NOTES: ClassVar = {
         "1.0.0": "name, feature, emotion and valence",
         "2.0.0": "name and feature of every clip, each once",

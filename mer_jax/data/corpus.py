@@ -2,9 +2,9 @@
 
 import hashlib
 import logging
+import os
 import pathlib
 
-import tensorflow_datasets as tfds
 from ml_collections import ConfigDict
 
 from mer_jax import corpora, files
@@ -37,6 +37,8 @@ from mer_jax.paths import of_user
 from mer_jax.task import MODALITIES, TRAIN, Task, sets_of
 
 LOG = logging.getLogger("mer_jax")
+_TFDS_DIR = "TFDS_DATA_DIR"  # TFDS's own variable, and where it keeps datasets without it
+_TFDS_DEFAULT = "~/tensorflow_datasets"
 LABELS = "labels/"  # among a corpus's fingerprints: no feature set's name holds a slash
 
 
@@ -58,7 +60,8 @@ def locate(config: ConfigDict) -> tuple[pathlib.Path | None, pathlib.Path]:
     data = config.data
     root = pathlib.Path(data.root) if data.root else None
     # A folder of its own for each root: two users' corpora of one name never mix.
-    default = of_user(tfds.core.constants.DATA_DIR, "TFDS_DATA_DIR") / "mer_jax"
+    tfds_default = os.environ.get(_TFDS_DIR, os.path.expanduser(_TFDS_DEFAULT))
+    default = of_user(tfds_default, _TFDS_DIR) / "mer_jax"
     if data.corpus == SYNTHETIC and root is None:
         settings = f"synthetic-seed{data.synthetic.seed}-pool{data.synthetic.pool}"
         tfds_dir = pathlib.Path(data.tfds_dir) if data.tfds_dir else default / settings

@@ -33,6 +33,11 @@ def _read(value: Any, where: str) -> bool | str:
     return _NAMED[text]
 
 
+def standardises_columns(value: bool | str) -> bool:
+    """Whether a value of the key gives every column one deviation, of whichever clips."""
+    return value in (True, ALL)
+
+
 KIND = Kind(f'False, True, "{GROUP}" or "{ALL}"', _read)
 
 

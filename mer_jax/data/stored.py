@@ -12,6 +12,7 @@ from mer_jax.errors import InputError
 
 SOURCE = "source.json"  # what the dataset was built from; written last, so a whole one has it
 ARRAYS = "arrays"
+VERSION = "2.0.0"  # of the format, after TFDS's rules; a folder of that name holds the dataset
 
 
 class Columns(NamedTuple):

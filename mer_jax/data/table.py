@@ -70,7 +70,7 @@ def described(
         task = _task(table, info.task, asked)
     else:
         table = _read(path, trained.targets)
-        task = dataclasses.replace(trained, signed=False, metrics=(), selected_by="")
+        task = dataclasses.replace(trained, metrics=(), selected_by="")
     if not task.classes and not task.valence_range:
         raise InputError(
             f"{table.path}: no clip of {TRAIN} has an emotion or a valence; there is nothing to "
@@ -120,7 +120,7 @@ def _task(table: _Table, given: Task, asked: str) -> Task:
         )
     if not targets:
         of_valence = None if asked == tasks.EMOTION and given.targets else given.valence_range
-        return Task(classes, of_valence or _range(table, VALENCE, asked))
+        return Task(classes, of_valence or _range(table, VALENCE, asked), given.signed)
     ranges = given.ranges or [_range(table, target, asked, at) for at, target in enumerate(targets)]
     for target, found in zip(targets, ranges, strict=True):
         if found is None:

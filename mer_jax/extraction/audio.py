@@ -38,6 +38,16 @@ def read(path: pathlib.Path, packets: Packets | None = None) -> np.ndarray:
     return _checked(samples_S)
 
 
+def delay(path: pathlib.Path) -> float:
+    """Seconds from a file's beginning to its first audio track's, such as a broadcast has."""
+    with media.opened(path) as container:
+        stream = container.streams.audio[0] if container.streams.audio else None
+        if stream is None or stream.start_time is None or container.start_time is None:
+            return 0.0
+        start = float(stream.start_time * stream.time_base)
+        return max(0.0, start - container.start_time / media.MICROSECONDS)
+
+
 def _with_sndfile(path: pathlib.Path) -> np.ndarray | None:
     """The samples as libsndfile reads them; None where it cannot: FFmpeg may."""
     soundfile = extras.load("soundfile", "extract", f"{path.name}: decoding")

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 
+from mer_jax import extras, files
 from mer_jax.extraction import audio, media, video
 from mer_jax.extraction.record import SAMPLE_RATE, Frame, MediaError
 
@@ -19,6 +20,30 @@ _CODEC, _QUALITY = "libx264", {"crf": "12", "preset": "veryfast"}
 _AUDIO_CODEC = "alac"  # lossless
 RELEASE_CODECS = "mpeg4", "aac"  # of MER-NOISE as the challenge gave it
 _PACKET = 1024  # samples
+
+
+def save(
+    folder: pathlib.Path,
+    name: str,
+    frames: Iterable[Frame],
+    samples_S: np.ndarray | None,
+    rate: Fraction | None,
+    release: bool = False,
+) -> pathlib.Path:
+    """Writes a clip, whole or not at all: NAME.mp4, or NAME.wav of one without images (`rate`).
+
+    Gives its path.
+    """
+    target = folder / f"{name}.{'mp4' if rate else 'wav'}"
+    with files.folder_beside(target, "writing") as beside:
+        path = beside / target.name
+        if rate:
+            write(path, frames, samples_S, rate, release)
+        else:
+            soundfile = extras.load("soundfile", "extract", "writing audio")
+            soundfile.write(path, samples_S, SAMPLE_RATE, subtype="PCM_16")
+        path.replace(target)
+    return target
 
 
 def write(

@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
-import itertools
 import logging
-import os
 import pathlib
-from collections import Counter, deque
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
 
 import numpy as np
 
-from mer_jax.extraction import audio, calls, frames, video
 from mer_jax.extraction.media import Packets
 from mer_jax.extraction.plan import Task, plan
 from mer_jax.extraction.record import (
@@ -22,14 +18,13 @@ from mer_jax.extraction.record import (
     IMAGES,
     SAMPLE_RATE,
     TEXT,
-    Change,
     Clip,
-    Decoded,
     Follow,
-    Made,
     MediaError,
 )
 from mer_jax.extraction.sets import Wanted
+from mer_jax.extraction.threads import Threads
+from mer_jax.extraction.work import Answer, Batch, Heard, Look, Seen, Workers
 from mer_jax.extraction.writer import Failures, SetFolder
 from mer_jax.observer import Count, Tick, uncounted
 
@@ -56,7 +51,7 @@ def run(
     out: pathlib.Path,
     *,
     follow: Callable[[], Follow] | None = None,
-    workers: int | None = None,
+    workers: Workers | int | None = None,
     count: Count = uncounted,
 ) -> Outcome:
     """Extracts the sets of the clips into `out`, but what lies there already.
@@ -70,7 +65,8 @@ def run(
       clips: the clips, in the order of their list.
       out: the folder that gets features/, manifests/ and failures.csv.
       follow: makes what finds faces, once it is needed.
-      workers: threads that decode, and call extractors that may run in several; None: the cores.
+      workers: who decodes and calls the extractors; so many threads of this process, or None: as
+        many as there are cores. They are closed in the end.
       count: told of the clips.
 
     Raises:
@@ -85,15 +81,15 @@ def run(
         failures.drop(name, folder.done.intersection(names))
     tasks = plan(clips, folders, failures)
     if tasks:
-        workers = workers or len(os.sched_getaffinity(0))
-        with ThreadPoolExecutor(workers, "extraction") as pool:
-            running = _Running(pool, workers, folders, failures, outcome)
+        if workers is None or isinstance(workers, int):
+            workers = Threads(workers)
+        try:
+            running = _Running(workers, folders, failures, outcome)
             running.load({name for task in tasks for name in task.sets}, follow)
-            try:
-                with count("extracting", len(tasks)) as tell:
-                    running.extract(tasks, tell)
-            finally:
-                pool.shutdown(wait=True, cancel_futures=True)
+            with count("extracting", len(tasks)) as tell:
+                running.extract(tasks, tell)
+        finally:
+            workers.close()
     failures.write()
     for name in folders:
         reasons = failures.of(name)
@@ -105,156 +101,118 @@ def run(
 class _Running:
     """An extraction on its way."""
 
-    pool: ThreadPoolExecutor
-    workers: int
+    workers: Workers
     folders: Mapping[str, SetFolder]
     failures: Failures
     outcome: Outcome
-    made: dict[str, Made] = dataclasses.field(default_factory=dict)
-    follow: Follow | None = None
+    sizes: dict[str, int] = dataclasses.field(default_factory=dict)  # D of each feature folder
 
     def load(self, names: set[str], follow: Callable[[], Follow] | None) -> None:
         """Loads the extractors that have something to do."""
-        for name, folder in self.folders.items():
-            if name in names:
-                extractor = folder.wanted.extractor
-                if extractor.notice:
-                    LOG.info("%s: %s", extractor.name, extractor.notice)
-                self.made[name] = folder.wanted.make()
-                folder.begin(self.made[name])
-                if extractor.needs == FACES and self.follow is None and follow is not None:
-                    self.follow = follow()
+        sets = {name: folder.wanted for name, folder in self.folders.items() if name in names}
+        for each in sets.values():
+            if each.extractor.notice:
+                LOG.info("%s: %s", each.extractor.name, each.extractor.notice)
+        needs_faces = any(each.extractor.needs == FACES for each in sets.values())
+        for name, made in self.workers.load(sets, follow if needs_faces else None):
+            self.folders[name].begin(made)
+            self.sizes[name] = made.size
 
     def extract(self, tasks: Sequence[Task], tell: Tick) -> None:
-        """Decodes the tasks' clips ahead, and extracts them in groups."""
-        group: list[tuple[Task, Decoded]] = []
+        """Has the work of the tasks done, and writes what comes of it."""
+        for each, answers in self.workers.ask(self._work(tasks, tell)):
+            if isinstance(each, Look):
+                self._settle_images(each, answers)
+            else:
+                for (task, _), answer in zip(each.members, answers, strict=True):
+                    self._settle(each.name, task, answer)
+
+    def _work(self, tasks: Sequence[Task], tell: Tick) -> Iterator[Batch | Look]:
+        """The pieces of work: clips' images, and batches among groups of clips of one window."""
+        group: list[tuple[Task, Heard]] = []
         seconds, window = 0.0, None
-        for task, decoded in self._decoded(tasks):
-            length = 0.0 if decoded.audio is None else len(decoded.audio) / SAMPLE_RATE
+        for task, heard in self.workers.hear(tasks):
+            self._note_heard(task, heard)
+            length = heard.samples / SAMPLE_RATE
             if task.window != window or seconds + length > _MOST_SECONDS:
-                self._extract_group(group)
+                yield from self._batches(group)
                 self.failures.write()
                 group, seconds, window = [], 0.0, task.window
-            group.append((task, decoded))
+            group.append((task, heard))
             seconds += length
-            self._extract_images(task)
+            if names := self._of_kind(task, IMAGES, FACES):
+                if task.clip.path is not None:
+                    self.outcome.decoded[task.clip.name, IMAGES] += 1
+                yield Look(task, names)
             tell(1)
-        self._extract_group(group)
+        yield from self._batches(group)
 
-    def _decoded(self, tasks: Sequence[Task]) -> Iterator[tuple[Task, Decoded]]:
-        """Each task's clip with its audio, where a set needs it; the pool decodes ahead."""
-        waiting: deque[tuple[Task, Future[Decoded]]] = deque()
-        left = iter(tasks)
-        while True:
-            while len(waiting) <= self.workers and (task := next(left, None)) is not None:
-                waiting.append((task, self.pool.submit(self._decode, task)))
-            if not waiting:
-                return
-            task, future = waiting.popleft()
-            yield task, future.result()
-
-    def _decode(self, task: Task) -> Decoded:
-        """A clip with its audio; without it where no set needs it or it cannot be decoded."""
-        sets = self._of_kind(task, AUDIO)
-        if not sets:
-            return Decoded(task.clip)
-        packets = Packets()
-        try:
-            path = _path_of(task.clip)
-            self.outcome.decoded[task.clip.name, AUDIO] += 1
-            samples_S = audio.read(path, packets)
-            change = self._change(sets)
-            if change is not None:
-                samples_S = change.audio(task.clip, samples_S)
-        except Exception as error:
-            task.failed |= {name: calls.media_error(error) for name in sets}
-            return Decoded(task.clip)
-        self._note_losses(task.clip, packets)
-        return Decoded(task.clip, audio=samples_S)
-
-    def _extract_group(self, group: Sequence[tuple[Task, Decoded]]) -> None:
-        """The sets of audio and text of some clips, which are all of one window."""
-        for task, _ in group:
-            for name, error in task.failed.items():
-                self._fail(name, task, error)
+    def _batches(self, group: Sequence[tuple[Task, Heard]]) -> Iterator[Batch]:
+        """The batches of some clips, which are all of one window, for each set."""
         for name, folder in self.folders.items():
-            extractor = folder.wanted.extractor
-            if extractor.needs not in (AUDIO, TEXT):
+            needs = folder.wanted.extractor.needs
+            if needs not in (AUDIO, TEXT):
                 continue
-            members = [(task, decoded) for task, decoded in group
-                       if name in task.sets and name not in task.failed]  # fmt: skip
-            if extractor.needs == TEXT:
-                self._settle_wordless(name, members)
-                members = [each for each in members if each[1].text.strip()]
-            members.sort(key=lambda each: (_length(each[1]), each[0].clip.name))
+            members = [each for each in group
+                       if name in each[0].sets and name not in each[0].failed]  # fmt: skip
+            if needs == TEXT:
+                self._settle_wordless(name, [task for task, _ in members])
+                members = [each for each in members if each[0].clip.text.strip()]
+            members.sort(key=lambda each: (_length(*each), each[0].clip.name))
             size = folder.wanted.batch
-            batches = [members[i : i + size] for i in range(0, len(members), size)]
-            ask = self._ask_of(name)
-            asked = self.pool.map if extractor.threads else map
-            for batch, answers in zip(batches, asked(ask, batches), strict=True):
-                for (task, _), answer in zip(batch, answers, strict=True):
-                    self._settle(name, task, answer)
+            for i in range(0, len(members), size):
+                yield Batch(name, members[i : i + size])
 
-    def _settle_wordless(self, name: str, members: Sequence[tuple[Task, Decoded]]) -> None:
+    def _note_heard(self, task: Task, heard: Heard) -> None:
+        """Notes what was decoded of a clip's audio, and what could not be."""
+        names = self._of_kind(task, AUDIO)
+        if not names:
+            return
+        if task.clip.path is not None:
+            self.outcome.decoded[task.clip.name, AUDIO] += 1
+        if heard.error is None:
+            self._note_losses(task.clip, heard.packets)
+            return
+        for name in names:
+            task.failed[name] = heard.error
+            self._fail(name, task, heard.error)
+
+    def _settle_wordless(self, name: str, tasks: Sequence[Task]) -> None:
         """Clips without a text: zeros where nothing is said in them, else a failure."""
-        for task, decoded in members:
-            if decoded.text.strip():
+        for task in tasks:
+            if task.clip.text.strip():
                 continue
             if task.clip.is_silent:
                 self.outcome.wordless.add(task.clip.name)
-                self._settle(name, task, np.zeros((1, self.made[name].size), np.float32))
+                self._settle(name, task, self._zeros(name))
             else:
                 self._fail(name, task, MediaError(task.clip.no_text or "its text is empty"))
 
-    def _ask_of(self, name: str) -> Callable[[Sequence[tuple[Task, Decoded]]], list]:
-        made = self.made.get(name)  # None: no clip of this extraction needs the set
-        return lambda batch: calls.ask_batch(made, [decoded for _, decoded in batch])
-
-    def _extract_images(self, task: Task) -> None:
-        """The sets of images and faces of one clip, in one pass."""
-        kinds = {kind: self._of_kind(task, kind) for kind in (IMAGES, FACES)}
-        names = [*kinds[IMAGES], *kinds[FACES]]
-        if not names:
+    def _settle_images(self, look: Look, seen: Seen) -> None:
+        """Writes what came of a clip's images; zeros where no face was seen."""
+        if seen.error is not None:
+            for name in look.names:
+                self._fail(name, look.task, seen.error)
             return
-        packets = Packets()
-        settings = self.folders[names[0]].wanted.settings
-        try:
-            path = _path_of(task.clip)
-            self.outcome.decoded[task.clip.name, IMAGES] += 1
-            change, every = settings.change, settings.every
-            if change is not None and change.needs_all:
-                shown = change.images(task.clip, video.read(path, 1, packets))
-                shown = itertools.islice(shown, 0, None, every)
-            else:
-                shown = video.read(path, every, packets)
-                shown = shown if change is None else change.images(task.clip, shown)
-            found = frames.extract(task.clip, shown, kinds, self.follow, calls.ask_one)
-        except Exception as error:
-            for name in names:
-                self._fail(name, task, calls.media_error(error))
-            return
-        self._note_losses(task.clip, packets)
-        for name in names:
-            if name not in found:
-                self.outcome.faceless.add(task.clip.name)
-            nothing = np.zeros((1, self.made[name].size), np.float32)
-            self._settle(name, task, found.get(name, nothing))
+        self._note_losses(look.task.clip, seen.packets)
+        for name in look.names:
+            if name not in seen.rows:
+                self.outcome.faceless.add(look.task.clip.name)
+            self._settle(name, look.task, seen.rows.get(name, self._zeros(name)))
 
-    def _of_kind(self, task: Task, needs: str) -> dict[str, Made]:
-        return {
-            name: self.made[name]
-            for name in task.sets
-            if self.folders[name].wanted.extractor.needs == needs
-        }
+    def _of_kind(self, task: Task, *needs: str) -> list[str]:
+        """The sets of a task that need one of these, those of the first first."""
+        return [name for kind in needs for name in task.sets
+                if self.folders[name].wanted.extractor.needs == kind]  # fmt: skip
 
-    def _change(self, sets: Mapping[str, Made]) -> Change | None:
-        return self.folders[next(iter(sets))].wanted.settings.change
+    def _zeros(self, name: str) -> np.ndarray:
+        return np.zeros((1, self.sizes[name]), np.float32)
 
     def _note_losses(self, clip: Clip, packets: Packets) -> None:
         if packets.lost:
             self.outcome.damaged[clip.name] = packets
 
-    def _settle(self, name: str, task: Task, answer: np.ndarray | MediaError) -> None:
+    def _settle(self, name: str, task: Task, answer: Answer) -> None:
         """Writes the rows of a clip that is not there yet, or notes why there are none."""
         if isinstance(answer, MediaError):
             self._fail(name, task, answer)
@@ -271,11 +229,5 @@ class _Running:
         self.failures.add(name, task.clip.name, str(error))
 
 
-def _length(decoded: Decoded) -> int:
-    return len(decoded.text) if decoded.audio is None else len(decoded.audio)
-
-
-def _path_of(clip: Clip) -> pathlib.Path:
-    if clip.path is None:
-        raise MediaError("no media file has this name")
-    return clip.path
+def _length(task: Task, heard: Heard) -> int:
+    return len(task.clip.text) if heard.audio is None else heard.samples

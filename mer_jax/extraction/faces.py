@@ -134,7 +134,7 @@ class Follower:
         last: Face | None = None
         gone = 0
         for frame in frames:
-            faces = [face for face in self._detect(frame.image) if _is_sound(face)]
+            faces = [face for face in self._detect(frame.image) if is_sound(face)]
             face = _largest(faces)
             if self._choice == STEADY and last is not None:
                 same = max(faces, key=lambda each: _shared(each, last), default=None)
@@ -180,7 +180,7 @@ def similarity(source_Nx2: np.ndarray, target_Nx2: np.ndarray) -> np.ndarray:
     return np.column_stack([turn, shift])
 
 
-def _is_sound(face: Face) -> bool:
+def is_sound(face: Face) -> bool:
     """Whether a detection has a size: of noise YuNet may give a point or NaN."""
     spread = np.ptp(face.points, axis=0)
     return bool(np.isfinite(face.points).all() and spread.max() > 1 and min(face.box[2:]) > 0)

@@ -17,6 +17,7 @@ VIDEO_SUFFIXES = (
     *(".mts", ".ogv", ".ts", ".vob", ".webm", ".wmv"),
 )
 SUFFIXES = AUDIO_SUFFIXES + VIDEO_SUFFIXES
+MICROSECONDS = 1e6  # a second's, in which FFmpeg says when a file begins
 _MOST_LOST = 0.5  # of a stream's packets; with more of them lost the clip is taken for damaged
 # A file is read for what it holds, never as a list of other files or addresses to open.
 _OPTIONS = {"protocol_whitelist": "file"}

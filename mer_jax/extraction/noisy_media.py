@@ -6,13 +6,13 @@ import pathlib
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
-from mer_jax import extras, files
+from mer_jax import files
 from mer_jax.data import label_csv
 from mer_jax.errors import InputError
 from mer_jax.extraction import audio, calls, corruption, encoding, video
 from mer_jax.extraction.corruption import CHOICES, Recipe
-from mer_jax.extraction.record import SAMPLE_RATE, Clip, Frame, MediaError
-from mer_jax.extraction.writer import Failures
+from mer_jax.extraction.record import Clip, Frame, MediaError
+from mer_jax.extraction.writer import Failures, keep_recipe
 from mer_jax.observer import Count, uncounted
 
 RECIPE = "corruption.json"
@@ -37,7 +37,7 @@ def run(
     Raises InputError where `out` holds files of another recipe, and for a folder without noise.
     """
     corruption.files_of(recipe.noise)
-    _check_recipe(recipe, out / RECIPE)
+    keep_recipe(out / RECIPE, recipe.manifest())
     rows = _read_choices(out)
     failures = Failures(out)
     tasks = [clip for clip in clips if clip.name not in rows]
@@ -59,20 +59,6 @@ def run(
             failures.write()
     failed = failures.of(_SET)
     return {clip.name: failed[clip.name] for clip in clips if clip.name in failed}
-
-
-def _check_recipe(recipe: Recipe, path: pathlib.Path) -> None:
-    ours = recipe.manifest()
-    if not path.is_file():
-        files.write_json(path, ours)
-        return
-    theirs = files.read_json(path, dict)
-    for key, value in ours.items():
-        if theirs.get(key) != value:
-            raise InputError(
-                f"{path.parent}: was written with {key} {theirs.get(key)!r}, not {value!r} "
-                f"({path.name}); use another --out"
-            )
 
 
 def _read_choices(out: pathlib.Path) -> dict[str, tuple[str, ...]]:
@@ -104,22 +90,16 @@ def _write(recipe: Recipe, clip: Clip, out: pathlib.Path) -> tuple[str, ...]:
     has_audio, rate = video.tracks(clip.path)
     choice = corruption.choose(recipe, clip.name)
     mixed = corruption.mix(recipe, clip.name, audio.read(clip.path)) if has_audio else None
-    target = out / f"{clip.name}.{'mp4' if rate else 'wav'}"
-    with files.folder_beside(target, "corrupting") as beside:
-        path = beside / target.name
-        if rate:
-            frames = video.read(clip.path)
-            images = (
-                Frame(frame.time, corruption.blurred(frame.image, choice.blur, recipe.release))
-                for frame in frames
-            )
-            encoding.write(
-                path, images, None if mixed is None else mixed.samples, rate, recipe.release
-            )
-        else:
-            soundfile = extras.load("soundfile", "extract", "writing audio")
-            soundfile.write(path, mixed.samples, SAMPLE_RATE, subtype="PCM_16")
-        path.replace(target)
+    images = (
+        ()
+        if rate is None
+        else (
+            Frame(frame.time, corruption.blurred(frame.image, choice.blur, recipe.release))
+            for frame in video.read(clip.path)
+        )
+    )
+    samples_S = None if mixed is None else mixed.samples
+    target = encoding.save(out, clip.name, images, samples_S, rate, recipe.release)
     said = ("", "", "", "", "")
     if mixed is not None:
         said = (str(choice.snr), _BETWEEN.join(mixed.noise), str(mixed.start),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import pathlib
 from collections.abc import Iterator
 from fractions import Fraction
@@ -14,13 +15,21 @@ from mer_jax.extraction.media import Packets
 from mer_jax.extraction.record import Frame, MediaError
 
 _QUARTER = 90  # degrees
-_MICROSECONDS = 1e6  # a second's, in which FFmpeg says when a file begins
+_BEFORE = 2.0  # seconds before a wanted time to which a file is wound: past the last whole image
 _PLAIN_RATE = 25.0  # frames a second, where neither a frame nor its stream says when it is shown
 
 
-def read(path: pathlib.Path, every: int = 1, packets: Packets | None = None) -> Iterator[Frame]:
+def read(
+    path: pathlib.Path,
+    every: int = 1,
+    packets: Packets | None = None,
+    *,
+    begin: float = 0.0,
+    end: float = math.inf,
+) -> Iterator[Frame]:
     """The images of the first video track, every `every`-th of them, one in memory at a time.
 
+    With `begin` and `end` those of the stretch [begin, end) of seconds, of which there may be none.
     Times are the file's own, from its beginning: frames need not be evenly spaced. The rotation
     that a phone writes is applied; an alpha channel is left out. Raises MediaError where there is
     no video or too much of it is damaged, in the end or at once.
@@ -32,19 +41,40 @@ def read(path: pathlib.Path, every: int = 1, packets: Packets | None = None) -> 
             raise MediaError("holds no video")
         stream = streams[0]
         stream.thread_type = "AUTO"
-        start = (container.start_time or 0) / _MICROSECONDS
-        shown, time = 0, 0.0
-        for frame in media.frames(container, stream, packets):
+        start = (container.start_time or 0) / media.MICROSECONDS
+        decoded, shown, time = 0, 0, 0.0
+        for frame in _frames(container, stream, packets, start, begin):
             if frame.time is not None:
                 time = frame.time - start
-            elif shown:  # a raw stream has no times
+            elif decoded:  # a raw stream has no times
                 time += 1 / float(stream.average_rate or stream.base_rate or _PLAIN_RATE)
+            decoded += 1
+            if time >= end:
+                break
+            if time < begin:
+                continue
             if shown % every == 0:
                 yield Frame(time, _upright(frame))
             shown += 1
-    if not shown:
+    if not decoded:
         raise MediaError("its video holds no image that can be decoded")
     packets.check("video")
+
+
+def _frames(
+    container: Any, stream: Any, packets: Packets, start: float, begin: float
+) -> Iterator[Any]:
+    """The frames from `begin` at the latest: from near it, where the file can be wound there."""
+    if begin > _BEFORE:
+        container.seek(round((start + begin - _BEFORE) * media.MICROSECONDS))
+        found = media.frames(container, stream, packets)
+        first = next(found, None)
+        if first is not None and first.time is not None and first.time - start <= begin:
+            yield first
+            yield from found
+            return
+        container.seek(round(start * media.MICROSECONDS))
+    yield from media.frames(container, stream, packets)
 
 
 def tracks(path: pathlib.Path) -> tuple[bool, Fraction | None]:

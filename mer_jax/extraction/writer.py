@@ -44,6 +44,23 @@ def differences(
             yield key, theirs.get(key), ours.get(key)
 
 
+def keep_recipe(path: pathlib.Path, ours: Mapping[str, Any]) -> None:
+    """Writes how a folder is made, or checks the file that lies there against it.
+
+    Raises InputError where the folder was begun otherwise.
+    """
+    if not path.is_file():
+        files.write_json(path, ours)
+        return
+    theirs = files.read_json(path, dict)
+    for key, value in ours.items():
+        if theirs.get(key) != value:
+            raise InputError(
+                f"{path.parent}: was written with {key} {theirs.get(key)!r}, not {value!r} "
+                f"({path.name}); use another --out"
+            )
+
+
 def copy_manifests(source: pathlib.Path, target: pathlib.Path, folders: Iterable[str]) -> None:
     """Copies how feature folders were extracted, as far as `source` tells, into another folder."""
     for folder in dict.fromkeys(folders):

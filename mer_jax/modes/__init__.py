@@ -8,6 +8,7 @@ from mer_jax.modes import (
     ask,
     build,
     check,
+    collect,
     compare,
     corrupt,
     ensemble,
@@ -30,9 +31,9 @@ from mer_jax.modes.record import Mode
 MODES: dict[str, Mode] = {
     module.MODE.name: module.MODE
     for module in (
-        extract, corrupt, check, build, train, evaluate, compare, predict, select, ensemble, table,
-        report, annotate, ask, score_open, group_words, score_responses, score_preference,
-        score_deepfake,
+        collect, extract, corrupt, check, build, train, evaluate, compare, predict, select,
+        ensemble, table, report, annotate, ask, score_open, group_words, score_responses,
+        score_preference, score_deepfake,
     )
 }  # fmt: skip
 DEFAULT = train.MODE

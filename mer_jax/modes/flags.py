@@ -16,7 +16,7 @@ QUIET = Flag("quiet", "No progress and no log lines; warnings, errors and result
              default=False)  # fmt: skip
 
 LABELS = Flag("labels", "Labels of clips, a CSV or, of test clips, an npz.", pathlib.Path)
-OUT = Flag("out", "What to write: a file; of score modes, extract, corrupt a folder.", pathlib.Path,
+OUT = Flag("out", "What to write: a file; of scores and of clips a folder.", pathlib.Path,
            value_name="PATH")  # fmt: skip
 AGAINST = Flag("against", "What to compare with: another run or extraction, or another file.",
                pathlib.Path, value_name="PATH")  # fmt: skip
@@ -30,6 +30,9 @@ OUT_CORPUS = dataclasses.replace(  # and features of clips
 )
 OUT_CLIPS = dataclasses.replace(  # of corrupted media
     OUT, writes_in=("corruption.csv", "corruption.json", "failures.csv")
+)
+OUT_PIECES = dataclasses.replace(  # of collected clips
+    OUT, writes_in=("pieces.csv", "clips.csv", "collection.json", "failures.csv")
 )
 
 # Of the modes that score files.

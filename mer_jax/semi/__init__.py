@@ -7,6 +7,7 @@ tells what it has to bring and what it may bring.
 from mer_jax.semi.fixmatch import FixMatch
 from mer_jax.semi.flexmatch import FlexMatch
 from mer_jax.semi.freematch import FreeMatch
+from mer_jax.semi.graph import Graph
 from mer_jax.semi.method import LOSS_SETTINGS, VIEW_SETTINGS, Chosen, EpochStart, Method, Weak
 from mer_jax.semi.pseudo_label import PseudoLabel
 from mer_jax.semi.softmatch import SoftMatch
@@ -23,6 +24,7 @@ METHODS = Registry(
         "freematch": FreeMatch,
         "softmatch": SoftMatch,
         "pseudo_label": PseudoLabel,
+        "graph": Graph,
     },
 )
 

@@ -67,6 +67,7 @@ class Weak(NamedTuple):
 
     probability: Float[Array, "U C"]  # of the weak view
     clip: Int[Array, "U"]  # number in the pool
+    spread: Float[Array, "U C"] | None = None  # what labels spread to them; None: no method asks
 
 
 class Chosen(NamedTuple):
@@ -75,6 +76,7 @@ class Chosen(NamedTuple):
     weight: Float[Array, "U"]  # of each clip in the loss, 0 for those left out
     threshold: Float[Array, "C"]  # by class, for the log
     state: Any
+    target: Float[Array, "U C"] | None = None  # None: the weak view's likeliest class
 
 
 class Validated(NamedTuple):
@@ -103,6 +105,7 @@ class Method:
     """
 
     SETTINGS: ClassVar[tuple[Setting, ...]] = ()
+    SPREADS: ClassVar[bool] = False  # whether it sees what labels spread to a clip
 
     @staticmethod
     def init(classes: int, own: Bool[Array, "P"]) -> Any:

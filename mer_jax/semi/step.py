@@ -25,6 +25,7 @@ class Clips(NamedTuple):
     emotion: Int[Array, "U"]
     emotion_mask: Array  # bool [U]
     frame_mask: dict[str, Array] | None = None  # a Batch's, of the clips of a step; None: vectors
+    spread: Float[Array, "U C"] | None = None  # of a step: what labels spread to each clip
 
 
 class SemiState(NamedTuple):
@@ -72,10 +73,15 @@ def loss(
     weak = jax.lax.stop_gradient(predict(seen_through(semi.weak, weak_key), None))
     strong = predict(seen_through(semi.strong, strong_key), dropout_key)
     method, all_settings = METHODS[semi.method], _all(semi, settings)
-    seen = Weak(jax.nn.softmax(weak.emotion), clips.number)
+    seen = Weak(jax.nn.softmax(weak.emotion), clips.number, clips.spread)
     chosen = method.choose(state.method, seen, all_settings)
-    target_U = weak.emotion.argmax(-1)
-    total = settings["weight"] * consistency(strong.emotion, target_U, chosen.weight)
+    if chosen.target is None:
+        target_U = weak.emotion.argmax(-1)
+        of_views = consistency(strong.emotion, target_U, chosen.weight)
+    else:
+        target_U = chosen.target.argmax(-1)
+        of_views = agreement(strong.emotion, chosen.target, chosen.weight)
+    total = settings["weight"] * of_views
     if strong.valence is not None:
         squared = (strong.valence - weak.valence) ** 2
         squared_U = squared if squared.ndim == 1 else squared.mean(-1)  # of several targets
@@ -105,6 +111,16 @@ def consistency(
 ) -> Float[Array, ""]:
     """Mean over the unlabelled batch of weight x CE(strong view, target)."""
     loss_U = -jnp.take_along_axis(jax.nn.log_softmax(strong_logits), target[:, None], 1)[:, 0]
+    return (weight * loss_U).mean()
+
+
+def agreement(
+    strong_logits: Float[Array, "U C"],
+    target: Float[Array, "U C"],
+    weight: Float[Array, "U"],
+) -> Float[Array, ""]:
+    """`consistency` towards a share of each class."""
+    loss_U = -(target * jax.nn.log_softmax(strong_logits)).sum(-1)
     return (weight * loss_U).mean()
 
 

@@ -63,12 +63,14 @@ def of_pool(given: Given, rows: Int[Array, "U"]) -> Clips:
     pool = given.samples.pool
     features, masks = _taken(pool.features, rows, {})
     features = {m: x.astype(jnp.float32) for m, x in features.items()}
+    number, spread = pool.number[rows], given.fold.spread
     return Clips(
         scaled(features, given.fold.scaler, masks),
-        pool.number[rows],
+        number,
         pool.emotion[rows],
         pool.emotion_mask[rows],
         shown(masks, given.static.framing),
+        None if spread is None else spread[number],
     )
 
 

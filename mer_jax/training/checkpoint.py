@@ -17,7 +17,6 @@ from typing import Any
 
 import jax
 import numpy as np
-import orbax.checkpoint as ocp
 from flax import serialization
 
 from mer_jax import files
@@ -30,8 +29,6 @@ KEPT = "kept"
 _RESUME = "resume"
 _CHUNKS = "chunks"
 _DIGESTS = "SHA256SUMS"  # of the files of the kept weights, as `sha256sum --check` reads it
-# The first process saves alone: the others have nothing to wait for.
-_ALONE = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
 _DAMAGED = (ValueError, KeyError, TypeError, AttributeError)
 _MAX_REASON = 160  # characters: tensorstore's errors hold a page of its settings
 _DIGEST_SIZE = hashlib.sha256().digest_size
@@ -90,11 +87,14 @@ class Checkpoints:
 
     def save_kept(self, kept: Any) -> None:
         """Saves the best trial's weights; the chunks stay until `drop_progress`."""
+        ocp = _orbax()
+        # The first process saves alone: the others have nothing to wait for.
+        alone = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
         target = self._folder / KEPT
         with files.folder_beside(target, "keeping") as beside:
             with (
                 files.plain_path(beside) as plain,
-                ocp.StandardCheckpointer(multiprocessing_options=_ALONE) as checkpointer,
+                ocp.StandardCheckpointer(multiprocessing_options=alone) as checkpointer,
             ):
                 checkpointer.save(plain / KEPT, jax.device_get(kept))
             digests = _digests(beside / KEPT)
@@ -113,6 +113,7 @@ class Checkpoints:
         path = self._folder / KEPT
         if not path.is_dir():
             raise InputError(f"{self._folder}: no kept weights; train in this workdir first")
+        ocp = _orbax()
         try:
             _check_digests(path)  # before orbax, which prints tracebacks of its own
             with files.plain_path(path) as plain, ocp.PyTreeCheckpointer() as checkpointer:
@@ -139,6 +140,13 @@ class Checkpoints:
 
     def _path(self, folder: str, chunk: int) -> pathlib.Path:
         return self._folder / folder / f"{chunk:04d}.msgpack"
+
+
+def _orbax() -> Any:
+    """orbax.checkpoint, loaded where it is used: no epoch has to wait for it."""
+    import orbax.checkpoint
+
+    return orbax.checkpoint
 
 
 def _digests(folder: pathlib.Path) -> dict[str, str]:

@@ -8,7 +8,6 @@ from collections.abc import Iterator
 
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
-from orbax.checkpoint import multihost
 
 from mer_jax.errors import InputError
 
@@ -62,6 +61,10 @@ def is_alone() -> bool:
 
 def wait_for_all(moment: str) -> None:
     """Returns once every process has come to `moment`. JAX ends all of them if one dies."""
+    if is_alone():
+        return
+    from orbax.checkpoint import multihost  # takes a while to load, and one process needs it not
+
     multihost.get_barrier_sync_fn()(key=moment, timeout_ms=1000 * _WAIT_SECONDS)
 
 
@@ -114,4 +117,9 @@ def memory_bytes() -> int:
     statistics = jax.local_devices()[0].memory_stats() or {}
     if "bytes_limit" in statistics:
         return statistics["bytes_limit"]
+    return host_bytes()
+
+
+def host_bytes() -> int:
+    """The memory of this machine."""
     return os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES")

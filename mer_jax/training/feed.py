@@ -15,6 +15,7 @@ from mer_jax.training import devices
 from mer_jax.training.frames import HostFrames, on_device
 from mer_jax.training.host_rows import HostRows
 from mer_jax.training.plan import Plan
+from mer_jax.training.spreading import Spreading
 from mer_jax.training.state import Fold, Samples
 
 LOG = logging.getLogger("mer_jax")
@@ -32,6 +33,7 @@ class Feed:
 
     def __init__(self, plan: Plan):
         self._pool = plan.samples.pool
+        self.spreading = Spreading(plan)  # of labels to the pool, for the methods that ask
         self._shard = 0  # clips of an epoch, where the pool streams
         self._seed = plan.config.seed
         limit = plan.config.data.device_bytes or devices.memory_bytes() // 2

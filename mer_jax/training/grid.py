@@ -18,7 +18,7 @@ from mer_jax.training.checkpoint import Checkpoints
 from mer_jax.training.feed import Feed
 from mer_jax.training.plan import Chunk, Plan, Run
 from mer_jax.training.program import HParams, Static, hparams_of
-from mer_jax.training.state import RunState, run_key
+from mer_jax.training.state import RunState, run_keys
 
 LOG = logging.getLogger("mer_jax")
 Advance = Callable[[RunState, int, int], RunState]  # (state, start, stop) -> after those epochs
@@ -105,9 +105,14 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
     """
     program, by_run, runs = program_of(plan, feed, chunk.static), devices.by_run(), chunk.padded
     hparams = _stack([_arrays(hparams_of(plan.trials[run.trial])) for run in runs])
-    own = [plan.folds[run.repeat, run.fold] for run in runs]
+    classes = len(chunk.static.task.classes)
+    own = [
+        plan.folds[run.repeat, run.fold]._replace(spread=feed.spreading.targets(run, classes))
+        for run in runs
+    ]
     whole, folds = (_stack(rows) for rows in (own, [feed.fold(fold) for fold in own]))
-    keys = jnp.stack([run_key(plan.config.seed, run.repeat, run.fold) for run in runs])
+    of_run = np.array([(run.repeat, run.fold) for run in runs], np.int32)
+    keys = run_keys(plan.config.seed, *of_run.T)
     hparams, whole, folds, keys = jax.device_put((hparams, whole, folds, keys), by_run)
 
     def advance(state: RunState, start: int, stop: int) -> RunState:

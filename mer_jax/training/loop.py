@@ -23,9 +23,16 @@ from mer_jax.semi.method import EpochStart, Validated
 from mer_jax.semi.step import Clips
 from mer_jax.training import batch as batch_lib
 from mer_jax.training import forward, losses, mixup
+from mer_jax.training import packing as packing_lib
 from mer_jax.training.buckets import NO_FRAMES, Bucket, Lengths
 from mer_jax.training.order import Step, steps_of
-from mer_jax.training.program import HParams, Static, build_model, make_optimizer
+from mer_jax.training.program import (
+    HParams,
+    Static,
+    build_model,
+    make_optimizer,
+    optimizer_groups,
+)
 from mer_jax.training.state import LOSS, Best, Fold, Given, Learner, RunState, Samples
 
 
@@ -122,14 +129,15 @@ def advance_run(
     lengths: Lengths,
 ) -> RunState:
     """Trains epochs start..stop-1 of a run; one program whatever their number."""
-    given = Given(static, hparams, fold, samples, lengths)
+    packing = packing_lib.of(state.params, optimizer_groups(static, hparams))
+    given = Given(static, hparams, fold, samples, lengths, packing=packing)
     if losses.needs_counts(static.objective):
         labels, index = samples.labels, fold.train_index
         known = fold.train_weight * labels.emotion_mask[index]
         count_C = losses.class_count(labels.emotion[index], known, len(static.task.classes))
         given = given._replace(class_count=count_C)
     body = functools.partial(_epoch, given, whole_batches)
-    return lax.fori_loop(start, stop, body, state)
+    return packing.whole(lax.fori_loop(start, stop, body, packing.packed(state)))
 
 
 def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunState) -> RunState:
@@ -147,7 +155,8 @@ def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunS
     is_finite = _is_finite((loss_S, learner.params, learner.model_state, learner.opt_state))
     alive = (state.failed < 0) & is_finite
     learner = _where(alive, learner, before)
-    scores = forward.validate(given, learner.evaluated, learner.model_state)
+    evaluated = given.packing.whole(learner.evaluated)
+    scores = forward.validate(given, evaluated, learner.model_state)
     latest = Best(
         learner.evaluated,
         learner.model_state,
@@ -169,7 +178,7 @@ def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunS
 
 def _epoch_started(given: Given, learner: Learner, pool_SxU: Int[Array, "S U"]) -> Learner:
     """The learner as an epoch begins: the method may look at what the weights predict."""
-    weights = learner.params, learner.model_state
+    weights = given.packing.whole(learner.params), learner.model_state
 
     def validated() -> Validated:
         output, labels = forward.of_validation(given, *weights)
@@ -215,9 +224,10 @@ def _step(
         batch = batch._replace(features=features)
     clips = None if static.semi is None else batch_lib.of_pool(given, step.pool_rows)
     of_params = functools.partial(_loss, given, learner, (batch, labels, clips), step.key)
-    (loss, after), gradient = jax.value_and_grad(of_params, has_aux=True)(learner.params)
+    whole, packed = given.packing.whole, given.packing.packed
+    (loss, after), gradient = jax.value_and_grad(of_params, has_aux=True)(whole(learner.params))
     optimizer = make_optimizer(static, hparams)
-    update, opt_state = optimizer.update(gradient, learner.opt_state, learner.params)
+    update, opt_state = optimizer.update(packed(gradient), learner.opt_state, learner.params)
     params = optax.apply_updates(learner.params, update)
     semi = learner.semi
     if static.semi is not None:

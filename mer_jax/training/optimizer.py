@@ -62,8 +62,7 @@ def labels(params: Any, groups: Sequence[Group]) -> Any:
     """
 
     def label(path: tuple, _: Array) -> str:
-        name = jax.tree_util.keystr(path, simple=True, separator="/")
-        found = (group.label for group in groups if re.search(group.pattern, name))
+        found = (group.label for group in groups if re.search(group.pattern, path_name(path)))
         return next(found, _OTHERS)
 
     tree = jax.tree.map_with_path(label, params)
@@ -74,6 +73,11 @@ def labels(params: Any, groups: Sequence[Group]) -> Any:
                 "of their paths that is in no earlier group"
             )
     return tree
+
+
+def path_name(path: tuple) -> str:
+    """A parameter's path as groups and checkpoints name it: fusion/audio/dense_0/kernel."""
+    return jax.tree_util.keystr(path, simple=True, separator="/")
 
 
 def _l2_adam(settings: Mapping[str, Any]) -> tuple[optax.GradientTransformation, ...]:

@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from mer_jax.data.npy import FRAME
 from mer_jax.task import Task
+from mer_jax.training import devices
 from mer_jax.training.buckets import Buckets, Lengths, buckets
 from mer_jax.training.program import Static, static_of
 from mer_jax.training.sizes import activation_bytes, count_parameters
@@ -110,8 +111,6 @@ def _ruled(static: Static, sizes: dict[str, int], frames: int) -> int:
     most = _MAX_CHUNK.get(backend, _MAX_CHUNK["gpu"])
     held = _BYTES_PER_PARAMETER * count_parameters(static, sizes)
     if backend != "cpu":
-        from mer_jax.training import devices  # which loads orbax: plans are made without it
-
         held += activation_bytes(static, sizes, frames)
         return max(1, min(most, int(_MEMORY_SHARE * devices.memory_bytes() / held)))
     # A batch of vectors is small beside the parameters, and was in what was measured; one of

@@ -180,11 +180,15 @@ def _optimizer_of(trial: dict[str, Any]) -> dict[str, Any]:
 
 def make_optimizer(static: Static, hparams: HParams) -> optax.GradientTransformation:
     """Makes the optimiser of a run, with the groups that its model declares."""
+    return optimizer.make(hparams.optimizer, optimizer_groups(static, hparams))
+
+
+def optimizer_groups(static: Static, hparams: HParams) -> list[optimizer.Group]:
+    """The groups of parameters that the optimiser of a run treats apart."""
     of = groups_of(
         FUSIONS[static.fusion], dict(static.settings), hparams.model, len(static.modalities)
     )
-    groups = [optimizer.Group(group.label, group.pattern, group.settings) for group in of]
-    return optimizer.make(hparams.optimizer, groups)
+    return [optimizer.Group(group.label, group.pattern, group.settings) for group in of]
 
 
 def build_model(static: Static) -> multitask.MultitaskModel:

@@ -3,7 +3,6 @@
 from typing import Any
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from mer_jax.data import rows as rows_lib
@@ -52,18 +51,22 @@ def activation_bytes(static: Static, sizes: dict[str, int], frames: int) -> int:
 
 
 def zeros(static: Static, sizes: dict[str, int], rows: int, frames: int) -> Batch:
-    """A batch of zeros, [rows, D] or [rows, frames, D] by the model's level."""
+    """A batch of zeros on the host, [rows, D] or [rows, frames, D] by the model's level."""
     between, masks = (), {}
     if static.level == FRAME:
-        between, masks = (frames,), dict.fromkeys(sizes, jnp.ones((rows, frames), bool))
-    features = {m: jnp.zeros((rows, *between, size)) for m, size in sizes.items()}
-    return Batch(features, masks, jnp.ones(rows))
+        between, masks = (frames,), dict.fromkeys(sizes, np.ones((rows, frames), bool))
+    features = {m: np.zeros((rows, *between, size), np.float32) for m, size in sizes.items()}
+    return Batch(features, masks, np.ones(rows, np.float32))
 
 
 def shapes(static: Static, batch: Batch) -> dict[str, Any]:
     """The shapes of a model's variables."""
     model, settings = build_model(static), _no_settings(static)
-    return jax.eval_shape(model.init, jax.random.key(0), batch, settings)
+
+    def init(batch: Batch) -> dict[str, Any]:
+        return model.init(jax.random.key(0), batch, settings)  # a key made outside is computed
+
+    return jax.eval_shape(init, batch)
 
 
 def _no_settings(static: Static) -> dict[str, float]:

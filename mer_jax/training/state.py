@@ -3,9 +3,11 @@
 Letters: N rows of samples, S steps of an epoch, V validation rows, P clips of the pool, E epochs.
 """
 
+import functools
 from typing import Any, NamedTuple
 
 import jax
+from jax.typing import ArrayLike
 from jaxtyping import Array, Float, Int, Key
 
 from mer_jax.data.arrays import Labels
@@ -13,6 +15,7 @@ from mer_jax.semi.step import Clips, SemiState
 from mer_jax.training.buckets import NO_FRAMES, Lengths
 from mer_jax.training.frames import DeviceFrames, HostFrames
 from mer_jax.training.host_rows import HostRows
+from mer_jax.training.packing import ALONE, Packing
 from mer_jax.training.program import HParams, Static
 
 LOSS = "loss"  # its name in the history, beside the validation metrics
@@ -39,6 +42,8 @@ class Fold(NamedTuple):
     scaler: dict[str, tuple[Array, Array]]  # by modality: mean and deviation [D]; empty: raw
     deviation: dict[str, Array]  # by modality [D]: what noise is relative to, after scaling
     pool_index: Int[Array, "P"] | None = None  # rows of the pool that this repeat may use
+    # What its labels spread to every clip of the whole pool; None: the run's method asks for none.
+    spread: Float[Array, "P C"] | None = None
 
 
 class Given(NamedTuple):
@@ -50,6 +55,7 @@ class Given(NamedTuple):
     samples: Samples
     lengths: Lengths = NO_FRAMES  # of batches of frames
     class_count: Float[Array, "C"] | None = None  # labelled clips that train; None: nobody asks
+    packing: Packing = ALONE  # how a Learner's parameters stand, and all that is shaped like them
 
 
 class Learner(NamedTuple):
@@ -93,7 +99,13 @@ class RunState(NamedTuple):
         return Learner(self.params, self.model_state, self.opt_state, self.semi)
 
 
-def run_key(seed: int, repeat: int, fold: int) -> Key[Array, ""]:
+def run_key(seed: int, repeat: ArrayLike, fold: ArrayLike) -> Key[Array, ""]:
     """The key of a run. Trials share it: their weights and batches start alike, as pairs."""
     key = jax.random.key(seed, impl="threefry2x32")
     return jax.random.fold_in(jax.random.fold_in(key, repeat), fold)
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def run_keys(seed: int, repeats: Int[Array, "R"], folds: Int[Array, "R"]) -> Key[Array, "R"]:
+    """The keys of runs, by one small program in place of one for each operation and run."""
+    return jax.vmap(functools.partial(run_key, seed))(repeats, folds)

@@ -125,6 +125,9 @@ def test_targets_are_of_a_table_alone():
     )
     with pytest.raises(InputError, match=r"valence_range: 2 numbers; give the lowest and the hig"):
         corpora.info_of(config)
+    config.data.valence_range, config.data.signed = (), True
+    with pytest.raises(InputError, match=r"signed: the sign of a valence is judged, not that of"):
+        corpora.info_of(config)
 
 
 def test_missing_numbers_are_masked_each_by_itself(tmp_path):

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 import sklearn.metrics as sk
 
-from mer_jax.corpora import IEMOCAP4
+from mer_jax.corpora import CMUMOSI, IEMOCAP4, MELD
+from mer_jax.data import label_files
 from mer_jax.modes import train
 from tests.support import merbench_labels, user_folder
 from tests.support.trainings import assert_same_weights
@@ -129,3 +130,79 @@ def test_exactly_the_candidates_are_predicted(tmp_path):
     assert results["out_of_fold"]["acc"]["mean"] == pytest.approx(
         results["cross_validation"]["acc"]["mean"], abs=1e-6
     ), "two folds of twelve"
+
+
+def as_table(root, info, folder):
+    """The clips of a corpus as clips.csv, in another order, beside the same features."""
+    labels = label_files.read(label_files.find(root, info), info).splits
+    lines = [
+        f"{name},{info.task.classes[label.emotion]},{label.valence},{split}"
+        for split, of_split in labels.items()
+        for name, label in of_split.items()
+    ]
+    folder.mkdir()
+    (folder / "features").symlink_to(root / "features")
+    header = "name,emotion,valence,split"
+    (folder / "clips.csv").write_text("\n".join([header, *reversed(lines)]), encoding="utf-8")
+
+
+def mosi():
+    rng = np.random.default_rng(2)
+    return {
+        f"{split}_corpus": {
+            f"video{i // 5}-{split}_{i % 5}": {
+                "emo": 0,
+                "val": np.float64(rng.integers(-30, 31) / 10),
+            }
+            for i in range(count)
+        }
+        for split, count in (("train", 33), ("test", 9))
+    }
+
+
+def meld():
+    return {
+        f"{split}_corpus": {
+            f"{split}_dia{i // 4}_utt{i % 4}": {"emo": i % 7, "val": -10} for i in range(count)
+        }
+        for split, count in (("train", 30), ("val", 14), ("test", 15))
+    }
+
+
+def assert_the_same_as_a_table(tmp_path, own, info, **changes):
+    """Trains on the clips of `own`'s folder as a table, and compares all that is written."""
+    root = tmp_path / "table"
+    as_table(tmp_path / "own" / "root", info, root)
+    config = user_folder.config(
+        root, tmp_path / "tfds", data__corpus="table", **{**SMALL, **changes}
+    )
+    train.train(config, tmp_path / "run")
+    assert_same_weights(own, tmp_path / "run")
+    theirs = sorted(path.relative_to(own) for path in own.rglob("results.json"))
+    theirs += [path.relative_to(own) for path in (own / "predictions").iterdir()]
+    for name in theirs:
+        assert (own / name).read_bytes() == (tmp_path / "run" / name).read_bytes(), name
+
+
+def test_the_protocol_on_mosi_through_a_table_gives_the_same_bits(tmp_path):
+    changes = {
+        "model__fusion": "attention_merbench",
+        "data__task": "valence",
+        "train__selection": "sign_f1",
+        "train__learning_rate": (1e-2, 1e-3),
+        "folds": 2,
+        "search__trials": 3,
+        "search__repeats": 2,
+    }
+    own = trained(tmp_path / "own" / "root", "cmumosi", "label.npz", mosi(), **changes)
+    searched = json.loads((own / "results.json").read_text())["search"]
+    assert searched["trials"] == 3
+    assert searched["distinct"] == 2, "two learning rates, both drawn"
+    like_mosi = {"data__valence_range": (-3.0, 3.0), "data__signed": True}
+    assert_the_same_as_a_table(tmp_path, own, CMUMOSI, **changes, **like_mosi)
+
+
+def test_meld_through_a_table_gives_the_same_bits(tmp_path):
+    changes = {"model__fusion": "lmf", "folds": 0}
+    own = trained(tmp_path / "own" / "root", "meld", "label.npz", meld(), **changes)
+    assert_the_same_as_a_table(tmp_path, own, MELD, **changes, data__classes=MELD.task.classes)

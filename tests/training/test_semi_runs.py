@@ -26,9 +26,10 @@ def given_of(grid_plan):
     return Given(static, hparams, *jax.device_put((grid_plan.folds[0, 0], grid_plan.samples)))
 
 
-def test_hidden_labels_never_reach_the_weights():
+@pytest.mark.parametrize("method", ["fixmatch", "graph"])
+def test_hidden_labels_never_reach_the_weights(method):
     samples = samples_of(len(NAMES))
-    before = planned(samples, semi__method="fixmatch")
+    before = planned(samples, semi__method=method)
     by_repeat = [before.folds[repeat, 0].pool_index for repeat in (0, 1)]
     hidden = np.intersect1d(*by_repeat)  # in whichever repeat
     shuffled = hidden[np.random.default_rng(0).permutation(len(hidden))]

@@ -32,7 +32,7 @@ _STORAGES = {
     "BoolStorage": np.bool_,
 }
 _MAX_PICKLE_BYTES = 100_000_000  # of names and shapes; the values stand outside it
-_NESTED = ("state_dict", "model")  # under which training programs put the weights
+_NESTED = ("state_dict", "model", "model_state")  # under which training programs put the weights
 _UNREADABLE = (
     *UNREADABLE_ZIP, KeyError, IndexError, TypeError, AttributeError, OverflowError, MemoryError,
     RecursionError, pickle.UnpicklingError,

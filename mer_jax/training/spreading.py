@@ -1,0 +1,75 @@
+"""The targets that labels spread to the pool of a run, before it is trained."""
+
+import functools
+import logging
+
+import numpy as np
+from jaxtyping import Float32
+
+from mer_jax.data import rows as rows_lib
+from mer_jax.data.rows import Rows
+from mer_jax.data.standardise import standardises_columns
+from mer_jax.errors import InputError
+from mer_jax.semi import METHODS, graph, neighbours
+from mer_jax.training import devices
+from mer_jax.training.plan import Plan, Run
+
+LOG = logging.getLogger("mer_jax")
+_COPIES = 3  # of the features at once: by modality, side by side, and as they are searched
+_MEMORY_SHARE = 0.5  # of the machine's, for these
+
+
+class Spreading:
+    """The graph of a plan's clips, labelled and unlabelled, made when a trial first asks for it.
+
+    It does not depend on labels. What spreads over it are those of one fold's training clips alone.
+    """
+
+    def __init__(self, plan: Plan):
+        self._plan = plan
+        self._joined = functools.cache(self._join)
+        self._spread = functools.cache(self._targets)
+
+    def targets(self, run: Run, classes: int) -> Float32[np.ndarray, "P C"] | None:
+        """What reaches each clip of the whole pool; None: the run's method spreads nothing."""
+        trial = self._plan.trials[run.trial]
+        method = trial.get("semi.method")
+        if method is None or not METHODS[method].SPREADS:
+            return None
+        settings = trial[graph.NEIGHBOURS.key], trial[graph.ALPHA.key]
+        return self._spread(run.repeat, run.fold, classes, *settings)
+
+    @property
+    def _parts(self) -> list[dict[str, Rows]]:
+        """The features of all clips: the samples', then the pool's where it is not of these."""
+        samples = self._plan.samples
+        if samples.pool.features is samples.features:
+            return [samples.features]
+        return [samples.features, samples.pool.features]
+
+    def _join(self, count: int) -> neighbours.Joined:
+        parts = self._parts
+        clips = sum(rows_lib.count(part) for part in parts)
+        width = sum(rows_lib.sizes(parts[0]).values())
+        needed, most = _COPIES * 4 * clips * width, _MEMORY_SHARE * devices.host_bytes()
+        if needed > most:
+            raise InputError(
+                f"config.semi.method: the graph of {clips} clips with {width} values each takes "
+                f"{needed / 1e9:.0f} GB, and this machine has {most / 1e9:.0f} GB for it; use "
+                "fewer feature sets, or a method without a graph"
+            )
+        LOG.info("joining %d clips to their %d nearest ones", clips, count)
+        standardised = standardises_columns(self._plan.config.data.standardise)
+        return neighbours.join(neighbours.side_by_side(parts, standardised), count)
+
+    def _targets(
+        self, repeat: int, fold: int, classes: int, count: int, alpha: float
+    ) -> Float32[np.ndarray, "P C"]:
+        plan = self._plan
+        labels, of = plan.samples.labels, plan.folds[repeat, fold]
+        rows = of.train_index[of.train_weight > 0]
+        rows = rows[labels.emotion_mask[rows]]
+        joined, pool = self._joined(count), len(plan.samples.pool.number)
+        label = np.zeros((joined.shape[0], classes), np.float32)
+        label[rows, labels.emotion[rows]] = 1
+        return neighbours.spread(joined, label, alpha)[-pool:]
