@@ -96,7 +96,8 @@ def _say_labels(labels: Labels) -> None:
     if not task.valence_range:
         print("  No valence is known: emotion alone is predicted.")
     elif not classes:
-        print(f"  No emotion is known: {' and '.join(names)} alone is predicted.")
+        are = "is" if len(names) == 1 else "are"
+        print(f"  No emotion is known: {' and '.join(names)} alone {are} predicted.")
     further = set() if not labels.info.from_file else set(label_csv.number_columns(labels.paths[0]))
     if unasked := sorted(further - set(task.numbers)):
         print(
