@@ -3,7 +3,7 @@ PYTHON ?= python3
 VENV ?= .venv
 RUN = $(VENV)/bin/python -m mer_jax.main
 
-.PHONY: quickstart media test fuzz golden kill disks clean
+.PHONY: quickstart media test fuzz golden kill ray disks clean
 
 $(VENV)/runtime: requirements.txt
 	$(PYTHON) -m venv $(VENV)
@@ -52,6 +52,10 @@ golden: $(VENV)/development
 # and extractions of features; `make test` kills one of each twice.
 kill: $(VENV)/development
 	MER_JAX_KILLS=30 $(VENV)/bin/python -m pytest -s tests/killing
+
+# Extraction on a Ray cluster of two machines, with a pretrained encoder in JAX; `make test` has none.
+ray: $(VENV)/development
+	MER_JAX_RAY=all $(VENV)/bin/python -m pytest tests/extraction/test_ray_cluster.py
 
 # Full disks, mounted and by a limit, and lost permissions at every moment; `make test` tries a few.
 disks: $(VENV)/development

@@ -35,6 +35,9 @@ def get_config() -> config_dict.ConfigDict:
     config.train = config_dict.ConfigDict()
     config.train.epochs = 100  # of every run; the best one on validation is kept
     config.train.batch_size = 32  # labelled clips of a step
+    # Least steps of a run, for few labelled clips: its epochs take them again until they have as
+    # many together. auto: 1000 where a trial of the grid trains on unlabelled clips, else 0.
+    config.train.steps = open_type("auto")
     # Runs side by side: by device and model, or a number, or "measure": a few widths are timed
     # before training and the fastest is recorded.
     config.train.chunk = open_type("auto")
@@ -184,6 +187,11 @@ def table() -> config_dict.ConfigDict:
     # A training each, "audio HuBERT-large, text MacBERT-large": the paper's names of feature sets,
     # or folders under features/. Empty: no table, the one training of config.features.
     config.rows = ()
+    # Instead of rows, corpora with their folders, "cmumosi=my_mosi, meld=my_meld": each is trained
+    # and tested on the others.
+    config.corpora = ""
+    # With table.corpora: fusions, of which each is searched on each corpus.
+    config.algorithms = ()
     # Your folders for the paper's names, "HuBERT-large=my_hubert, MANet-RAFDB=my_faces"; without
     # one a set is looked for as its release calls it (mer_jax/published.py).
     config.aliases = ""

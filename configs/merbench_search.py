@@ -1,6 +1,7 @@
 """MERBench's random search of a fusion: `--config=configs/merbench_search.py:tfn`."""
 
-import importlib
+import pathlib
+import runpy
 
 from configs import base
 
@@ -30,7 +31,10 @@ def get_config(fusion="attention_merbench"):
     config = base.get_config()
     config.model.fusion = fusion
     config.train.learning_rate = (1e-3, 1e-4)
-    config.update_from_flattened_dict(importlib.import_module(f"configs.merbench.{fusion}").SEARCH)
+    lists = runpy.run_path(str(pathlib.Path(__file__).parent / "merbench" / f"{fusion}.py"))[
+        "SEARCH"
+    ]
+    config.update_from_flattened_dict(lists)
     if fusion in ON_FRAMES:
         config.frames.align = "text"
         config.frames.scale = SCALE

@@ -27,6 +27,7 @@ ORDER = (
     (
         "task",
         "published",
+        "published_merbench",
         "settings",
         "spans",
         "resampling",

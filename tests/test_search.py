@@ -203,6 +203,3 @@ def test_a_search_begins_in_a_workdir_of_its_own(tmp_path):
     (tmp_path / "config.json").write_text("{}")
     with pytest.raises(InputError, match="holds a training without a search; use another"):
         search.train(changed(search__trials=2), tmp_path)
-    config = changed(search__trials=2, table__rows=("audio IS09",))
-    with pytest.raises(InputError, match="a table's rows take no search"):
-        train.train(config, tmp_path)

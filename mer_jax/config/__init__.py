@@ -5,7 +5,7 @@ from mer_jax.config.keys import declared, flatten, identity
 from mer_jax.config.kinds import as_tuple
 from mer_jax.config.loading import CONFIGS, load_base, load_file
 from mer_jax.config.saved import read_saved
-from mer_jax.config.trials import is_semi_supervised, trials, uses_views, varied
+from mer_jax.config.trials import is_semi_supervised, least_steps, trials, uses_views, varied
 
 __all__ = [
     "CONFIGS",
@@ -16,6 +16,7 @@ __all__ = [
     "flatten",
     "identity",
     "is_semi_supervised",
+    "least_steps",
     "load_base",
     "load_file",
     "read_saved",

@@ -121,6 +121,7 @@ def declared() -> dict[str, Key]:
         *of_losses,
         Key("train.epochs", AT_LEAST_1),
         Key("train.batch_size", AT_LEAST_1),
+        Key("train.steps", kind=kinds.STEPS),
         Key("train.chunk", kind=kinds.CHUNK),
         Key("train.segment", AT_LEAST_1, identifies=False),
         Key("train.checkpoint_seconds", AT_LEAST_0, identifies=False),
@@ -141,6 +142,8 @@ def declared() -> dict[str, Key]:
         Key("evaluate.metrics", kind=kinds.ANY_METRICS, identifies=False),
         Key("report", identifies=False),
         Key("table.rows", kind=kinds.ROWS),
+        Key("table.corpora", kind=kinds.CORPORA_OF_TABLE),
+        Key("table.algorithms", kind=kinds.ALGORITHMS),
         Key("table.aliases", kind=kinds.ALIASES, identifies=False),
         Key("table.unimodal_fusion", Choices(tuple(FUSIONS))),
         Key("table.metrics", kind=kinds.SOME_METRICS, identifies=False),
@@ -167,7 +170,8 @@ def identity(config: ConfigDict) -> dict[str, Any]:
         for fusion in as_tuple(values["model.fusion"])
         for setting in FUSIONS[fusion].SETTINGS
     }
-    unused = set() if values["table.rows"] else FUSIONS.settings().keys() - of_ours
+    of_rows = values["table.rows"] or values["table.algorithms"]
+    unused = set() if of_rows else FUSIONS.settings().keys() - of_ours
 
     def decides(name: str) -> bool:
         if name in unused:

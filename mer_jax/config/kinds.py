@@ -1,16 +1,21 @@
 """What keys of the config may hold beside the plain: how each kind is read and refused."""
 
 import math
+import re
 from typing import Any
 
 from mer_jax import paths
 from mer_jax.config import rows
-from mer_jax.corpora import AUTO, shared
+from mer_jax.corpora import AUTO, CORPORA, SYNTHETIC, shared
 from mer_jax.data import label_csv
 from mer_jax.data.labels import check_name, check_word
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
+from mer_jax.models.fusion import FUSIONS
 from mer_jax.settings import Kind, Range
+
+WITH_FOLDERS = tuple(name for name in CORPORA if name != SYNTHETIC)  # the corpora of a table
+_NEXT_CORPUS = re.compile(r",(?=\s*\w+=)|,\s*$")
 
 
 def as_tuple(value: Any) -> tuple:
@@ -40,6 +45,15 @@ def _read_chunk(value: Any, where: str) -> str | int:
         return text
     if not (text.isascii() and text.isdigit() and int(text) > 0):
         raise InputError(f'{where}: {value!r} is not "auto", "measure" or a number above 0')
+    return int(text)
+
+
+def _read_steps(value: Any, where: str) -> str | int:
+    text = str(value)
+    if text == AUTO:
+        return text
+    if not (text.isascii() and text.isdigit()):
+        raise InputError(f'{where}: {value!r} is not "{AUTO}" or a whole number, 0 or more')
     return int(text)
 
 
@@ -117,6 +131,26 @@ def _read_test_corpora(value: Any, where: str) -> tuple[str, ...]:
     return tuple(f"{name}={_read_path(folder, where)}" for name, folder in found.items())
 
 
+def _read_corpora(value: Any, where: str) -> str:
+    found = shared.read(corpora_in(_read_text(value, where)), where, WITH_FOLDERS)
+    return ", ".join(f"{name}={_read_path(folder, where)}" for name, folder in found.items())
+
+
+def corpora_in(text: str) -> list[str]:
+    """The parts of "sims=my_sims, meld=my_meld"; a folder may have a comma in its name."""
+    return [part.strip() for part in _NEXT_CORPUS.split(text) if part.strip()]
+
+
+def _read_algorithms(value: Any, where: str) -> tuple[str, ...]:
+    given = tuple(map(str, as_tuple(value)))
+    for name in given:
+        if name not in FUSIONS:
+            raise InputError(f"{where}: unknown fusion {name!r}; one of: {', '.join(FUSIONS)}")
+    if len(set(given)) < len(given):
+        raise InputError(f"{where}: {value!r} lists a fusion twice")
+    return given
+
+
 def _read_metrics(value: Any, where: str) -> tuple[str, ...]:
     given = _read_shown(value, where)
     if not given:
@@ -135,12 +169,15 @@ def _read_shown(value: Any, where: str) -> tuple[str, ...]:
 PATH = Kind("a path", _read_path)
 ALIASES = Kind('aliases such as "HuBERT-large=my_hubert"', _read_aliases)
 CHUNK = Kind('"auto", "measure" or a whole number', _read_chunk)
+STEPS = Kind('"auto" or a whole number', _read_steps)
 ROWS = Kind('rows such as "audio HuBERT-large, text MacBERT-large"', _read_rows)
 GROUP_FOLDS = Kind('"auto", True or False', _read_group_folds)
 CLASSES = Kind("names of classes, or none", _read_classes)
 VALENCE_RANGE = Kind("two numbers, or two a target, or none", _read_valence_range)
 TARGETS = Kind(f'headings of clips.csv, or "{AUTO}", or none', _read_targets)
 TEST_CORPORA = Kind('corpora such as "sims=my_sims", or none', _read_test_corpora)
+CORPORA_OF_TABLE = Kind('corpora such as "cmumosi=my_mosi, meld=my_meld"', _read_corpora)
+ALGORITHMS = Kind("names of fusions, or none", _read_algorithms)
 SOME_METRICS = Kind("names of metrics", _read_metrics)
 SELECTION = Kind(", ".join(('""', *METRICS, "ccc_TARGET")), _read_selection)
 ANY_METRICS = Kind("names of metrics, or none", _read_shown)

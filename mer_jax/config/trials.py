@@ -9,6 +9,7 @@ from ml_collections import ConfigDict
 
 from mer_jax.config.keys import Key, declared, flatten
 from mer_jax.config.kinds import as_tuple
+from mer_jax.corpora import AUTO
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.semi import METHODS
@@ -16,6 +17,7 @@ from mer_jax.settings import span_of
 from mer_jax.spans import Span
 from mer_jax.training import losses, optimizer
 
+_ENOUGH = 1000  # steps, which training on unlabelled clips needs (docs/semi_supervised.md)
 _SEARCH = 2  # folds are drawn from the seed, the repeat and no such number
 
 
@@ -105,6 +107,13 @@ def varied(all_trials: Sequence[dict[str, Any]]) -> list[str]:
 def is_semi_supervised(config: ConfigDict) -> bool:
     """Whether any trial of the grid uses unlabelled clips."""
     return any(as_tuple(config.semi.method))
+
+
+def least_steps(config: ConfigDict) -> int:
+    """The steps that a run has at least, however few clips are labelled; 0: as its epochs give."""
+    if config.train.steps != AUTO:
+        return config.train.steps
+    return _ENOUGH if is_semi_supervised(config) else 0
 
 
 def uses_views(config: ConfigDict) -> bool:

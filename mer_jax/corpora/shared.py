@@ -1,7 +1,7 @@
 """Labels that corpora share, for a model of one that is tested on others (MERBench)."""
 
 import dataclasses
-from collections.abc import Mapping
+from collections.abc import Collection, Iterable, Mapping
 
 from mer_jax.corpora.info import CorpusInfo
 from mer_jax.errors import InputError
@@ -23,8 +23,10 @@ TESTED = {
 }
 
 
-def read(texts: tuple[str, ...], where: str) -> dict[str, str]:
-    """The folder of each corpus in texts such as "sims=/data/sims".
+def read(
+    texts: Iterable[str], where: str, corpora: Collection[str] = TESTED.keys()
+) -> dict[str, str]:
+    """The folder of each of `corpora` in texts such as "sims=/data/sims".
 
     Raises InputError, beginning with `where`, for what is no such text.
     """
@@ -33,8 +35,8 @@ def read(texts: tuple[str, ...], where: str) -> dict[str, str]:
         name, equals, folder = text.partition("=") if isinstance(text, str) else ("", "", "")
         if not (equals and folder):
             raise InputError(f'{where}: {text!r} is not a corpus and its folder, "sims=my_sims"')
-        if name not in TESTED:
-            raise InputError(f"{where}: unknown corpus {name!r}; one of: {', '.join(TESTED)}")
+        if name not in corpora:
+            raise InputError(f"{where}: unknown corpus {name!r}; one of: {', '.join(corpora)}")
         if name in found:
             raise InputError(f"{where}: lists {name} twice")
         found[name] = folder

@@ -23,6 +23,7 @@ class Entry(NamedTuple):
     note: str = ""  # why there are none, or what is to be known of them
     settings: str = ""  # what else sets it apart from the other rows
     synthetic: bool = False
+    source: str = published.SOURCE  # of what is published
 
     def score(self, column: Column) -> Score | None:
         """The run's score, over repeats."""
@@ -64,8 +65,8 @@ def best(entries: Sequence[Entry], column: Column) -> float | None:
     return max(means, key=lambda mean: METRICS[column[1]].sign * mean) if means else None
 
 
-def markdown(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
-    """The table as Markdown, the remarks below it."""
+def markdown(entries: Sequence[Entry], wanted: Sequence[str], said: Sequence[str] = ()) -> str:
+    """The table as Markdown, the remarks below it, of which `said` are the last."""
     chosen = columns(entries, wanted)
     heads = [f"{split} {METRICS[metric].title}" for split, metric in chosen]
     lines = [["", *heads], ["---", *["---:"] * len(chosen)]]
@@ -73,10 +74,10 @@ def markdown(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
     for entry, cells in _cells(entries, chosen, bold, _in_brackets):
         lines.append([_label(entry), *cells])
     rows = ("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
-    return "\n".join([*rows, "", *_remarks(entries)]) + "\n"
+    return "\n".join([*rows, "", *_remarks(entries), *said]) + "\n"
 
 
-def latex(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
+def latex(entries: Sequence[Entry], wanted: Sequence[str], said: Sequence[str] = ()) -> str:
     """The table as LaTeX, to be \\input; needs the packages booktabs and graphicx."""
     chosen = columns(entries, wanted)
     splits = list(dict.fromkeys(split for split, _ in chosen))
@@ -91,7 +92,7 @@ def latex(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
         "% needs \\usepackage{booktabs} and \\usepackage{graphicx}",
         "\\begin{table*}",
         "\\centering",
-        f"\\caption{{{_escape(' '.join(_remarks(entries)))}}}",
+        f"\\caption{{{_escape(' '.join([*_remarks(entries), *said]))}}}",
         "\\resizebox{\\textwidth}{!}{%",
         f"\\begin{{tabular}}{{l{'r' * len(chosen)}}}",
         "\\toprule",
@@ -112,7 +113,7 @@ def latex(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def text(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
+def text(entries: Sequence[Entry], wanted: Sequence[str], said: Sequence[str] = ()) -> str:
     """The table for a terminal: of each split what matters most, the remarks below it."""
     chosen: dict[str, str] = {}
     for split, metric in columns(entries, wanted):
@@ -122,7 +123,7 @@ def text(entries: Sequence[Entry], wanted: Sequence[str]) -> str:
     lines = [["", *(f"{split} {METRICS[metric].title}" for split, metric in shown)]]
     for entry, cells in _cells(entries, shown, "*{}".format, _in_brackets):
         lines.append([_label(entry), *cells])
-    return "\n".join([*terminal.aligned(lines), *_remarks(entries, mark="after a *")])
+    return "\n".join([*terminal.aligned(lines), *_remarks(entries, mark="after a *"), *said])
 
 
 def _sets(features: dict[str, str], modality: str) -> str:
@@ -199,8 +200,8 @@ def _remarks(entries: Sequence[Entry], mark: str = "in bold") -> list[str]:
     said = [
         f"Mean ± deviation over the repeats, F1 and accuracy in %; the best of each column {mark}."
     ]
-    if any(entry.published for entry in entries):
-        said.append(f"In brackets: {published.SOURCE}.")
+    sources = dict.fromkeys(entry.source for entry in entries if entry.published)
+    said += [f"In brackets: {source}." for source in sources]
     trained = [entry for entry in entries if entry.results]
     synthetic = [entry.label for entry in trained if entry.synthetic]
     if synthetic and len(synthetic) == len(trained):

@@ -112,11 +112,13 @@ def with_faces(
     """
     if not any(each.extractor.needs == FACES for each in wanted):
         return list(wanted), None
-    detector = YuNet(find_weights(wanted[0].settings.models))
+    weights = find_weights(wanted[0].settings.models).absolute()
+    detector = YuNet(weights)
     found = {**detector.manifest(), "follow": choice, "size": SIZE}
     settings = dataclasses.replace(wanted[0].settings, faces=found)
     sets = [dataclasses.replace(each, settings=settings) for each in wanted]
-    return sets, lambda: Follower(detector, choice)
+    # OpenCV's network goes to no other process: each loads its own.
+    return sets, lambda: Follower(YuNet(weights), choice)
 
 
 class Follower:

@@ -93,7 +93,7 @@ def _make(name: str, options: Options) -> _Speech:
     manifest = states.manifest(
         record,
         encoder,
-        layers=f"sum of the last {summed}" if summed > 1 else "last, after the final norm",
+        states=f"sum of the last {summed}" if summed > 1 else "last, after the final norm",
         normalised_clips=normalises,
         window_seconds=seconds,
     )
@@ -111,7 +111,7 @@ def _make_wav2vec(name: str, options: Options) -> _Speech:
     manifest = states.manifest(
         record,
         encoder,
-        layers="z" if name.endswith(_OF_FIRST) else "c",
+        states="z" if name.endswith(_OF_FIRST) else "c",
         window_seconds=_WINDOW_SECONDS,
     )
     window = _WINDOW_SECONDS * SAMPLE_RATE

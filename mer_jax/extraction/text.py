@@ -106,7 +106,7 @@ def _make(name: str, options: Options) -> _Text:
         record,
         encoder,
         ("tokenizers",),
-        layers=f"sum of the last {summed}",
+        states=f"sum of the last {summed}",
         rows="tokens without the special ones",
     )
     tokenizer = tokenizer_of(encoder.folder)

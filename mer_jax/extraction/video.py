@@ -15,7 +15,9 @@ from mer_jax.extraction.media import Packets
 from mer_jax.extraction.record import Frame, MediaError
 
 _QUARTER = 90  # degrees
-_BEFORE = 2.0  # seconds before a wanted time to which a file is wound: past the last whole image
+# Seconds before a wanted time to which a file is wound, so that a whole image lies between: the
+# first that does. Some kinds land where they like.
+_BEFORE = (2.0, 10.0)
 _PLAIN_RATE = 25.0  # frames a second, where neither a frame nor its stream says when it is shown
 
 
@@ -35,15 +37,14 @@ def read(
     no video or too much of it is damaged, in the end or at once.
     """
     packets = Packets() if packets is None else packets
+    place = next((begin - each for each in _BEFORE if _winds(path, begin, begin - each)), None)
     with media.opened(path) as container:
-        streams = [stream for stream in container.streams.video if not is_cover(stream)]
-        if not streams:
-            raise MediaError("holds no video")
-        stream = streams[0]
-        stream.thread_type = "AUTO"
+        stream = _stream(container)
         start = (container.start_time or 0) / media.MICROSECONDS
+        if place is not None:
+            _wind(container, place)
         decoded, shown, time = 0, 0, 0.0
-        for frame in _frames(container, stream, packets, start, begin):
+        for frame in media.frames(container, stream, packets):
             if frame.time is not None:
                 time = frame.time - start
             elif decoded:  # a raw stream has no times
@@ -61,20 +62,35 @@ def read(
     packets.check("video")
 
 
-def _frames(
-    container: Any, stream: Any, packets: Packets, start: float, begin: float
-) -> Iterator[Any]:
-    """The frames from `begin` at the latest: from near it, where the file can be wound there."""
-    if begin > _BEFORE:
-        container.seek(round((start + begin - _BEFORE) * media.MICROSECONDS))
-        found = media.frames(container, stream, packets)
-        first = next(found, None)
-        if first is not None and first.time is not None and first.time - start <= begin:
-            yield first
-            yield from found
-            return
-        container.seek(round(start * media.MICROSECONDS))
-    yield from media.frames(container, stream, packets)
+def _stream(container: Any) -> Any:
+    streams = [stream for stream in container.streams.video if not is_cover(stream)]
+    if not streams:
+        raise MediaError("holds no video")
+    streams[0].thread_type = "AUTO"
+    return streams[0]
+
+
+def _wind(container: Any, place: float) -> None:
+    """Goes on from near a place in seconds; FFmpeg's errors where that cannot be."""
+    start = (container.start_time or 0) / media.MICROSECONDS
+    container.seek(round((start + place) * media.MICROSECONDS))
+
+
+def _winds(path: pathlib.Path, begin: float, place: float) -> bool:
+    """Whether a file that is wound to `place` goes on with a whole image before `begin`."""
+    if place <= 0:
+        return False
+    av = media.load_decoder(path)
+    with media.opened(path) as container:
+        stream = _stream(container)
+        try:
+            _wind(container, place)
+        except (av.error.FFmpegError, OSError):
+            return False
+        first = next(media.frames(container, stream, Packets()), None)
+        if first is None or first.time is None or not first.key_frame:
+            return False
+        return first.time - (container.start_time or 0) / media.MICROSECONDS <= begin
 
 
 def tracks(path: pathlib.Path) -> tuple[bool, Fraction | None]:

@@ -93,7 +93,7 @@ def _make_decoder(name: str, options: Options) -> _Decoder:
     manifest = states.manifest(
         record,
         model,
-        layers="the decoder's last",
+        states="the decoder's last",
         input="padded to 30 s",
         tokens=_START_TOKENS,
         sample_rate=SAMPLE_RATE,
@@ -111,7 +111,7 @@ def _make(name: str, options: Options) -> _Whisper:
     manifest = states.manifest(
         record,
         encoder,
-        layers=f"sum of the last {summed}" if summed > 1 else "last, after the final norm",
+        states=f"sum of the last {summed}" if summed > 1 else "last, after the final norm",
         input="padded to 30 s" if pads else "the clip alone",
         sample_rate=SAMPLE_RATE,
     )

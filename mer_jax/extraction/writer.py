@@ -12,16 +12,25 @@ from typing import Any
 
 import numpy as np
 
-from mer_jax import files
+from mer_jax import extraction, files
 from mer_jax.data import label_csv
 from mer_jax.errors import InputError, counted
-from mer_jax.extraction.record import UTTERANCE, Made, MediaError
+from mer_jax.extraction.record import (
+    LAYERS,
+    MERBENCH,
+    RELEASE,
+    TEXT,
+    UTTERANCE,
+    Made,
+    MediaError,
+)
 from mer_jax.extraction.sets import Wanted
 
 LOG = logging.getLogger("mer_jax")
 FEATURES, MANIFESTS, FAILURES = "features", "manifests", "failures.csv"
 _HEADER = ("set", "clip", "reason")
 _FORM = {"set": str, "level": str, "settings": dict, "model": str, "versions": dict, "size": int}
+_RULE, _STATES = "layers", "states"  # of the settings: whose rule of layers, and what it takes
 FREE = ("versions",)  # of a manifest: other packages may compute the same
 
 
@@ -32,7 +41,16 @@ def manifest_file(out: pathlib.Path, folder: str) -> pathlib.Path:
 
 def read_manifest(path: pathlib.Path) -> dict[str, Any]:
     """A manifest; InputError where it is damaged."""
-    return files.read_json(path, _FORM)
+    manifest = files.read_json(path, _FORM)
+    settings = manifest["settings"]
+    if settings.get(_RULE, RELEASE) not in LAYERS:
+        # An earlier version kept what was taken in place of the rule, which follows from it.
+        record = extraction.EXTRACTORS.get(manifest["set"])
+        is_text = record is not None and record.needs == TEXT
+        is_summed = str(settings[_RULE]).startswith("sum") and not is_text
+        rule = MERBENCH if is_summed else RELEASE
+        settings |= {_RULE: rule, _STATES: settings[_RULE]}
+    return manifest
 
 
 def differences(

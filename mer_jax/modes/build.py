@@ -14,11 +14,11 @@ if TYPE_CHECKING:
 def build(config: ConfigDict, display: Display = SILENT) -> None:
     """Builds the datasets that the config or its rows name where absent, outdated or damaged."""
     from mer_jax.data import corpus as corpus_lib
-    from mer_jax.tables import resolution
+    from mer_jax.tables import kinds
 
     configs = [config]
-    if config.table.rows and not config.features.all:
-        configs = list(resolution.resolve(config)[0].values())
+    if kinds.is_table(config) and not config.features.all:
+        configs = list(kinds.resolve(config)[0].values())
     built = {}
     for each in configs:
         built |= corpus_lib.build(each, display.count, verify=True)

@@ -30,6 +30,8 @@ def _run(arguments: Arguments) -> None:
         persons=arguments["persons"],
     )
     media, out = arguments["media"], arguments["out"]
+    if out.resolve().is_relative_to(media.resolve()):
+        raise InputError(f"--out: {out} lies in --media, whose files are taken for videos")
     videos = clips.of_folder(media)
     cut_by = run.sources(videos, arguments["subtitles"] or media, rules)
     tools = _tools(arguments, rules, by_voice=None in cut_by.values())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import pathlib
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,9 @@ from mer_jax.modes.record import Arguments, Flag, Mode
 if TYPE_CHECKING:
     from mer_jax.extraction.engine import Outcome
     from mer_jax.extraction.sets import Wanted
+    from mer_jax.extraction.work import Workers
 
+_LOCAL, _RAY = "threads", "ray"
 _CLIPS = "clips.csv"  # the label file of the corpus that is written
 
 
@@ -23,7 +26,11 @@ def _run(arguments: Arguments) -> None:
     from mer_jax.extraction.record import TEXT
 
     recipe = corruption.recipe_of(*(arguments[flag.name] for flag in flags.CORRUPTION))
+    if recipe is not None and recipe.noise is not None:
+        # It may be read by processes that work in another folder.
+        recipe = dataclasses.replace(recipe, noise=recipe.noise.absolute())
     change = None if recipe is None else corruption.change(recipe)
+    workers = _workers(arguments)
     recogniser = asr.of_flags(
         arguments["asr"], arguments["asr_command"], arguments["language"], arguments["models"]
     )
@@ -42,17 +49,37 @@ def _run(arguments: Arguments) -> None:
     clips = clips_lib.of_sets(
         wanted, arguments["clips"], arguments["media"], recogniser is not None
     )
-    out, workers, count = arguments["out"], arguments["workers"], arguments.display().count
+    out, count = arguments["out"], arguments.display().count
     with lock.held(out, *flags.WRITING):
         if arguments["clips"] is not None:
             _copy(arguments["clips"], out / _CLIPS)
         if recipe is not None:
             corruption.write_choices(out, recipe, clips)
         if recogniser is not None:
-            clips = transcripts.filled(recogniser, clips, out, change, workers=workers, count=count)
+            clips = transcripts.filled(
+                recogniser, clips, out, change, workers=arguments["workers"], count=count
+            )
         outcome = engine.run(wanted, clips, out, follow=follow, workers=workers, count=count)
     print("\n".join(_summary(wanted, outcome, out)))
     _refuse_failures(outcome, out)
+
+
+def _workers(arguments: Arguments) -> Workers | int | None:
+    """Who does the work: threads of this process, or a cluster."""
+    if arguments["engine"] != _RAY:
+        return arguments["workers"]
+    from mer_jax.extraction.ray_engine import Cluster
+
+    return Cluster(arguments["address"])
+
+
+def _check(arguments: Arguments) -> None:
+    """Refuses an engine without its address, and an address without its engine."""
+    is_ray, has_address = arguments["engine"] == _RAY, arguments["address"] is not None
+    if is_ray and not has_address:
+        raise InputError("--engine=ray needs --address=HOST:PORT, of the cluster's head, or auto")
+    if has_address and not is_ray:
+        raise InputError("--address goes with --engine=ray")
 
 
 def _copy(source: pathlib.Path, target: pathlib.Path) -> None:
@@ -131,7 +158,12 @@ MODE = Mode(
         flags.ASR_COMMAND,
         flags.LANGUAGE,
         flags.WORKERS,
+        Flag("engine", "Who does the work: threads of this process, or a Ray cluster.",
+             default=_LOCAL, choices=(_LOCAL, _RAY)),
+        Flag("address", "The head of the Ray cluster; auto: this machine's.",
+             value_name="HOST:PORT"),
         flags.OUT_CORPUS,
     ),
+    check=_check,
     needs=(("sets",), ("out",)),
 )  # fmt: skip

@@ -32,7 +32,7 @@ OUT_CLIPS = dataclasses.replace(  # of corrupted media
     OUT, writes_in=("corruption.csv", "corruption.json", "failures.csv")
 )
 OUT_PIECES = dataclasses.replace(  # of collected clips
-    OUT, writes_in=("pieces.csv", "clips.csv", "collection.json", "failures.csv")
+    OUT, writes_in=("pieces.csv", "clips.csv", "collection.json", "voice.json", "failures.csv")
 )
 
 # Of the modes that score files.

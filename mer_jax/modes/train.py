@@ -21,18 +21,15 @@ def train(
     repeated: pathlib.Path | None = None,
     display: Display = SILENT,
 ) -> None:
-    """Trains the config's grid in `workdir`, or each row of its table in a folder below.
+    """Trains the config's grid in `workdir`, or each training of its table in a folder below.
 
     With `config.search.trials` it draws the grid's trials and trains the best of them anew.
 
     `repeated` is the config.json of an earlier training, which is repeated.
     """
-    if config.table.rows and config.search.trials:
-        raise InputError(
-            "config.table.rows and config.search.trials: a table's rows take no search; leave one "
-            "of them out"
-        )
-    if config.table.rows:
+    from mer_jax.tables import kinds
+
+    if kinds.is_table(config):
         from mer_jax.tables import training
 
         training.train(config, workdir, repeated, display)

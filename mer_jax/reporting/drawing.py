@@ -82,6 +82,43 @@ def name_below(axes: Axes, names: Sequence[str]) -> None:
     axes.set_xticks(range(len(names)), names, rotation=35, ha="right", rotation_mode="anchor")
 
 
+def _shade(axes: Axes, shares_KxM: np.ndarray, texts_KxM: np.ndarray) -> None:
+    """Cells from white, a share of 0, to blue, with a text in each; of NaN nothing is shown."""
+    axes.imshow(shares_KxM, cmap="Blues", vmin=0, vmax=1, aspect="auto")
+    for (row, column), share in np.ndenumerate(shares_KxM):
+        colour = "white" if share > 0.5 else "black"
+        text = "" if np.isnan(share) else texts_KxM[row, column]
+        axes.text(column, row, text, ha="center", va="center", color=colour, fontsize=9)
+
+
+def heat_map(
+    values_KxM: np.ndarray,
+    rows: Sequence[str],
+    columns: Sequence[str],
+    title: str,
+    decimals: int,
+) -> Picture:
+    """Scores by trained (K) and tested (M) corpus, shaded from the least to the greatest.
+
+    NaN where there is none; at least one is there.
+    """
+    low, high = np.nanmin(values_KxM), np.nanmax(values_KxM)
+    shares = (values_KxM - low) / (high - low if high > low else 1.0)
+    figure, axes = new(title, slanted=True)
+    _shade(axes, shares, np.vectorize(lambda value: f"{value:.{decimals}f}")(values_KxM))
+    name_below(axes, columns)
+    axes.set_yticks(range(len(rows)), rows)
+    axes.set_ylabel("trained on")
+    axes.tick_params(length=0)
+    row, column = np.unravel_index(np.nanargmax(values_KxM), values_KxM.shape)
+    alt = (
+        f"Heat map of {title} by the corpus that is trained on and the one that is tested on, "
+        f"from {low:.{decimals}f} to {high:.{decimals}f}, the best of {rows[row]} "
+        f"{columns[column]}."
+    )
+    return Picture(figure, alt)
+
+
 def confusion(
     counts_KxM: np.ndarray, names: Sequence[str], title: str, predicted: str = "predicted emotion"
 ) -> Picture:
@@ -91,10 +128,7 @@ def confusion(
     """
     shares = counts_KxM / np.maximum(counts_KxM.sum(1, keepdims=True), 1)
     figure, axes = new(title, slanted=True)
-    axes.imshow(shares, cmap="Blues", vmin=0, vmax=1, aspect="auto")
-    for (row, column), count in np.ndenumerate(counts_KxM):
-        colour = "white" if shares[row, column] > 0.5 else "black"
-        axes.text(column, row, count, ha="center", va="center", color=colour, fontsize=9)
+    _shade(axes, shares, counts_KxM)
     name_below(axes, names)
     axes.set_yticks(range(len(counts_KxM)), names[: len(counts_KxM)])
     axes.set_xlabel(predicted)

@@ -12,16 +12,17 @@ from mer_jax import config as config_lib
 from mer_jax import files, published
 from mer_jax.config import rows
 from mer_jax.config.rows import Row
-from mer_jax.corpora import SYNTHETIC
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.errors import InputError, first_few
-from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation import table
 from mer_jax.evaluation.table import Entry
-from mer_jax.tables.resolution import aliases_of, resolve, rows_of
+from mer_jax.tables import joined, kinds, over_corpora
+from mer_jax.tables.over_corpora import Cell
+from mer_jax.tables.reading import DAMAGED, FAILED, aliases_of, with_results
+from mer_jax.tables.resolution import rows_of
+from mer_jax.task import sets_of
 from mer_jax.workdir import Workdir
 
-FAILED, _DAMAGED = "failed: ", "damaged: "  # how the notes of rows begin that went wrong
 _NO_SETTINGS = ("features.", "table.")  # told otherwise: by the paper's names
 
 
@@ -31,10 +32,10 @@ def gather(config: ConfigDict, folder: os.PathLike[str]) -> None:
     Raises InputError, in the end, where the files of a workdir are damaged.
     """
     workdir = Workdir(folder)
-    if config.table.rows:
-        notes: dict[Row, str] = {}
+    if kinds.is_table(config):
+        notes: dict[Row | Cell, str] = {}
         with contextlib.suppress(InputError):  # the user's folder may be on another machine
-            _, notes = resolve(config)
+            _, notes = kinds.resolve(config)
         found = entries(config, workdir, notes)
     else:
         found = _entries_below(workdir)
@@ -42,7 +43,7 @@ def gather(config: ConfigDict, folder: os.PathLike[str]) -> None:
             raise InputError(f"{workdir}: holds no workdir of a training")
     write(found, config, workdir)
     show(found, config, workdir)
-    damaged = [entry.label for entry in found if entry.note.startswith(_DAMAGED)]
+    damaged = [entry.label for entry in found if DAMAGED in entry.note]
     if damaged:
         raise InputError(
             f"{len(damaged)} of {len(found)} rows have damaged files; {workdir.table_markdown} "
@@ -50,8 +51,10 @@ def gather(config: ConfigDict, folder: os.PathLike[str]) -> None:
         )
 
 
-def entries(config: ConfigDict, workdir: Workdir, notes: Mapping[Row, str]) -> list[Entry]:
-    """The table's rows, with the scores of those that are trained."""
+def entries(config: ConfigDict, workdir: Workdir, notes: Mapping[Row | Cell, str]) -> list[Entry]:
+    """The table's rows, with the scores of what is trained."""
+    if over_corpora.is_asked_for(config):
+        return joined.entries(config, workdir, notes)
     aliases = aliases_of(config)
     found = []
     for row in rows_of(config):
@@ -59,15 +62,25 @@ def entries(config: ConfigDict, workdir: Workdir, notes: Mapping[Row, str]) -> l
         theirs = published.find(features, aliases, config.data.corpus)
         entry = Entry(row.label, features, None, theirs, notes.get(row, ""))
         if not entry.note.startswith(FAILED):
-            entry, _ = _with_results(entry, workdir.row(row.folder))
+            entry, _ = with_results(entry, workdir.row(row.folder))
         found.append(entry)
     return found
+
+
+def trained(config: ConfigDict, folder: os.PathLike[str]) -> dict[str, Workdir]:
+    """The workdirs with results, each by its label: of the config's table, or all below."""
+    workdir = Workdir(folder)
+    if kinds.is_table(config):
+        found = {row.label: workdir.row(row.folder) for row in kinds.trainings(config)}
+    else:
+        found = {str(w.folder.relative_to(workdir)): w for w in _workdirs_below(workdir.folder)}
+    return {label: each for label, each in found.items() if each.has_results}
 
 
 def _entries_below(workdir: Workdir) -> list[Entry]:
     """An entry for every workdir of a training below, with the settings in which they differ."""
     found = [
-        _with_results(Entry(str(below.folder.relative_to(workdir)), {}, None, None), below)
+        with_results(Entry(str(below.folder.relative_to(workdir)), {}, None, None), below)
         for below in _workdirs_below(workdir.folder)
     ]
     settings = [{} if saved is None else _settings(saved) for _, saved in found]
@@ -111,44 +124,29 @@ def _workdirs_below(folder: pathlib.Path) -> Iterator[Workdir]:
 
 def _is_table(workdir: Workdir) -> bool:
     try:
-        return bool(workdir.config().table.rows)
+        return kinds.is_table(workdir.config())
     except InputError:
         return False  # the entry's note says what is wrong
 
 
-def _with_results(entry: Entry, workdir: Workdir) -> tuple[Entry, ConfigDict | None]:
-    """The entry with what a workdir holds, and the workdir's config; a note where it is damaged."""
-    saved = results = None
-    try:
-        if workdir.has_config:
-            saved = workdir.config()
-            features = corpus_lib.modalities(saved)
-            entry = entry._replace(
-                features=features,
-                published=published.find(features, aliases_of(saved), saved.data.corpus),
-                synthetic=saved.data.corpus == SYNTHETIC,
-            )
-        if saved is not None and workdir.has_results:
-            results = workdir.results(workdir.task_of(saved))
-    except InputError as error:
-        return entry._replace(note=f"{_DAMAGED}{error}"), saved
-    if results is None:
-        return entry._replace(note=entry.note or "not trained yet"), saved
-    failed = sum(run["status"] != results_lib.OK for run in results["runs"])
-    note = f"{failed} of {len(results['runs'])} runs failed" if failed else ""
-    return entry._replace(results=results, note=entry.note or note), saved
-
-
 def write(entries: Sequence[Entry], config: ConfigDict, workdir: Workdir) -> None:
-    """Writes table.md, table.tex and table.csv in `workdir`."""
-    wanted = config.table.metrics
-    files.write_text(workdir.table_markdown, table.markdown(entries, wanted))
-    files.write_text(workdir.table_latex, table.latex(entries, wanted))
+    """Writes table.md, table.tex and table.csv in `workdir`, of a cross-corpus table a report."""
+    wanted, said = config.table.metrics, joined.said(config)
+    files.write_text(workdir.table_markdown, table.markdown(entries, wanted, said))
+    files.write_text(workdir.table_latex, table.latex(entries, wanted, said))
     files.write_csv(workdir.table_csv, *table.csv_rows(entries))
+    if over_corpora.is_cross_corpus(config) and config.report:
+        from mer_jax.reporting import cross_corpus  # loads matplotlib, which takes a second
+
+        sets = ", ".join(sets_of(config.features).values())
+        title = f"Cross-corpus: {config.model.fusion} of {sets}"
+        cross_corpus.write(entries, joined.tested_columns(config), workdir, title)
 
 
 def show(entries: Sequence[Entry], config: ConfigDict, workdir: Workdir) -> None:
     """Prints the table and where its files are."""
-    print(table.text(entries, config.table.metrics))
+    print(table.text(entries, config.table.metrics, joined.said(config)))
     csv, latex = workdir.table_csv.name, workdir.table_latex.name
     print(f"Table: {workdir.table_markdown}, {csv}, {latex}")
+    if over_corpora.is_cross_corpus(config) and workdir.report_page.is_file():
+        print(f"Report: {workdir.report_page}")

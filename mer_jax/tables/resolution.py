@@ -9,6 +9,7 @@ from mer_jax.config import rows
 from mer_jax.config.rows import Row
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.errors import InputError, counted, first_few
+from mer_jax.tables.reading import aliases_of
 from mer_jax.task import MODALITIES
 
 
@@ -59,8 +60,3 @@ def _config_of(
 def rows_of(config: ConfigDict) -> list[Row]:
     """The rows that a config names."""
     return [rows.parse(text, "config.table.rows") for text in config.table.rows]
-
-
-def aliases_of(config: ConfigDict) -> dict[str, str]:
-    """The folders of a config for the paper's names of feature sets."""
-    return rows.parse_aliases(config.table.aliases, "config.table.aliases")

@@ -9,11 +9,13 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mer_jax import config as config_lib
 from mer_jax.data.rows import Frames, Rows, Vectors
 from mer_jax.semi.step import Clips
 from mer_jax.training import devices
 from mer_jax.training.frames import HostFrames, on_device
 from mer_jax.training.host_rows import HostRows
+from mer_jax.training.order import steps_of_epoch
 from mer_jax.training.plan import Plan
 from mer_jax.training.spreading import Spreading
 from mer_jax.training.state import Fold, Samples
@@ -73,7 +75,9 @@ class Feed:
         else:
             rows = max(len(fold.train_weight) for fold in plan.folds.values())
             mu = max(trial.get("semi.mu", 0) for trial in plan.trials)
-            self._shard = min(self.pool_size, rows * mu)
+            size, train = plan.config.train.batch_size, plan.config.train
+            steps = steps_of_epoch(config_lib.least_steps(plan.config), train.epochs, rows // size)
+            self._shard = min(self.pool_size, steps * size * mu)
             # Two, so that an epoch is copied while the one before is trained on; the same ones
             # again and again, since memory that is new costs as much as what is copied into it.
             self._buffers = itertools.cycle(

@@ -25,7 +25,7 @@ from mer_jax.training import batch as batch_lib
 from mer_jax.training import forward, losses, mixup
 from mer_jax.training import packing as packing_lib
 from mer_jax.training.buckets import NO_FRAMES, Bucket, Lengths
-from mer_jax.training.order import Step, steps_of
+from mer_jax.training.order import Step, is_kept, steps_of
 from mer_jax.training.program import (
     HParams,
     Static,
@@ -163,7 +163,7 @@ def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunS
         metrics.selection_sign(static.task) * scores[static.task.selection],
         jnp.asarray(epoch),
     )
-    better = latest.score > state.best.score  # never true of NaN; the first of equals stays
+    better = is_kept(given, steps, latest.score, state.best.score)
     row = {**scores, LOSS: metrics.mean(logged.loss, logged.size)}
     if static.semi is not None:
         row |= log.summary(logged.diagnostics)

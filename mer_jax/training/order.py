@@ -1,13 +1,16 @@
 """In which order an epoch takes its clips: labelled ones in batches, and those of the pool."""
 
+import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from mer_jax.training.buckets import Buckets
 from mer_jax.training.state import Given
+
+_AGAIN = 1 << 16  # beyond the numbers that draw anything else of an epoch
 
 
 class Step(NamedTuple):
@@ -20,18 +23,21 @@ class Step(NamedTuple):
     bucket: Int[Array, "*S"] | None  # whose length the batch has; None: there is one at most
 
 
+def steps_of_epoch(least: int, epochs: int, batches: int) -> int:
+    """How many steps an epoch has whose labelled clips are so many batches.
+
+    As many, or what makes `least` steps of a whole run.
+    """
+    return max(batches, math.ceil(least / epochs))
+
+
 def steps_of(given: Given, key: Key[Array, ""], epoch: Int[Array, ""]) -> Step:
     """The steps of an epoch."""
     static, fold = given.static, given.fold
     order_key, step_key = jax.random.split(key)
-    bucket_S = None
-    if len(given.lengths.train) > 1:
-        order_SxB, bucket_S = bucketed_order(
-            order_key, epoch, fold.train_weight, given.lengths.train, static.batch_size
-        )
-    else:
-        order_SxB = epoch_order(order_key, fold.train_weight, static.batch_size)
-    steps = len(order_SxB)
+    batches = len(fold.train_weight) // static.batch_size
+    steps = steps_of_epoch(static.steps, static.epochs, batches)
+    order_SxB, bucket_S = _labelled(given, order_key, epoch, steps)
     pool_rows = None
     if static.semi is not None:
         pool_key, clips = jax.random.fold_in(order_key, 1), static.semi.mu * static.batch_size
@@ -43,6 +49,42 @@ def steps_of(given: Given, key: Key[Array, ""], epoch: Int[Array, ""]) -> Step:
         pool_rows,
         bucket_S,
     )
+
+
+def is_kept(
+    given: Given, steps: Step, score: Float[Array, ""], best: Float[Array, ""]
+) -> Bool[Array, ""]:
+    """Whether an epoch of that score is kept in place of the best one before; never of NaN.
+
+    The first of equals stays. But where clips are so few that an epoch takes them again, many
+    epochs are equal, and the last of them has seen most of the pool.
+    """
+    again = steps.index.size > given.fold.train_index.size
+    return score >= best if again else score > best
+
+
+def _labelled(
+    given: Given, key: Key[Array, ""], epoch: Int[Array, ""], steps: int
+) -> tuple[Int[Array, "S B"], Int[Array, "S"] | None]:
+    """An epoch's positions in batches, and their buckets: all clips in an order, then in another.
+
+    What is left of the last order when there are enough steps is left out.
+    """
+    weight, size = given.fold.train_weight, given.static.batch_size
+    orders, buckets = [], []
+    for again in range(math.ceil(steps * size / len(weight))):
+        own = jax.random.fold_in(key, _AGAIN + again) if again else key
+        if len(given.lengths.train) > 1:
+            shuffle = epoch * _AGAIN + again if again else epoch
+            order, bucket = bucketed_order(own, shuffle, weight, given.lengths.train, size)
+            buckets.append(bucket)
+        else:
+            order = epoch_order(own, weight, size)
+        orders.append(order)
+    if len(orders) == 1:
+        return orders[0], buckets[0] if buckets else None
+    of_all = jnp.concatenate(buckets)[:steps] if buckets else None
+    return jnp.concatenate(orders)[:steps], of_all
 
 
 def epoch_order(
@@ -62,8 +104,8 @@ def bucketed_order(
 ) -> tuple[Int[Array, "S B"], Int[Array, "S"]]:
     """Positions of an epoch in batches, each of one bucket, and which bucket that is.
 
-    In which order the buckets' batches come depends on the epoch alone: runs side by side then take
-    batches of one shape in every step, and `lax.switch` stays a choice of one.
+    In which order the buckets' batches come depends on `epoch`, a number, alone: runs side
+    by side then take batches of one shape in every step, and `lax.switch` stays a choice of one.
     """
     parts, start = [], 0
     for number, bucket in enumerate(buckets):

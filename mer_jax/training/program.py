@@ -40,6 +40,7 @@ class Static:
     semi: Semi | None = None  # None: supervised
     level: str = UTTERANCE  # what the fusion takes: vectors, or frames with masks
     framing: Framing | None = None  # how clips' frames become those; None: vectors
+    steps: int = 0  # at least, of a run: its epochs take the labelled clips again until then
     objective: tuple[str, ...] = ()  # the settings of losses.SETTINGS that are on
 
 
@@ -82,6 +83,7 @@ def static_of(
         semi=_semi_of(trial, task),
         level=_level(config, trial["model.fusion"]),
         framing=_framing(config, trial["model.fusion"], modalities),
+        steps=config_lib.least_steps(config),
         objective=objective,
     )
 

@@ -55,3 +55,15 @@ def test_settings_of_semi_never_reach_a_fusion(monkeypatch):
     config.model.momentum = 1.5
     with pytest.raises(InputError, match=r"config\.model\.momentum: 1\.5 must be in \[0, 1\]"):
         config_lib.check(config)
+
+
+def test_a_grid_with_a_pool_has_enough_steps_unless_told_otherwise():
+    def steps(**changes):
+        return config_lib.least_steps(config_lib.check(changed(**changes)))
+
+    assert steps() == 0
+    assert steps(semi__method=("", "graph")) == 1000  # of supervised trials too, for comparison
+    assert steps(semi__method="graph", train__steps=7) == 7
+    assert steps(train__steps="30") == 30
+    with pytest.raises(InputError, match=r'^config\.train\.steps: -1 is not "auto" or a whole'):
+        steps(train__steps=-1)

@@ -17,8 +17,8 @@ from tests.support import user_folder
 from tests.support.trainings import rows_of
 
 SMALL = {
-    "train__epochs": 2, "repeats": 1, "folds": 2, "model__hidden": 4, "evaluate__bootstrap": 20,
-    "train__tensorboard": False,
+    "train__epochs": 2, "train__steps": 0, "repeats": 1, "folds": 2, "model__hidden": 4,
+    "evaluate__bootstrap": 20, "train__tensorboard": False,
 }  # fmt: skip
 TRAIN = [f"train_{i:02d}" for i in range(24)]
 TEST = [f"test_{i:02d}" for i in range(8)]

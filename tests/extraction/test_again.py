@@ -8,9 +8,10 @@ pytest.importorskip("soxr", reason="the extra `extract` is not installed")
 
 from mer_jax import files
 from mer_jax.errors import InputError
-from mer_jax.extraction import again
+from mer_jax.extraction import again, engine, sets
+from mer_jax.extraction import clips as clips_lib
 from mer_jax.extraction.record import IMAGES, Clip
-from tests.support import extractors
+from tests.support import encoders, extractors
 from tests.support import media as made
 
 
@@ -51,3 +52,37 @@ def test_texts_of_two_recognisers_are_refused():
     with pytest.raises(InputError, match="the texts of a and b were transcribed in two ways"):
         again._transcribed(manifests)
     assert again._transcribed({"a": manifests["a"], "c": {"settings": {}}}) == {"by": "a"}
+
+
+@pytest.mark.parametrize("rule", ["release", "merbench"])
+def test_a_pretrained_set_is_resumed_and_taken_again_also_by_an_earlier_version_s_manifest(
+    tmp_path, rule
+):
+    encoders.write_folder(tmp_path / "models" / "hubert-base", "hubert-base")
+    for i in range(3):
+        made.write_wav(tmp_path / "clips" / f"c{i}.wav", 9_000 * made.tone(0.1, 200 + i))
+    clips = clips_lib.of_folder(tmp_path / "clips")
+    others = {"release": "merbench", "merbench": "release"}
+    settings = sets.Settings(models=tmp_path / "models", layers=rule)
+    wanted = sets.wanted("HuBERT-base=hubert-base", settings)
+    out, folder = tmp_path / "out", "chinese-hubert-base-UTT"
+    engine.run(wanted, clips, out)
+    path = out / "features" / folder / "c1.npy"
+    before = path.read_bytes()
+    manifest = out / "manifests" / f"{folder}.json"
+    now = files.read_json(manifest, {})
+    old = {**now, "settings": {**now["settings"], "layers": now["settings"]["states"]}}
+    del old["settings"]["states"]
+    for form in (now, old):
+        files.write_json(manifest, form)
+        path.unlink()
+        assert engine.run(wanted, clips, out).written == {folder: 1}
+        assert path.read_bytes() == before
+        settings = sets.Settings(tmp_path / "models", layers=others[rule])
+        (other,) = sets.wanted("HuBERT-base=hubert-base", settings)
+        with pytest.raises(InputError, match="was extracted with settings"):
+            engine.run([other], clips, out)
+        found = again.manifest_of([out], folder)
+        each = again.wanted_as(found, tmp_path / "models")
+        assert each.settings.layers == rule
+        again._check(folder, found, each, each.make())

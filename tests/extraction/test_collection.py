@@ -24,6 +24,15 @@ from tests.support.scoring import run as command
 TOOLS = run.Tools(
     speakers.MelStatistics(), long_video.voice, long_video.faces, long_video.Redness()
 )
+ASS = (
+    "[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\n\n[Events]\n"
+    "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
+    "Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,later\n"
+    "Comment: 0,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,a note\n"
+    "Dialogue: 0,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,{\\i1}Hi\\Nyou\n"
+    "Dialogue: 1,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,Hi\\Nyou\n"
+    "Dialogue: 0,0:00:05.00,0:00:06.00,Default,,0,0,0,,{\\p1}m 0 0 l 9 0\n"
+)
 needs_pysubs2 = pytest.mark.skipif(
     voice.in_package(["pysubs2"], "__init__.py") is None, reason="pysubs2 is not installed"
 )
@@ -36,11 +45,11 @@ def folder(tmp_path_factory):
     return folder
 
 
-def collect(folder, out, tools=TOOLS, **rules):
+def collect(folder, out, tools=TOOLS, workers=None, **rules):
     videos = clips.of_folder(folder)
     chosen = Rules(**rules)
     cut_by = run.sources(videos, folder, chosen)
-    return run.run(videos, cut_by, tools, chosen, out)
+    return run.run(videos, cut_by, tools, chosen, out, workers=workers)
 
 
 def table(path):
@@ -103,9 +112,10 @@ def test_by_voice(folder, tmp_path):
     # The same command does nothing more; a video without its list is cut again, to the same end.
     before = {path: path.stat().st_mtime_ns for path in (out / "clips").iterdir()}
     content = (out / "pieces.csv").read_bytes()
-    deaf = dataclasses.replace(TOOLS, embedder=None)
-    with pytest.raises(InputError, match="was written with models"):
-        collect(folder, out, deaf)
+    for tool, fault in (("embedder", "models"), ("voice", "voice")):
+        other = dataclasses.replace(TOOLS, **{tool: _Deaf("other")})
+        with pytest.raises(InputError, match=f"was written with {fault} "):
+            collect(folder, out, other)
     collect(folder, out)
     assert before == {path: path.stat().st_mtime_ns for path in (out / "clips").iterdir()}
     (out / "pieces" / "film.csv").unlink()
@@ -135,13 +145,25 @@ def test_by_subtitles(folder, tmp_path, suffix, content, speaker):
     out = tmp_path / "out"
     assert run.run(videos, cut_by, tools, rules, out) == {}
     check(out, 1e-3, speaker)
+    # Another video may follow that is cut by voice.
+    assert not (out / "voice.json").exists()
+    tools = dataclasses.replace(tools, voice=long_video.voice)
+    assert run.run(videos, {"film": None}, tools, rules, out) == {}
+    assert (out / "voice.json").is_file()
 
 
 class _Deaf(speakers.MelStatistics):
     """To whom all voices are one."""
 
+    def __init__(self, name="deaf"):
+        super().__init__()
+        self.name = name
+
     def alike(self, one_D, other_D):
         return 1.0
+
+    def manifest(self):
+        return {"embedder": self.name}
 
 
 def test_a_bad_video_stops_no_other(folder, tmp_path):
@@ -220,14 +242,7 @@ def test_lengths_at_their_bounds(seconds, why):
          [(1, 2.5, "Hi you there", "")]),
         ("WEBVTT\n\n00:01.000 --> 00:02.500 align:start\n<v.loud Bob>Hi <i>you</i></v>\n",
          [(1, 2.5, "Hi you", "Bob")]),
-        ("[Script Info]\nScriptType: v4.00+\n\n[V4+ Styles]\n\n[Events]\n"
-         "Format: Layer, Start, End, Style, Name, MarginL, MarginR, MarginV, Effect, Text\n"
-         "Dialogue: 0,0:00:03.00,0:00:04.00,Default,,0,0,0,,later\n"
-         "Comment: 0,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,a note\n"
-         "Dialogue: 0,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,{\\i1}Hi\\Nyou\n"
-         "Dialogue: 1,0:00:01.00,0:00:02.50,Default,Anna,0,0,0,,Hi\\Nyou\n"
-         "Dialogue: 0,0:00:05.00,0:00:06.00,Default,,0,0,0,,{\\p1}m 0 0 l 9 0\n",
-         [(1, 2.5, "Hi you", "Anna"), (3, 4, "later", "")]),
+        (ASS, [(1, 2.5, "Hi you", "Anna"), (3, 4, "later", "")]),
     ],
 )  # fmt: skip
 @needs_pysubs2
@@ -266,11 +281,103 @@ def test_which_subtitles_are_a_video_s(tmp_path):
     assert subtitles.find(tmp_path, "d") is None
     with pytest.raises(InputError, match="'c' has 2 files of subtitles"):
         subtitles.find(tmp_path, "c")
-    videos = [Clip("a"), Clip("d")]
+    videos = [Clip(name, tmp_path / f"{name}.mp4") for name in ("a", "d")]
     assert run.sources(videos, tmp_path, Rules())["d"] is None
     assert run.sources(videos, tmp_path, Rules(cut="voice"))["a"] is None
     with pytest.raises(InputError, match=r"--cut=subtitles: .* holds no d\.srt"):
         run.sources(videos, tmp_path, Rules(cut="subtitles"))
+
+
+def with_track(path, lines, target):
+    """Copies a video with a file of subtitles as its track; not every container takes one."""
+    import av
+
+    with (
+        av.open(str(path)) as video_in,
+        av.open(str(lines)) as text_in,
+        av.open(str(target), "w") as output,
+    ):
+        streams = {each.index: output.add_stream_from_template(each) for each in video_in.streams}
+        (track,) = text_in.streams.subtitles
+        text = output.add_stream_from_template(track)
+        for source, into in (
+            (text_in.demux(track), {track.index: text}),
+            (video_in.demux(), streams),
+        ):
+            for packet in source:
+                if packet.dts is not None:
+                    packet.stream = into[packet.stream.index]
+                    output.mux(packet)
+    return target
+
+
+def test_a_track_of_subtitles_is_read(folder, tmp_path):
+    film = tmp_path / "media" / "film.mkv"
+    film.parent.mkdir()
+    (tmp_path / "a.srt").write_text(long_video.srt())
+    with_track(folder / "film.mp4", tmp_path / "a.srt", film)
+    assert subtitles.has_track(film)
+    assert not subtitles.has_track(folder / "film.mp4")
+    (tmp_path / "b.mp4").write_text("no video")
+    assert not subtitles.has_track(tmp_path / "b.mp4")
+    assert run.sources([Clip("film", film)], film.parent, Rules()) == {"film": film}
+    out = tmp_path / "out"
+    assert collect(film.parent, out, dataclasses.replace(TOOLS, voice=None)) == {}
+    check(out, 0.07, "film_{1}")  # what AAC begins with moves the file's beginning
+
+    styled = tmp_path / "b.ass"
+    styled.write_text(ASS)
+    found = subtitles.read(with_track(folder / "film.mp4", styled, tmp_path / "b.mkv"))
+    assert [(line.text, line.speaker) for line in found] == [("Hi you", "Anna"), ("later", "")]
+    assert found[0].seconds == pytest.approx(1.5)
+
+
+def test_what_is_stopped_goes_on_with_the_next_video(folder, tmp_path):
+    media = tmp_path / "media"
+    media.mkdir()
+    for name in ("a.mp4", "b.mp4"):
+        (media / name).write_bytes((folder / "film.mp4").read_bytes())
+    whole, out = tmp_path / "whole", tmp_path / "out"
+    looks = stop = 0
+
+    def faces(image):
+        nonlocal looks
+        looks += 1
+        if looks == stop:
+            raise KeyboardInterrupt
+        return long_video.faces(image)
+
+    tools = dataclasses.replace(TOOLS, faces=long_video.Detector("brightness", faces))
+    collect(media, whole, tools, workers=1)
+    # In the second video, once its first clip of 3.2 s is written, and five images a second.
+    stop = looks + looks // 2 + 25
+    with pytest.raises(KeyboardInterrupt):
+        collect(media, out, tools, workers=1)
+    assert sorted(path.name for path in (out / "pieces").iterdir()) == ["a.csv"]
+    written = sorted(path.name for path in (out / "clips").iterdir())
+    assert written[-1] == "b_0001.mp4"
+    assert not [name for name in written if name.startswith(".")]
+    stamps = {path: path.stat().st_mtime_ns for path in (out / "clips").glob("a_*")}
+    stop = 0
+    assert collect(media, out, tools) == {}
+    assert stamps == {path: path.stat().st_mtime_ns for path in (out / "clips").glob("a_*")}
+    for name in ("pieces.csv", "clips.csv", "collection.json"):
+        assert (out / name).read_bytes() == (whole / name).read_bytes(), name
+    for path in (whole / "clips").iterdir():
+        assert (out / "clips" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_video_that_is_cut_anew_leaves_no_old_clips(folder, tmp_path):
+    out = tmp_path / "out"
+    collect(folder, out, persons="any")
+    (out / "pieces" / "film.csv").unlink()
+    for name in ("film_0099.mp4", "film_00990.wav", "film_00991.txt", "films_0001.mp4"):
+        (out / "clips" / name).write_text("")
+    collect(folder, out, persons="any")
+    names = {row["name"] + ".mp4" for row in table(out / "clips.csv")}
+    assert {path.name for path in (out / "clips").iterdir()} == {
+        *names, "film_00991.txt", "films_0001.mp4"
+    }  # fmt: skip
 
 
 def test_where_speech_begins_and_ends():
@@ -284,6 +391,11 @@ def test_where_speech_begins_and_ends():
     assert one == [(5 * window - pad, 28 * window + pad)]
     two = voice.spans(quiet * 5 + spoken * 10 + quiet * 5 + spoken * 10, 30 * 512 - 7, rules)
     assert two == [(5 * window - pad, 15 * window + pad), (20 * window - pad, 30 * window - 7)]
+    # Two that would be padded into each other share the five windows between them.
+    wide = dataclasses.replace(rules, pad=0.1)
+    assert voice.spans(quiet * 5 + spoken * 10 + quiet * 5 + spoken * 10, 30 * 512, wide) == [
+        (5 * window - 1600, 15 * window + 1280), (20 * window - 1280, 30 * window)
+    ]  # fmt: skip
     # Between both thresholds speech goes on, but does not begin.
     assert voice.spans(unsure * 5 + spoken * 10 + unsure * 5 + quiet * 9, 29 * 512, rules) == [
         (5 * window - pad, 20 * window + pad)
@@ -300,6 +412,7 @@ WRONG = {
     "--vad=none.onnx": "--vad: no file none.onnx",
     "--cut=subtitles": "--cut=subtitles: {folder} holds no film.srt",
     "--models={folder}": "--models: {folder} holds no *yunet*.onnx, which finds faces",
+    "--out={folder}/out": "--out: {folder}/out lies in --media, whose files are taken for videos",
     "--cut=ear": "--cut: unknown cut 'ear'; one of: auto, subtitles, voice",
 }
 

@@ -11,7 +11,7 @@ pytest.importorskip("soundfile", reason="the extra `extract` is not installed")
 
 from mer_jax.errors import InputError
 from mer_jax.extraction import faces, video
-from mer_jax.extraction.collection import voice
+from mer_jax.extraction.collection import speakers, voice
 from tests.support import media
 from tests.support.scoring import read_csv, run
 
@@ -67,9 +67,9 @@ def folder(tmp_path_factory):
     return folder
 
 
-def collect(folder, out, *flags):
+def collect(folder, out, *flags, speakers="mel-statistics"):
     run("--mode=collect", f"--media={folder}", f"--models={DATA}", f"--out={out}",
-        "--speakers=mel-statistics", "--quiet", *flags)  # fmt: skip
+        f"--speakers={speakers}", "--quiet", *flags)  # fmt: skip
     return read_csv(out / "pieces.csv")
 
 
@@ -104,6 +104,18 @@ def test_by_voice(folder, tmp_path, capsys):
     run("--mode=extract", f"--media={tmp_path / 'out' / 'clips'}", *sets, f"--out={corpus}",
         "--quiet")  # fmt: skip
     assert np.load(corpus / "features" / "image-grid-UTT" / "film_0002.npy").ndim == 1
+
+
+def test_a_trained_model_tells_all_four_speakers_apart(folder, tmp_path, capsys):
+    try:
+        voice.find_weights(None)
+        speakers.of_flag("ge2e")
+    except InputError as error:
+        pytest.skip(str(error))
+    rows = collect(folder, tmp_path / "out", "--cut=voice", speakers="ge2e")
+    check(rows, 0.25)
+    assert [row["speaker"] for row in rows] == ["film_1", "film_2", "film_3", "film_4"]
+    assert "mel statistics" not in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("suffix", ["srt", "ass"])

@@ -54,7 +54,7 @@ def test_speech_is_the_last_state(tmp_path):
     assert manifest["model"] == case
     assert manifest["hub"] == "TencentGameMate/chinese-hubert-large"
     assert list(manifest["weights_sha256"]) == ["model.safetensors"]
-    assert manifest["settings"]["layers"] == "last, after the final norm"
+    assert manifest["settings"]["states"] == "last, after the final norm"
     assert {"jax", "flax", "mer_jax"} == set(manifest["versions"])
     json.dumps(manifest)
 

@@ -55,6 +55,24 @@ def test_times_begin_at_the_beginning_of_the_file(tmp_path):
     assert [frame.time for frame in video.read(path)] == pytest.approx([0.0, 0.04, 0.08], abs=1e-3)
 
 
+@pytest.mark.parametrize("kind", ["a.mp4", "a.mkv", "a.mpg", "a.ts", "a.h264"])
+def test_a_stretch_has_the_images_of_its_time(tmp_path, kind):
+    """Whether a file can be wound there (mp4), has but one whole image (ts), or no times (h264)."""
+    images = [np.full((32, 48, 3), 2 * i, np.uint8) for i in range(120)]
+    codec = "mpeg1video" if kind == "a.mpg" else "libx264"
+    path = made.write(tmp_path / kind, images=images, video_codec=codec)
+    whole = list(video.read(path))
+    assert len(whole) == 120
+    for begin, end in ((2.5, 3.3), (0.5, 1.0), (3.9, 99.0), (4.75, 4.9), (30.0, 40.0)):
+        found = list(video.read(path, begin=begin, end=end))
+        expected = [frame for frame in whole if begin <= frame.time < end]
+        assert [frame.time for frame in found] == [frame.time for frame in expected]
+        for one, other in zip(found, expected, strict=True):
+            np.testing.assert_array_equal(one.image, other.image)
+    every = [frame.time for frame in video.read(path, every=5, begin=2.5, end=3.3)]
+    assert every == [frame.time for frame in whole if 2.5 <= frame.time < 3.3][::5]
+
+
 FORMATS = {
     "grey": ("a.mkv", "ffv1", "gray", np.repeat(made.gradient(34, 46)[..., :1], 3, axis=2)),
     "alpha": ("a.mov", "qtrle", "argb", made.gradient(34, 46)),

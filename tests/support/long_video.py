@@ -1,6 +1,7 @@
 """A long video of made-up speech and drawn faces, and what collecting its clips must give."""
 
 import dataclasses
+from collections.abc import Callable
 
 import numpy as np
 
@@ -60,7 +61,21 @@ def write(path):
     return media.write(path, samples(), list(images()), fps=FPS)
 
 
-def faces(image):
+@dataclasses.dataclass(frozen=True)
+class Detector:
+    """A function as the detectors are that are models."""
+
+    name: str
+    call: Callable
+
+    def __call__(self, given):
+        return self.call(given)
+
+    def manifest(self):
+        return {"detector": self.name}
+
+
+def _faces(image):
     """Finds as many faces as the image is bright."""
     count = round((float(image[..., 1].mean()) - 40) / 80)
     points = np.array([[20, 20], [40, 20], [30, 30], [22, 38], [38, 38]], float)
@@ -81,9 +96,8 @@ class Redness:
         return {"recogniser": "redness"}
 
 
-def voice(samples_S):
-    """The probability of speech in each window."""
-    return loud(samples_S)
+faces = Detector("brightness", _faces)
+voice = Detector("loudness", loud)
 
 
 def _clock(seconds, comma):

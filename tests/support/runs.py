@@ -40,7 +40,13 @@ def static_of(fusion="attention", epochs=4, batch_size=8, hidden=8, sizes=None, 
 
 def config_of(**changes):
     """Checked defaults with small numbers; dots in keys are written as __."""
-    small = {"train__epochs": 4, "train__batch_size": 8, "train__segment": 2, "folds": 3}
+    small = {
+        "train__steps": 0,
+        "train__epochs": 4,
+        "train__batch_size": 8,
+        "train__segment": 2,
+        "folds": 3,
+    }
     return config_lib.check(changed(**{**small, "repeats": 2, **changes}))
 
 

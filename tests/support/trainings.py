@@ -21,6 +21,7 @@ GRID = {
     "model__hidden": (8, 6),
     "train__learning_rate": (1e-2, 1e-3),
     "train__epochs": 4,
+    "train__steps": 0,
     "train__segment": 2,
     "train__chunk": 5,
     "folds": 3,

@@ -203,3 +203,28 @@ def test_the_average_takes_the_weights_after_each_step():
     ):
         np.testing.assert_allclose(average, 0.1 * old + 0.9 * np.asarray(new), atol=1e-6)
         assert not np.array_equal(old, new)
+
+
+def test_few_labelled_clips_are_taken_again_until_a_run_has_its_steps():
+    grid_plan = planned(semi__method="fixmatch", train__steps=14)  # in 4 epochs
+    given = given_of(grid_plan)
+    steps = order_lib.steps_of(given, jax.random.key(0), jnp.int32(0))
+    assert len(steps.index) == 4  # where one pass has 3
+    assert steps.pool_rows.shape == (4, 16)
+    fold = grid_plan.folds[0, 0]
+    own = set(fold.train_index[fold.train_weight > 0].tolist())
+    known = np.asarray(steps.weight) > 0
+    assert set(np.asarray(steps.index)[:3][known[:3]].tolist()) == own
+    again = np.asarray(steps.index)[3][known[3]]
+    assert len(set(again.tolist())) == 8
+    assert set(again.tolist()) <= own
+    alone = given_of(planned(semi__method="fixmatch"))
+    before = order_lib.steps_of(alone, jax.random.key(0), jnp.int32(0))
+    np.testing.assert_array_equal(steps.index[:3], before.index)
+
+
+@pytest.mark.parametrize(("steps", "best"), [(0, 0), (40, 3)])
+def test_of_equal_epochs_the_last_is_kept_where_clips_are_taken_again(steps, best):
+    """Nothing is learnt at a rate of 0, so that every epoch is as good as the others."""
+    state = trained(planned(train__steps=steps, train__learning_rate=1e-30), epochs=4)
+    np.testing.assert_array_equal(state.best.epoch, [best, best])

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import pathlib
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from typing import Any, Protocol
 
 import numpy as np
@@ -73,8 +75,12 @@ def fault(
     detect: Detector,
     recogniser: Recogniser | None,
     rules: Rules,
+    *,
+    look: AbstractContextManager | None = None,
 ) -> str:
     """Why a piece does not show one person; empty where it does.
+
+    `look` is held while the detector and the recogniser look at an image.
 
     Raises MediaError where the video cannot be read.
     """
@@ -85,10 +91,11 @@ def fault(
         return f"{NO_FACE}: the file holds no video"
     every = max(1, round(float(rate) / rules.images))
     for frame in video.read(path, every, begin=piece.start, end=piece.end):
-        found = [face for face in detect(frame.image) if is_sound(face)]
+        with look or contextlib.nullcontext():
+            found = [face for face in detect(frame.image) if is_sound(face)]
+            if len(found) == 1 and recogniser is not None:
+                vectors.append(recogniser(frame.image, found[0]))
         counts.append(len(found))
-        if len(found) == 1 and recogniser is not None:
-            vectors.append(recogniser(frame.image, found[0]))
     return _count_fault(counts, rules) or _person_fault(vectors, recogniser, rules)
 
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
-import functools
 import pathlib
+import re
+import threading
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
@@ -24,12 +25,14 @@ from mer_jax.extraction.record import SAMPLE_RATE, Clip, Frame, MediaError
 from mer_jax.extraction.writer import Failures, keep_recipe
 from mer_jax.observer import Count, uncounted
 
-PIECES, CLIPS, MEDIA, RECIPE = "pieces.csv", "clips.csv", "clips", "collection.json"
+PIECES, CLIPS, MEDIA = "pieces.csv", "clips.csv", "clips"
+RECIPE, VOICE_RECIPE = "collection.json", "voice.json"
 HEADER = ("name", "start", "end", "speaker", "text", "kept", "reason", "merged")
 _LISTS = "pieces"  # the folder with each video's own list: a video that has one is done
 _CLIPS_HEADER = ("name", "speaker", "text")
 _SET = "video"  # in failures.csv
 _YES, _NO = "yes", "no"
+_VOICE = VoiceRules()
 
 
 @dataclasses.dataclass(frozen=True)
@@ -42,13 +45,9 @@ class Tools:
     recogniser: persons.Recogniser | None = None
 
     def manifest(self) -> dict[str, Any]:
-        """What tells these models from others: JSON. Whose file is unknown has its name alone."""
-        found = {}
-        for field in dataclasses.fields(self):
-            tool = getattr(self, field.name)
-            describe = getattr(tool, "manifest", None)
-            found[field.name] = describe() if describe else tool and getattr(tool, "__name__", "")
-        return found
+        """What tells these models from others: JSON, null of those that are not needed."""
+        tools = {field.name: getattr(self, field.name) for field in dataclasses.fields(self)}
+        return {name: tool and tool.manifest() for name, tool in tools.items()}
 
 
 class Row(NamedTuple):
@@ -67,18 +66,25 @@ class Row(NamedTuple):
 def sources(
     videos: Sequence[Clip], folder: pathlib.Path, rules: Rules
 ) -> dict[str, pathlib.Path | None]:
-    """The subtitles that each video is cut by; None: by voice.
+    """The subtitles that each video is cut by: a file, or else the video with a track; None: voice.
 
-    Raises InputError where the rules want subtitles and a video has none.
+    Raises InputError where the rules want subtitles and a video has none, and where nothing that
+    reads them is installed.
     """
     if rules.cut == VOICE:
         return {clip.name: None for clip in videos}
     found = {clip.name: subtitles.find(folder, clip.name) for clip in videos}
+    for clip in videos:
+        if found[clip.name] is None and subtitles.has_track(clip.path):
+            found[clip.name] = clip.path
     for name, path in found.items():
+        if path is not None and path.suffix.lower() in subtitles.SUFFIXES:
+            subtitles.load_reader(path)
         if path is None and rules.cut != AUTO:
             raise InputError(
                 f"--cut={SUBTITLES}: {folder} holds no {name}{subtitles.SUFFIXES[0]} "
-                f"({', '.join(subtitles.SUFFIXES)}); --cut={AUTO} cuts such videos by voice"
+                f"({', '.join(subtitles.SUFFIXES)}), and the video has no track of them; "
+                f"--cut={AUTO} cuts such videos by voice"
             )
     return found
 
@@ -100,7 +106,11 @@ def run(
 
     Raises InputError where `out` was begun with other rules or models.
     """
-    keep_recipe(out / RECIPE, {"rules": rules.manifest(), "models": tools.manifest()})
+    models = tools.manifest()
+    by_voice = models.pop("voice")
+    keep_recipe(out / RECIPE, {"rules": rules.manifest(), "models": models})
+    if by_voice:  # apart: the first videos may all have subtitles, and later ones none
+        keep_recipe(out / VOICE_RECIPE, {"voice": by_voice, "rules": dataclasses.asdict(_VOICE)})
     failures = Failures(out)
     todo = [clip for clip in videos if not _list(out, clip.name).is_file()]
     with count("collecting", len(todo)) as tell:
@@ -151,20 +161,26 @@ def _collect(
     samples_S = audio.read(clip.path, packets)
     samples_S = np.pad(samples_S, (round(audio.delay(clip.path) * SAMPLE_RATE), 0))
     found = _pieces(clip.name, samples_S, lines, tools, rules)
-    reasons = []
-    for piece in found:
+    names = [f"{clip.name}_{number + 1:04d}" for number in range(len(found))]
+    _remove(clip.name, out)
+    look = threading.Lock()  # a network of OpenCV's serves one thread at a time
+
+    def treated(name: str, piece: Piece) -> str:
+        """Why a piece is dropped; the one that is not is written."""
         reason = pieces.length_fault(piece, rules)
         if not reason and rules.persons != ANY:
-            reason = persons.fault(clip.path, piece, tools.faces, tools.recogniser, rules)
-        reasons.append(reason)
-    names = [f"{clip.name}_{number + 1:04d}" for number in range(len(found))]
-    kept = [
-        (name, piece) for name, piece, why in zip(names, found, reasons, strict=True) if not why
-    ]
-    write = functools.partial(_write, clip.path, samples_S, out)
+            reason = persons.fault(
+                clip.path, piece, tools.faces, tools.recogniser, rules, look=look
+            )
+        if not reason:
+            _write(clip.path, samples_S, out, name, piece)
+        return reason
+
     with ThreadPoolExecutor(workers, "collection") as pool:
-        for _ in pool.map(lambda each: write(*each), kept):
-            pass
+        try:
+            reasons = list(pool.map(treated, names, found))
+        finally:
+            pool.shutdown(wait=True, cancel_futures=True)
     return [
         Row(
             name,
@@ -180,13 +196,21 @@ def _collect(
     ]
 
 
+def _remove(name: str, out: pathlib.Path) -> None:
+    """Removes clips of a video that were written before, perhaps of other pieces."""
+    numbered = re.compile(rf"{re.escape(name)}_\d{{4,}}\.(mp4|wav)")
+    for path in out.iterdir() if out.is_dir() else ():
+        if numbered.fullmatch(path.name):
+            path.unlink()
+
+
 def _pieces(
     name: str, samples_S: np.ndarray, lines: pathlib.Path | None, tools: Tools, rules: Rules
 ) -> list[Piece]:
     """The pieces of a video, merged and each with its speaker."""
     seconds = len(samples_S) / SAMPLE_RATE
     if lines is None:
-        found = voice.pieces(samples_S, tools.voice, VoiceRules())
+        found = voice.pieces(samples_S, tools.voice, _VOICE)
     else:
         found = [
             dataclasses.replace(piece, start=min(piece.start, seconds), end=min(piece.end, seconds))

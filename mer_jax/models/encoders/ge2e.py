@@ -79,7 +79,7 @@ def load(path: pathlib.Path) -> Weights:
 
 
 def vectors(weights: Weights, utterances: Sequence[np.ndarray]) -> np.ndarray:
-    """A vector of length 1 of each utterance, float32 [U, 256]; zeros of a silent one.
+    """A vector of length 1 of each utterance, float32 [U, 256].
 
     `utterances` are samples float32 [S] at 16 kHz in [-1, 1].
     """

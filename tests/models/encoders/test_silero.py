@@ -134,3 +134,28 @@ def test_its_own_program_gives_the_same_probabilities_and_stretches():
     assert voice.spans(ours, len(samples), voice.VoiceRules()) == [
         (span["start"], span["end"]) for span in spans
     ]
+
+
+@pytest.mark.parametrize("pad", [0.03, 0.2])
+def test_its_own_program_gives_the_same_stretches_of_any_probabilities(pad):
+    package = official()
+    rng = np.random.default_rng(3)
+    slow = np.repeat(rng.uniform(0, 1, 400), rng.integers(1, 12, 400))
+    probabilities = np.clip(slow + rng.normal(0, 0.1, len(slow)), 0, 1)
+
+    class Given:
+        def __init__(self):
+            self.left = iter(probabilities)
+
+        def reset_states(self):
+            pass
+
+        def __call__(self, chunk, rate):
+            return np.array([[next(self.left)]])
+
+    samples = np.zeros(512 * len(probabilities) - 100, np.float32)
+    spans = package.get_speech_timestamps(samples, Given(), speech_pad_ms=round(1000 * pad))
+    assert len(spans) > 20
+    assert voice.spans(probabilities, len(samples), voice.VoiceRules(pad=pad)) == [
+        (span["start"], span["end"]) for span in spans
+    ]
