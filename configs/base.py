@@ -54,8 +54,12 @@ def get_config() -> config_dict.ConfigDict:
 
     config.semi = config_dict.ConfigDict()
     # "", fixmatch, flexmatch, freematch, softmatch, pseudo_label, graph; the pool: clips without
-    # labels.
+    # labels. auto: "", graph, pseudo_label and freematch are trials of the grid, and a method is
+    # used if cross-validation on the labelled clips says that it helps by more than chance.
     config.semi.method = grid("")
+
+    # The test clips are in the pool as well, without their labels: where a challenge allows it.
+    config.semi.transductive = False
 
     # A fusion's own settings (model.hidden, train.dropout) are declared beside it, with defaults,
     # and so are the semi-supervised methods' (semi.threshold) in mer_jax/semi/ and the optimiser's
@@ -196,5 +200,6 @@ def table() -> config_dict.ConfigDict:
     # one a set is looked for as its release calls it (mer_jax/published.py).
     config.aliases = ""
     config.unimodal_fusion = "unimodal"  # of rows with one modality; others: model.fusion
-    config.metrics = ("dis", "dim", "com")  # of table.md and table.tex; table.csv has all
+    # Of table.md and table.tex, where there are scores of them; table.csv has all.
+    config.metrics = ("dis", "dim", "com", "sign_f1")
     return config

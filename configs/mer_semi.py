@@ -1,4 +1,4 @@
-"""MER-SEMI: the paper's features for it (HL + MR), trained on the labelled clips and the pool."""
+"""MER-SEMI: the paper's features for it (HL + MR), the pool used as cross-validation says."""
 
 from configs import base
 
@@ -9,5 +9,5 @@ def get_config():
     config.data.corpus = "mer2023"
     config.features.audio = "chinese-hubert-large-UTT"
     config.features.video = "manet_UTT"
-    config.semi.method = "pseudo_label"
+    config.semi.method = "auto"
     return config

@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 import warnings
-from collections.abc import MutableMapping
+from collections.abc import Mapping, MutableMapping
 
 from mer_jax.errors import InputError
 
@@ -36,6 +36,7 @@ _KNOWN_FLAGS = re.compile(
     r"--xla_(?:force_host_platform_device_count|backend_optimization_level|"
     r"cpu_parallel_codegen_split_count)=\d+"
 )
+_COUNT_FLAG = "--xla_force_host_platform_device_count"
 _TRY_FLAGS = "from jaxlib import _jax; _jax.get_tfrt_cpu_client()"
 
 
@@ -58,11 +59,16 @@ def load_jax() -> None:
         raise InputError(f"a variable that JAX reads: {error}; correct it, or unset it") from None
 
 
-def find_devices() -> None:
-    """Asks JAX for this process's devices; InputError where it has none of the kind asked for."""
+def find_devices(cores: int = 1) -> None:
+    """Asks JAX for this process's devices; InputError where it has none of the kind asked for.
+
+    Of a CPU `cores` become a device each, unless a variable says how many devices it has.
+    """
     import jax
 
     try:
+        if cores > 1 and not _says_how_many(os.environ):
+            jax.config.update("jax_num_cpu_devices", cores)
         jax.local_devices()
     except (RuntimeError, AssertionError) as error:
         wanted = f"JAX_PLATFORMS={os.environ.get('JAX_PLATFORMS', '')}"
@@ -71,6 +77,25 @@ def find_devices() -> None:
             f"{wanted}: {reason}; unset it for the devices that are here, or install jax for that "
             "kind of device"
         ) from None
+
+
+def cores_are_devices() -> bool:
+    """Whether this process's devices are the cores of a CPU, made so by `find_devices`."""
+    import jax
+
+    made = jax.config.jax_num_cpu_devices > 1 and not _says_how_many(os.environ)
+    return made and jax.default_backend() == "cpu"
+
+
+def cores() -> int:
+    """How many cores this process may use."""
+    if hasattr(os, "sched_getaffinity"):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def _says_how_many(variables: Mapping[str, str]) -> bool:
+    return _COUNT_FLAG in variables.get("XLA_FLAGS", "") or "JAX_NUM_CPU_DEVICES" in variables
 
 
 def _check_flags(flags: str) -> None:

@@ -5,6 +5,7 @@ import importlib.metadata
 import logging
 import os
 import pathlib
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from ml_collections import ConfigDict
@@ -14,11 +15,21 @@ from mer_jax import lock, termination, ways
 from mer_jax.corpora import info_of, tasks
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import standardise
-from mer_jax.data.arrays import Corpus
+from mer_jax.data.arrays import Corpus, Labels
 from mer_jax.errors import counted
-from mer_jax.evaluation import counts, decoding, events, history, kept, out_of_fold, trial_ensemble
+from mer_jax.evaluation import (
+    counts,
+    decoding,
+    events,
+    history,
+    kept,
+    methods,
+    out_of_fold,
+    trial_ensemble,
+)
 from mer_jax.evaluation import model as model_lib
 from mer_jax.evaluation import results as results_lib
+from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.evaluation.model import Model, test_splits
 from mer_jax.extraction.writer import copy_manifests
 from mer_jax.progress import SILENT, Display
@@ -74,6 +85,8 @@ def _train(config, workdir, repeated, display, until_trained) -> None:
             checkpoints.drop_progress()  # a kill may have come between the results and this
     else:
         LOG.info("%s", _surroundings())
+        if prepared.plan.devices > 1:
+            LOG.info("the runs of a chunk are on %d cores", prepared.plan.devices)
         LOG.info(
             "%s (%s, %s, %s) in %s",
             counted(sum(len(chunk.runs) for chunk in prepared.chunks), "run"),
@@ -153,7 +166,8 @@ def _prepare(
         until_trained.enter_context(lock.held(workdir))
         workdir.check_same_config(config)
     record = record_lib.of(grid_plan, corpus, groups, workdir, repeated)
-    chunks = plan_lib.cut(groups, record["chunk"])
+    grid_plan = grid_plan._replace(devices=record_lib.devices_of(record))
+    chunks = plan_lib.cut(groups, record["chunk"], grid_plan.devices)
     if not workdir.has_config and config.data.root:  # new clips may be extracted without the root
         folders = corpus_lib.modalities(config).values()
         copy_manifests(pathlib.Path(config.data.root), workdir.folder, folders)
@@ -180,7 +194,12 @@ def _finish(
     config, trials = prepared.plan.config, prepared.plan.trials
     corpus, chunks = prepared.corpus, prepared.chunks
     outcomes = grid.outcomes(chunks, checkpoints)
-    best = results_lib.best_trial(outcomes, len(trials), corpus.task)
+    best, of_methods = results_lib.best_trial(outcomes, len(trials), corpus.task), {}
+    if config_lib.chooses_method(config):
+        best, compared = methods.choose(
+            outcomes, trials, corpus.task, _validated(prepared, checkpoints, display), config.seed
+        )
+        of_methods = {methods.METHODS: compared}
     model = _model(prepared, checkpoints, best)
     checkpoints.save_kept(model.kept)
     history.write(workdir.history_file, model.kept, corpus.task)
@@ -193,7 +212,7 @@ def _finish(
     known = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
     test["clips"] = {"cross_validation": counts.of_labels(corpus.task, known), **test["clips"]}
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validated.scores)
-    results |= {"left_out": results_lib.left_out(corpus), **validated.recorded}
+    results |= {"left_out": results_lib.left_out(corpus), **validated.recorded, **of_methods}
     whole = results_lib.whole_trials(outcomes, len(trials))
     if len(whole) > 1 and config.evaluate.ensemble != ways.BEST:
         models = ((trials[number], _model(prepared, checkpoints, number)) for number in whole)
@@ -201,6 +220,21 @@ def _finish(
     written.discard(workdir)
     workdir.write_results(results)
     checkpoints.drop_progress()
+
+
+def _validated(
+    prepared: _Prepared, checkpoints: Checkpoints, display: Display
+) -> Callable[[int], tuple[Predictions, Labels]]:
+    """What a trial's runs predict of the clips that they validated on, and these clips' labels."""
+    plan = prepared.plan
+
+    def of_trial(number: int) -> tuple[Predictions, Labels]:
+        what = f"{TRAIN}, {plan.trials[number].get('semi.method', methods.SUPERVISED)}"
+        model = _model(prepared, checkpoints, number)
+        predicted, known = kept.validated_by(model, plan, display, what)
+        return predicted, plan.samples.labels.rows(known)
+
+    return of_trial
 
 
 def _model(prepared: _Prepared, checkpoints: Checkpoints, number: int) -> Model:

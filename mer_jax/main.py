@@ -21,7 +21,8 @@ def _command() -> None:
         process.be_quiet()
     compilations.keep()
     if mode.needs_config and not arguments.flags.get("coordinator"):
-        environment.find_devices()  # with a coordinator it looks for them with the others
+        # With a coordinator it looks for them with the others.
+        environment.find_devices(1 if mode.cores is None else mode.cores(arguments))
     mode.run(arguments)
 
 

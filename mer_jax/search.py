@@ -73,10 +73,14 @@ def best_config(config: ConfigDict, trial: dict[str, Any]) -> ConfigDict:
         for key in axes
         if config_lib.declared()[key].grid and isinstance(axes[key], tuple)
     }
+    pinned = {}
+    if config_lib.is_semi_supervised(config):  # also where the best trial is not: as it was drawn
+        pinned = {"train.steps": config_lib.least_steps(config), "semi.method": ""}
     with chosen.ignore_type():
         chosen.update_from_flattened_dict(
             {
                 **single,
+                **pinned,
                 **trial,
                 "search.trials": 0,
                 "repeats": config.search.repeats,

@@ -230,6 +230,11 @@ def read_record(config_file: pathlib.Path) -> dict[str, Any]:
     return files.read_json(config_file, _RECORD)
 
 
+def recorded_devices(config_file: pathlib.Path) -> int:
+    """Over how many devices each chunk's runs are spread, by a config.json: 1 in older ones."""
+    return files.read_json(config_file, {"devices": (files.ABSENT, int)}).get("devices", 1)
+
+
 def _results_form(task: Task) -> dict[str, Any]:
     """What reading results.json back relies on; see `files.read_json`."""
     nothing, number = type(None), float
@@ -266,6 +271,10 @@ def _results_form(task: Task) -> dict[str, Any]:
             files.ABSENT,
             {key: [number] for key in ("mean", "deviation", "valence")}
             | {"power": number, "share": number},
+        ),
+        "methods": (
+            files.ABSENT,
+            [{"method": str, "metric": str, "score": (nothing, number)}],
         ),
         "left_out": (
             files.ABSENT,

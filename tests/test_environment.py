@@ -104,6 +104,28 @@ def test_a_device_without_a_plugin(monkeypatch):
         environment.find_devices()
 
 
+@pytest.mark.parametrize(
+    ("variables", "found"),
+    [
+        ({}, (2, True)),
+        ({"XLA_FLAGS": "--xla_force_host_platform_device_count=1"}, (1, False)),
+        ({"JAX_NUM_CPU_DEVICES": "3"}, (3, False)),
+    ],
+    ids=str,
+)
+def test_cores_become_devices_unless_a_variable_says_otherwise(variables, found):
+    code = (
+        "import jax\nfrom mer_jax import environment\nenvironment.find_devices(2)\n"
+        "print((jax.local_device_count(), environment.cores_are_devices()))"
+    )
+    unset = {"XLA_FLAGS": "", "JAX_PLATFORMS": "cpu"}
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, **unset, **variables},
+        capture_output=True, text=True, check=True,
+    )  # fmt: skip
+    assert done.stdout == f"{found}\n"
+
+
 def test_what_says_nothing_else_than_the_default_is_not_told(caplog):
     variables = {"JAX_ENABLE_X64": "0", "JAX_DEBUG_NANS": "False", "PATH": "/bin"}
     with caplog.at_level(logging.WARNING, logger="mer_jax"):

@@ -1,9 +1,11 @@
 """The paper's figures: as printed, consistent with Eq. 12, and found for every row of configs/."""
 
+import pathlib
+
 import pytest
 
 from mer_jax import config as config_lib
-from mer_jax import published
+from mer_jax import published, published_merbench
 from mer_jax.config import rows
 from mer_jax.corpora import MER2023
 from mer_jax.task import MODALITIES
@@ -114,3 +116,18 @@ def test_another_corpus_has_no_published_figures():
     assert published.find(features, corpus="mer2023") == published.find(features)
     assert published.find(features, corpus="synthetic") == published.find(features)
     assert published.find(features, corpus="sims") is None
+
+
+def test_merbenchs_figures_are_those_of_the_page():
+    """The page's table and the program's were typed one by one."""
+    page = pathlib.Path(__file__).parents[1] / "docs" / "merbench.md"
+    lines = page.read_text().partition("## Published figures")[2].splitlines()
+    header, _, *rows = [line.strip("| ").split(" | ") for line in lines if line.startswith("|")]
+    called = {"CMU-MOSI": "cmumosi", "CH-SIMS": "sims", "MER 2023": "mer2023"}
+    fusions = [name.lower() for name in header]
+    for corpus, *cells in rows:
+        found = [published_merbench.f1(fusion, called[corpus]) for fusion in fusions]
+        assert found == [pytest.approx(float(cell) / 100) for cell in cells]
+    assert len(rows) == 3
+    assert published_merbench.f1("lmf", "sims") is None
+    assert published_merbench.f1("tfn", "meld") is None

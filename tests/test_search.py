@@ -76,6 +76,16 @@ def test_what_is_off_in_the_best_trial_is_no_axis_any_more():
         assert config_lib.trials(search.best_config(config, trial)) == [trial]
 
 
+def test_the_best_trial_of_every_method_is_trained_by_that_method_alone():
+    config = config_lib.check(changed(search__trials=30, semi__method="auto", model__hidden=8))
+    trials = config_lib.trials(config)
+    assert {trial.get("semi.method") for trial in trials} > {None, "graph"}
+    for trial in trials:
+        best = search.best_config(config, trial)
+        assert config_lib.trials(best) == [trial]
+        assert config_lib.least_steps(best) == 1000  # as it was drawn
+
+
 def test_axes_are_drawn_independently_and_uniformly():
     options = [(1, 2), ("a", "b", "c"), ("alone",)]
     found = draws(options, 3000, 0)

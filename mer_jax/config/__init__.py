@@ -5,13 +5,21 @@ from mer_jax.config.keys import declared, flatten, identity
 from mer_jax.config.kinds import as_tuple
 from mer_jax.config.loading import CONFIGS, load_base, load_file
 from mer_jax.config.saved import read_saved
-from mer_jax.config.trials import is_semi_supervised, least_steps, trials, uses_views, varied
+from mer_jax.config.trials import (
+    chooses_method,
+    is_semi_supervised,
+    least_steps,
+    trials,
+    uses_views,
+    varied,
+)
 
 __all__ = [
     "CONFIGS",
     "as_tuple",
     "check",
     "check_keys",
+    "chooses_method",
     "declared",
     "flatten",
     "identity",

@@ -7,17 +7,18 @@ from typing import Any
 import numpy as np
 from ml_collections import ConfigDict
 
+from mer_jax import corpora
 from mer_jax.config.keys import Key, declared, flatten
 from mer_jax.config.kinds import as_tuple
-from mer_jax.corpora import AUTO
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
-from mer_jax.semi import METHODS
+from mer_jax.semi import AUTO, METHODS, TRIED
 from mer_jax.settings import span_of
 from mer_jax.spans import Span
 from mer_jax.training import losses, optimizer
 
 _ENOUGH = 1000  # steps, which training on unlabelled clips needs (docs/semi_supervised.md)
+_METHOD = "semi.method"
 _SEARCH = 2  # folds are drawn from the seed, the repeat and no such number
 
 
@@ -70,8 +71,19 @@ def _axes() -> list[Key]:
 
 def _choices(key: Key, value: Any) -> tuple | Span:
     """What an axis may hold: its values, or its range."""
+    if key.name == _METHOD:
+        return methods_of(as_tuple(value))
     span = None if key.kind is None else span_of(value, key.kind)
     return as_tuple(value) if span is None else span
+
+
+def methods_of(values: Sequence[str]) -> tuple[str, ...]:
+    """The values of config.semi.method with what AUTO stands for in its place, each once."""
+    return tuple(
+        dict.fromkeys(
+            method for value in values for method in (TRIED if value == AUTO else (value,))
+        )
+    )
 
 
 def _used(trial: dict[str, Any]) -> dict[str, Any]:
@@ -109,9 +121,14 @@ def is_semi_supervised(config: ConfigDict) -> bool:
     return any(as_tuple(config.semi.method))
 
 
+def chooses_method(config: ConfigDict) -> bool:
+    """Whether a method is used only if it helps by more than chance."""
+    return AUTO in as_tuple(config.semi.method)
+
+
 def least_steps(config: ConfigDict) -> int:
     """The steps that a run has at least, however few clips are labelled; 0: as its epochs give."""
-    if config.train.steps != AUTO:
+    if config.train.steps != corpora.AUTO:
         return config.train.steps
     return _ENOUGH if is_semi_supervised(config) else 0
 

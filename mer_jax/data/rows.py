@@ -251,6 +251,13 @@ def count(features: dict[str, Rows]) -> int:
     return len(next(iter(features.values())))
 
 
+def one_after_another(parts: Sequence[Rows]) -> Rows:
+    """The clips of several parts; vectors are read when they are asked for, frames are copied."""
+    if isinstance(parts[0], Frames):
+        return joined(parts)
+    return Vectors(Stacked(parts), np.arange(sum(map(len, parts))))
+
+
 def joined(parts: Sequence[Rows]) -> Rows:
     """The clips of several parts, one after another, as arrays of their own."""
     if isinstance(parts[0], Frames):

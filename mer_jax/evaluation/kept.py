@@ -18,6 +18,7 @@ from mer_jax.evaluation import decoding as decoding_lib
 from mer_jax.evaluation import ensemble, out_of_fold, submission, terminal
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation.decoding import Decoding
+from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.evaluation.model import Model, predict_runs, test_splits
 from mer_jax.progress import Display
 from mer_jax.task import TRAIN
@@ -140,6 +141,18 @@ def predict_validated(
     }
     recorded = {"out_of_fold": over_repeats, **fitted.recorded}
     return Validated(validation, recorded, fitted.decoding)
+
+
+def validated_by(
+    model: Model, plan: Plan, display: Display, what: str
+) -> tuple[Predictions, np.ndarray]:
+    """What a model's runs predict of the clips that they validated on, and which these are.
+
+    Averaged over the repeats. `what` is shown while it predicts.
+    """
+    runs = Predictions(*predict_runs(model, plan.samples.features, display, what)[:2])
+    repeat, fold = model.kept["repeat"], model.kept["fold"]
+    return out_of_fold.validated(runs, repeat, fold, plan.folds)
 
 
 def _known(of_runs, labels, repeat, fold, plan):

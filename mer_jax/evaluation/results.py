@@ -62,8 +62,13 @@ def cross_validation(
     return scores
 
 
-def best_trial(outcomes: Sequence[Outcome], trials: int, task: Task) -> int:
-    """The trial with the best selection metric in cross-validation, averaged over repeats."""
+def best_trial(
+    outcomes: Sequence[Outcome], trials: int, task: Task, among: Sequence[int] | None = None
+) -> int:
+    """The trial with the best selection metric in cross-validation, averaged over repeats.
+
+    `among` are the trials that are looked at; None: all.
+    """
 
     whole = whole_trials(outcomes, trials)
 
@@ -74,7 +79,7 @@ def best_trial(outcomes: Sequence[Outcome], trials: int, task: Task) -> int:
             "mean"
         ]
 
-    return max(range(trials), key=quality)  # the first of equals
+    return max(range(trials) if among is None else among, key=quality)  # the first of equals
 
 
 def whole_trials(outcomes: Sequence[Outcome], trials: int) -> list[int]:

@@ -53,7 +53,10 @@ def notes(results: dict[str, Any], synthetic: bool) -> list[str]:
     if failed:
         said.append(f"{failed} of {len(results['runs'])} runs failed and are left out.")
     if results["best"]:
-        chosen = ", ".join(f"{key} {value}" for key, value in results["best"].items())
+        best = results["best"]
+        if best.get("semi.method", "") is None:  # and what it would have brought
+            best = {"semi.method": "none", **{k: v for k, v in best.items() if v is not None}}
+        chosen = ", ".join(f"{key} {value}" for key, value in best.items())
         said.append(f"Chosen by cross-validation: {chosen}.")
     if synthetic:
         said.append(SYNTHETIC_NOTICE)

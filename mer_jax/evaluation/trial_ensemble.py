@@ -9,7 +9,7 @@ import numpy as np
 from mer_jax import config as config_lib
 from mer_jax import files
 from mer_jax.data.arrays import Split
-from mer_jax.evaluation import combining, ensemble, out_of_fold, submission
+from mer_jax.evaluation import combining, ensemble, kept, out_of_fold, submission
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.evaluation.model import Model, predict_runs
 from mer_jax.progress import Display
@@ -43,10 +43,7 @@ def write(
         task = model.static.task
         title = title_of(trial, varied)
         titles.append(title)
-        runs = predict_runs(model, plan.samples.features, display, f"{TRAIN}, {title}")
-        runs = Predictions(*runs[:2])
-        repeat, fold = model.kept["repeat"], model.kept["fold"]
-        validated, known = out_of_fold.validated(runs, repeat, fold, plan.folds)
+        validated, known = kept.validated_by(model, plan, display, f"{TRAIN}, {title}")
         of_train.append(validated)
         for name, split in splits.items():
             runs = predict_runs(model, split.features, display, f"{name}, {title}")

@@ -96,6 +96,7 @@ class Mode:
     needs: tuple[tuple[str, ...], ...] = ()  # of each group of flags at least one is given
     default_config: str | None = None  # of configs/, where there is no other
     check: Callable[[Arguments], None] | None = None  # raises InputError: what else goes together
+    cores: Callable[[Arguments], int] | None = None  # of a CPU: so many are made a device each
 
     def __post_init__(self):
         """Refuses, where the mode is declared, a rule about a flag that it does not have."""

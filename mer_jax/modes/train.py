@@ -56,6 +56,16 @@ def _run(arguments: Arguments) -> None:
     )
 
 
+def _cores(arguments: Arguments) -> int:
+    """This machine's cores, or as many as trained what is continued or repeated."""
+    from mer_jax import environment
+    from mer_jax.workdir import Workdir, recorded_devices
+
+    begun = [Workdir(arguments.workdir).config_file, arguments["config_json"]]
+    recorded = [recorded_devices(file) for file in begun if file and file.is_file()]
+    return max([environment.cores(), *recorded])
+
+
 def _check(arguments: Arguments) -> None:
     """Raises InputError where the flags of several processes do not fit together."""
     coordinator, count, index = (arguments[name] for name in _PROCESSES)
@@ -103,4 +113,5 @@ MODE = Mode(
     needs_config=True,
     needs_workdir=True,
     check=_check,
+    cores=_cores,
 )

@@ -48,7 +48,8 @@ def section(run: Run, _: Mapping[str, Picture]) -> Section:
         ),
     ]
     if "semi.method" in trial:
-        rows.append(("Unlabelled clips", _settings(trial, "semi.")))
+        tests = "; test clips among them (transductive)" if config.semi.transductive else ""
+        rows.append(("Unlabelled clips", _settings(trial, "semi.") + tests))
     if count := config.data.labelled_per_class:
         kept = f"{counted(count, 'clip')} of each class"
         verb = "keeps its label" if count == 1 else "keep their labels"

@@ -11,6 +11,7 @@ from mer_jax.data import corpus as corpus_lib
 from mer_jax.evaluation import events, terminal
 from mer_jax.evaluation.calibration import BINS
 from mer_jax.evaluation.decoding import CALIBRATION, Decoding
+from mer_jax.evaluation.methods import METHODS
 from mer_jax.metrics import METRICS
 from mer_jax.reporting import analysis, configuration, document, drawing, figures, frame_figures
 from mer_jax.reporting.document import Beside, Document, Image, Section, Table, Text
@@ -47,7 +48,7 @@ def describe(run: Run, drawn: Mapping[str, Picture]) -> Document:
     corpus = run.config.data.corpus
     modalities = ", ".join(corpus_lib.modalities(run.config))
     made = (_result, configuration.section, _by_class, _confusion, _curves, _pool, _reliability)
-    made += (_valence, _attention, _attention_over_time, _mistakes)
+    made += (_methods, _valence, _attention, _attention_over_time, _mistakes)
     lead = [Text(terminal.SYNTHETIC_NOTICE)] if corpus == SYNTHETIC else []
     if not run.splits or run.splits[0] != run.out_of_fold:
         lead.append(
@@ -186,6 +187,33 @@ def _curves(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
 
 def _pool(_: Run, drawn: Mapping[str, Picture]) -> Section | None:
     return _pictures("Unlabelled clips", "Mean over the runs of the chosen trial.", "pool", drawn)
+
+
+def _methods(run: Run, _: Mapping[str, Picture]) -> Section | None:
+    """What each method of config.semi.method="auto" gave."""
+    rows = []
+    for of in run.results.get(METHODS, ()):
+        metric, difference = of["metric"], of.get("difference")
+        rows.append(
+            [
+                of["method"],
+                terminal.value_cell(metric, of["score"]),
+                "" if difference is None else METRICS[metric].text(difference, sign="+"),
+                "" if difference is None else terminal.interval_cell(metric, of.get("interval")),
+                "yes" if of.get("used") else "",
+            ]
+        )
+    if not rows:
+        return None
+    title = METRICS[metric].title
+    words = (
+        f"Each method at its best trial in cross-validation: {title} over all clips that "
+        "validated, and its difference to supervised training on the same clips, with 95 % by the "
+        "bootstrap. The best is used if it is above supervised training by a standard error; "
+        "otherwise supervised training is."
+    )
+    header = ("method", title, "difference", "95 %", "used")
+    return Section("What unlabelled clips gave", [Text(words), Table(header, rows)])
 
 
 def _reliability(run: Run, drawn: Mapping[str, Picture]) -> Section | None:

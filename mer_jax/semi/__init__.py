@@ -13,7 +13,7 @@ from mer_jax.semi.pseudo_label import PseudoLabel
 from mer_jax.semi.softmatch import SoftMatch
 from mer_jax.settings import Registry, Setting
 
-__all__ = ["METHODS", "Chosen", "EpochStart", "Method", "Weak", "settings"]
+__all__ = ["AUTO", "METHODS", "TRIED", "Chosen", "EpochStart", "Method", "Weak", "settings"]
 
 METHODS = Registry(
     "method",
@@ -27,6 +27,12 @@ METHODS = Registry(
         "graph": Graph,
     },
 )
+
+
+AUTO = "auto"  # as config.semi.method: a method if cross-validation says that it helps
+# The trials that it stands for, the simplest first. FixMatch, FlexMatch and SoftMatch are of one
+# idea with FreeMatch, which was at least as good wherever they were measured.
+TRIED = ("", "graph", "pseudo_label", "freematch")
 
 
 def settings() -> dict[str, Setting]:

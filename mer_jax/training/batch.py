@@ -10,6 +10,7 @@ from mer_jax.data.framing import Framing
 from mer_jax.models.layers import Batch
 from mer_jax.semi.step import Clips
 from mer_jax.training.frames import DeviceFrames, HostFrames
+from mer_jax.training.host_rows import HostRows, fetch
 from mer_jax.training.state import Given
 
 Scaler = dict[str, tuple[Array, Array]]  # by modality: mean and deviation [D]
@@ -86,9 +87,13 @@ def _taken(
 ) -> tuple[dict[str, Array], Masks]:
     """Some rows of each modality, and the masks of those that are frames."""
     rows, masks = {}, {}
+    on_host = {m: x for m, x in features.items() if isinstance(x, HostRows)}
+    fetched = fetch(on_host, index) if on_host else {}
     for modality, x in features.items():
         if isinstance(x, DeviceFrames | HostFrames):
             rows[modality], masks[modality] = x.padded(index, longest.get(modality, 0))
+        elif modality in fetched:
+            rows[modality] = fetched[modality]
         else:
             rows[modality] = x[index]
     return rows, masks

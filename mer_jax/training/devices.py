@@ -9,6 +9,7 @@ from collections.abc import Iterator
 import jax
 from jax.sharding import AxisType, Mesh, NamedSharding, PartitionSpec
 
+from mer_jax import environment
 from mer_jax.errors import InputError
 
 LOG = logging.getLogger("mer_jax")
@@ -83,22 +84,22 @@ def first_before_others(moment: str) -> Iterator[None]:
             wait_for_all(moment)
 
 
-def by_run() -> NamedSharding:
-    """Arrays with a leading run axis, over this process's devices."""
-    return NamedSharding(_mesh(), PartitionSpec("run"))
+def by_run(count: int = 0) -> NamedSharding:
+    """Arrays with a leading run axis, over the first `count` devices of this process; 0: all."""
+    return NamedSharding(_mesh(count), PartitionSpec("run"))
 
 
-def replicated() -> NamedSharding:
-    """Arrays that every device of this process holds."""
-    return NamedSharding(_mesh(), PartitionSpec())
+def replicated(count: int = 0) -> NamedSharding:
+    """Arrays that each of the first `count` devices of this process holds; 0: all."""
+    return NamedSharding(_mesh(count), PartitionSpec())
 
 
-def _mesh() -> Mesh:
-    """This process's devices along one axis, the runs'.
+def _mesh(count: int) -> Mesh:
+    """Devices of this process along one axis, the runs'.
 
     Axes are Auto: jit places each run's arithmetic on the device that holds the run.
     """
-    devices = jax.local_devices()
+    devices = jax.local_devices()[: count or None]
     return jax.make_mesh((len(devices),), ("run",), (AxisType.Auto,), devices=devices)
 
 
@@ -108,7 +109,8 @@ def description() -> dict[str, str | int]:
     return {
         "kind": local[0].device_kind,
         "backend": jax.default_backend(),
-        "count": jax.device_count(),
+        # Cores that count as devices are those of one processor.
+        "count": 1 if environment.cores_are_devices() else jax.device_count(),
     }
 
 

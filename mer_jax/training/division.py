@@ -1,5 +1,6 @@
 """Who trains, who validates and which clips are the pool: a corpus as samples and their folds."""
 
+import logging
 from collections.abc import Sequence
 
 import numpy as np
@@ -13,11 +14,13 @@ from mer_jax.data import standardise, table
 from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.data.rows import Rows
 from mer_jax.data.standardise import Columns
-from mer_jax.errors import InputError
+from mer_jax.errors import InputError, counted
 from mer_jax.semi.step import Clips
 from mer_jax.task import TRAIN, UNLABELLED, VALIDATION
 from mer_jax.training.buckets import by_length
 from mer_jax.training.state import Fold, Samples
+
+LOG = logging.getLogger("mer_jax")
 
 
 def divide(config: ConfigDict, corpus: Corpus) -> tuple[Samples, dict[tuple[int, int], Fold]]:
@@ -36,6 +39,8 @@ def divide(config: ConfigDict, corpus: Corpus) -> tuple[Samples, dict[tuple[int,
     for name in [TRAIN] if validation is None else [TRAIN, VALIDATION]:
         _check_labels(corpus, name)
     samples, unlabelled = training_samples(split, validation), corpus.splits.get(UNLABELLED)
+    if config.semi.transductive and config_lib.is_semi_supervised(config):
+        unlabelled = _with_test_clips(config, corpus)
     samples = samples._replace(pool=find_pool(config, samples, unlabelled))
     columns = None
     if config.data.standardise == standardise.ALL:
@@ -75,15 +80,60 @@ def training_samples(train: Split, validation: Split | None) -> Samples:
     )
 
 
+def _with_test_clips(config: ConfigDict, corpus: Corpus) -> Split | None:
+    """The corpus's own pool, or none where labels are hidden, and its test clips after it.
+
+    A test clip that is in the pool anyway is there once. What is known of the others' labels is
+    left out.
+    """
+    own = None if hides_labels(config) else corpus.splits.get(UNLABELLED)
+    tests = corpus.test_splits(without=None if config.folds else VALIDATION)
+    parts = [] if own is None else [own]
+    names = set() if own is None else set(own.names.tolist())
+    for name, split in tests.items():
+        if name in corpus.info.splits:  # not of another corpus
+            rows = np.array([clip not in names for clip in split.names.tolist()])
+            names.update(split.names.tolist())
+            of_rows = {m: x[np.flatnonzero(rows)] for m, x in split.features.items()}
+            parts.append(Split(split.names[rows], of_rows, _unknown(split.labels.rows(rows))))
+    parts = [part for part in parts if len(part.names)]
+    LOG.info(
+        "config.semi.transductive: %s in the pool",
+        counted(sum(len(part.names) for part in parts if part is not own), "test clip"),
+    )
+    return _together(parts) if parts else None
+
+
+def _unknown(labels: Labels) -> Labels:
+    """Labels of the same form, of which none is known."""
+    return Labels(*map(np.zeros_like, labels))
+
+
+def _together(parts: Sequence[Split]) -> Split:
+    """Several splits as one."""
+    if len(parts) == 1:
+        return parts[0]
+    features = {
+        m: rows_lib.one_after_another([part.features[m] for part in parts])
+        for m in parts[0].features
+    }
+    labels = Labels(*map(np.concatenate, zip(*(part.labels for part in parts), strict=True)))
+    return Split(np.concatenate([part.names for part in parts]), features, labels)
+
+
 def find_pool(config: ConfigDict, samples: Samples, unlabelled: Split | None) -> Clips | None:
     """The pool on the host: train's clips where labels are hidden, else the corpus's own pool.
 
-    None for supervised training. Raises InputError where there is none.
+    With config.semi.transductive `unlabelled` are further clips where labels are hidden. None for
+    supervised training. Raises InputError where there is none.
     """
     if not config_lib.is_semi_supervised(config):
         return None
-    if _hides_labels(config):
+    if hides_labels(config):
         features, labels = samples.features, samples.labels
+        if config.semi.transductive and unlabelled is not None:
+            own = Split(np.array([""] * len(labels.emotion)), features, labels)
+            _, features, labels = _together([own, unlabelled])
     elif unlabelled is not None:
         features, labels = unlabelled.features, unlabelled.labels
     else:
@@ -145,7 +195,7 @@ def make_folds(
     return folds
 
 
-def _hides_labels(config: ConfigDict) -> bool:
+def hides_labels(config: ConfigDict) -> bool:
     """Whether clips of train lose their labels; InputError where two keys say how many."""
     if config.data.labelled_per_class and config.data.labelled_fraction != 1:
         raise InputError(
@@ -160,7 +210,7 @@ def _labelled_rows(
 ) -> tuple[np.ndarray, np.ndarray]:
     """Rows of train that keep their labels in a repeat, and those that lose them."""
     rows = np.arange(len(names))
-    if not _hides_labels(config):
+    if not hides_labels(config):
         return rows, rows[:0]
     labels = samples.labels
     emotion = np.where(labels.emotion_mask, labels.emotion, -1)[: len(names)]
@@ -176,8 +226,9 @@ def _labelled_rows(
 def _pool_index(config: ConfigDict, samples: Samples, hidden: np.ndarray) -> np.ndarray | None:
     if samples.pool is None:
         return None
-    if _hides_labels(config):
-        return hidden.astype(np.int32)
+    if hides_labels(config):
+        further = np.arange(len(samples.labels.emotion), len(samples.pool.number))
+        return np.concatenate([hidden, further]).astype(np.int32)
     return samples.pool.number
 
 

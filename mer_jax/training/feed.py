@@ -13,6 +13,7 @@ from mer_jax import config as config_lib
 from mer_jax.data.rows import Frames, Rows, Vectors
 from mer_jax.semi.step import Clips
 from mer_jax.training import devices
+from mer_jax.training.division import hides_labels
 from mer_jax.training.frames import HostFrames, on_device
 from mer_jax.training.host_rows import HostRows
 from mer_jax.training.order import steps_of_epoch
@@ -38,7 +39,8 @@ class Feed:
         self.spreading = Spreading(plan)  # of labels to the pool, for the methods that ask
         self._shard = 0  # clips of an epoch, where the pool streams
         self._seed = plan.config.seed
-        limit = plan.config.data.device_bytes or devices.memory_bytes() // 2
+        self._where = devices.replicated(plan.devices)
+        limit = _limit(plan)
         # Clips whose labels are hidden are rows of train: a shard of it would hold labelled ones.
         of_train = self._pool is not None and self._pool.features is plan.samples.features
         if self._pool is not None and not of_train:
@@ -57,14 +59,16 @@ class Feed:
             of_pool = {m: _on_device(x) for m, x in resident.pool.features.items()}
             resident = resident._replace(pool=resident.pool._replace(features=of_pool))
         # Everything but a pool that streams.
-        self.resident = jax.device_put(resident, devices.replicated())
+        self.resident = jax.device_put(resident, self._where)
 
     def _choose(self, plan: Plan, limit: int) -> None:
         size = _bytes(self._pool.features)
         described = f"pool of {self.pool_size} clips, {size / 1e6:.0f} MB"
         if size <= limit:
             LOG.info("%s: stays on the device", described)
-        elif any(isinstance(x, Frames) for x in self._pool.features.values()):
+        elif hides_labels(plan.config) or any(
+            isinstance(x, Frames) for x in self._pool.features.values()
+        ):
             LOG.info("%s: every step fetches its clips from the host", described)
             features = {m: _on_host(x) for m, x in self._pool.features.items()}
             self._pool = self._pool._replace(features=features)
@@ -106,7 +110,7 @@ class Feed:
         """The samples of an epoch, on the devices; they hold until the call after the next one."""
         if not self._shard:
             return self.resident
-        return self.resident._replace(pool=jax.device_put(self.shard(epoch), devices.replicated()))
+        return self.resident._replace(pool=jax.device_put(self.shard(epoch), self._where))
 
     def shard(self, epoch: int) -> Clips:
         """The clips of an epoch of a pool that streams: the same whenever it is asked for.
@@ -133,6 +137,17 @@ class Feed:
         if not self._shard:
             return fold
         return fold._replace(pool_index=np.arange(self._shard, dtype=np.int32))
+
+
+def copies(plan: Plan) -> int:
+    """How many devices of this machine's memory could hold the plan's features, one or more."""
+    pool = {} if plan.samples.pool is None else plan.samples.pool.features
+    return max(_limit(plan) // (_bytes(plan.samples.features) + _bytes(pool)), 1)
+
+
+def _limit(plan: Plan) -> int:
+    """The most bytes of features that stay on a device."""
+    return plan.config.data.device_bytes or devices.memory_bytes() // 2
 
 
 def _on_device(x: Any) -> Any:

@@ -94,7 +94,7 @@ def is_trained(chunks: Sequence[Chunk], checkpoints: Checkpoints) -> bool:
 
 def program_of(plan: Plan, feed: Feed, static: Static) -> loop.Program:
     """The compiled functions that a plan's runs of one Static share."""
-    by_run = devices.by_run()
+    by_run = devices.by_run(plan.devices)
     return _program(static, plan.whole_batches, by_run, feed.pool_size, plan.lengths)
 
 
@@ -103,7 +103,8 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
 
     `feed` gives the plan's samples on the devices. Runs are sharded over them; jit does the rest.
     """
-    program, by_run, runs = program_of(plan, feed, chunk.static), devices.by_run(), chunk.padded
+    program, runs = program_of(plan, feed, chunk.static), chunk.padded
+    by_run = devices.by_run(plan.devices)
     hparams = _stack([_arrays(hparams_of(plan.trials[run.trial])) for run in runs])
     classes = len(chunk.static.task.classes)
     own = [
@@ -147,7 +148,7 @@ def _train_chunk(work: _Work, number: int, chunk: Chunk, title: str) -> RunState
     if left is not None:
         epoch, state = left
         state = _rows(state, np.minimum(np.arange(chunk.width), len(own) - 1))
-        state = jax.device_put(state, devices.by_run())
+        state = jax.device_put(state, devices.by_run(plan.devices))
         LOG.info("%s: continuing after epoch %d", title, epoch)
     snapshot = _snapshot(number, chunk, epoch, epoch, state)
     observe(snapshot)

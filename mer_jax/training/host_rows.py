@@ -33,8 +33,29 @@ class HostRows:
         """The rows as float32; a slice is read at once."""
         if isinstance(index, slice):
             return jnp.asarray(self._array[index])
-        shape = jax.ShapeDtypeStruct((*index.shape, self._array.shape[-1]), jnp.float32)
-        return jax.pure_callback(self._read, shape, index, vmap_method="broadcast_all")
+        return fetch({"": self}, index)[""]
 
-    def _read(self, index) -> np.ndarray:
-        return np.asarray(self._array[np.asarray(index)], np.float32)
+    @property
+    def shape(self) -> tuple[int, int]:
+        """(N, D)."""
+        return self._array.shape
+
+    def _read(self, index: np.ndarray) -> np.ndarray:
+        return np.asarray(self._array[index], np.float32)
+
+
+def fetch(rows: dict[str, HostRows], index: Int[Array, "*batch"]) -> dict[str, Array]:
+    """The rows of every modality as float32 [*batch, D].
+
+    They come by one call back to Python, which takes longer than copying the rows of a batch.
+    """
+
+    def read(index) -> dict[str, np.ndarray]:
+        index = np.asarray(index)
+        return {modality: x._read(index) for modality, x in rows.items()}
+
+    shapes = {
+        modality: jax.ShapeDtypeStruct((*index.shape, x.shape[-1]), jnp.float32)
+        for modality, x in rows.items()
+    }
+    return jax.pure_callback(read, shapes, index, vmap_method="broadcast_all")

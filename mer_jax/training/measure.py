@@ -30,7 +30,7 @@ def widths(plan: Plan, groups: Groups, ruled: Sequence[int]) -> list[int]:
 def _fastest(plan: Plan, feed: Feed, static: Static, runs: list[Run], rule: int) -> int:
     seconds = {}
     for width in sorted({rule, *(width for width in _TRIED if width <= len(runs))}):
-        first = cut({static: runs}, [width])[0]
+        first = cut({static: runs}, [width], plan.devices)[0]
         # The last chunk's surplus takes its time too.
         chunks = math.ceil(len(runs) / width)
         seconds[width] = seconds_of_epoch(plan, feed, first) * chunks / len(runs)

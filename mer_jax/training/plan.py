@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import jax
 from ml_collections import ConfigDict
 
+from mer_jax import environment
 from mer_jax.data.npy import FRAME
 from mer_jax.task import Task
 from mer_jax.training import devices
@@ -22,6 +23,7 @@ from mer_jax.training.state import Fold, Samples
 _MAX_CHUNK = {"cpu": 15, "gpu": 90, "tpu": 90}
 _CPU_CACHE_BYTES = 8 << 20
 _BYTES_PER_PARAMETER = 16
+_COPIES_SHARE = 0.1  # of the runs: what cores as devices gain is not lost to copies
 _MEMORY_SHARE = 0.25  # of an accelerator's memory, for the runs' parameters and activations
 
 
@@ -56,6 +58,7 @@ class Plan(NamedTuple):
     trials: Sequence[dict[str, Any]]
     samples: Samples
     folds: dict[tuple[int, int], Fold]  # by repeat and fold
+    devices: int = 0  # over which the runs of a chunk are spread; 0: all of this process
 
     @property
     def whole_batches(self) -> bool:
@@ -89,18 +92,45 @@ def group(
     return groups
 
 
-def widths(config: ConfigDict, groups: Groups, sizes: dict[str, int], frames: int = 1) -> list[int]:
+def spread(config: ConfigDict, groups: Groups, most: int) -> int:
+    """Over how many of this process's devices the runs of a chunk are spread; 0: all of them.
+
+    Where a CPU's cores are devices (environment.find_devices), a model of frames takes as many of
+    them, `most` at most, as leave few copies to compute: a core then has a run's many small
+    operations to itself.
+    A model of vectors stays on one: its few large products use all cores (benchmarks/README.md).
+    """
+    if not environment.cores_are_devices():
+        return 0
+    if any(static.level != FRAME for static in groups):
+        return 1
+    runs = max(map(len, groups.values()))
+    if isinstance(config.train.chunk, int):
+        runs = min(runs, config.train.chunk)
+    counts = range(min(runs, most, jax.local_device_count()), 1, -1)
+    few = (count for count in counts if -runs % count <= _COPIES_SHARE * runs)
+    return next(few, 1)
+
+
+def widths(
+    config: ConfigDict,
+    groups: Groups,
+    sizes: dict[str, int],
+    frames: int = 1,
+    cores: int = 1,
+) -> list[int]:
     """How many runs of each group train side by side: the config's number, or the rule's.
 
     The rule looks at the kind of device, at the model's size (`sizes` are the features') and at
-    what a step keeps for its backward pass, for clips of `frames` frames. Its widths are also what
-    measuring starts from (training/measure.py).
+    what a step keeps for its backward pass, for clips of `frames` frames. Of a CPU's `cores` that
+    are a device each, each takes as many as one device would. Its widths are also what measuring
+    starts from (training/measure.py).
     """
     chosen = []
     for static, runs in groups.items():
         most = config.train.chunk
         if most in ("auto", "measure"):
-            most = _least_waste(len(runs), _ruled(static, sizes, frames))
+            most = _least_waste(len(runs), cores * _ruled(static, sizes, frames), cores)
         chosen.append(min(most, len(runs)))
     return chosen
 
@@ -120,20 +150,24 @@ def _ruled(static: Static, sizes: dict[str, int], frames: int) -> int:
     return max(1, min(most, round(_CPU_CACHE_BYTES / held)))
 
 
-def _least_waste(runs: int, most: int) -> int:
+def _least_waste(runs: int, most: int, cores: int) -> int:
     """The width in (most / 2, most] whose chunks compute the fewest copies; the largest of them."""
-    return min(range(most, most // 2, -1), key=lambda width: math.ceil(runs / width) * width)
+
+    def computed(width: int) -> int:
+        return math.ceil(runs / width) * (width + -width % cores)
+
+    return min(range(most, most // 2, -1), key=computed)
 
 
-def cut(groups: Groups, chosen: Sequence[int]) -> list[Chunk]:
-    """The groups in chunks of their widths, each computed at a whole number of local devices.
+def cut(groups: Groups, chosen: Sequence[int], count: int = 0) -> list[Chunk]:
+    """The groups in chunks of their widths, each computed at a multiple of `count` devices.
 
     Which runs a chunk has depends on the recorded widths alone: a workdir may be continued on
-    another number of devices, or of processes.
+    another number of devices, or of processes. A `count` of 0 stands for all local devices.
     """
-    chunks = []
+    count, chunks = count or jax.local_device_count(), []
     for (static, runs), width in zip(groups.items(), chosen, strict=True):
-        whole = width + -width % jax.local_device_count()
+        whole = width + -width % count
         starts = range(0, len(runs), width)
         chunks += [Chunk(static, tuple(runs[start : start + width]), whole) for start in starts]
     return chunks

@@ -6,19 +6,20 @@ import logging
 import pathlib
 from typing import Any
 
+import jax
 from ml_collections import ConfigDict
 
 from mer_jax import config as config_lib
-from mer_jax import paths
+from mer_jax import environment, paths
 from mer_jax.corpora import tasks
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.arrays import Corpus
 from mer_jax.errors import InputError
 from mer_jax.task import TRAIN
-from mer_jax.training import devices, measure
+from mer_jax.training import devices, feed, measure
 from mer_jax.training import plan as plan_lib
 from mer_jax.training.plan import Plan
-from mer_jax.workdir import Workdir, read_record
+from mer_jax.workdir import Workdir, read_record, recorded_devices
 
 LOG = logging.getLogger("mer_jax")
 _PACKAGES = ("jax", "jaxlib", "flax", "optax", "orbax-checkpoint", "numpy", "tensorflow-datasets")
@@ -41,6 +42,7 @@ def of(
     record = {
         "config": grid_plan.config.to_dict(),
         "chunk": [],  # of each group of runs, in order
+        "devices": 1,  # over which each chunk's runs are spread
         "dataset": corpus.fingerprint,
         "task": tasks.kind_of(corpus.task),
         "sizes": sizes,
@@ -49,15 +51,29 @@ def of(
         "device": devices.description(),
     }
     if repeated is None:
-        record["chunk"] = _widths(grid_plan, groups, sizes)
+        count = plan_lib.spread(grid_plan.config, groups, feed.copies(grid_plan))
+        record["devices"] = count or jax.local_device_count()
+        record["chunk"] = _widths(grid_plan._replace(devices=count), groups, sizes)
     else:
+        record["devices"] = recorded_devices(repeated)
         record["chunk"] = _repeated_widths(record, groups, repeated)
     return record
 
 
+def devices_of(record: dict[str, Any]) -> int:
+    """Over how many devices a chunk's runs are spread; 0: all of this process.
+
+    What the record says decides among the cores of a CPU alone: there it decides bits.
+    """
+    if not environment.cores_are_devices():
+        return 0
+    return min(record.get("devices", 1), jax.local_device_count())
+
+
 def _widths(grid_plan: Plan, groups: plan_lib.Groups, sizes: dict[str, int]) -> list[int]:
     frames = rows_lib.longest(grid_plan.samples.features)
-    widths = plan_lib.widths(grid_plan.config, groups, sizes, frames)
+    cores = max(grid_plan.devices, 1)
+    widths = plan_lib.widths(grid_plan.config, groups, sizes, frames, cores)
     if grid_plan.config.train.chunk == "measure":
         return measure.widths(grid_plan, groups, widths)
     return widths

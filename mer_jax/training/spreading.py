@@ -12,6 +12,7 @@ from mer_jax.data.standardise import standardises_columns
 from mer_jax.errors import InputError
 from mer_jax.semi import METHODS, graph, neighbours
 from mer_jax.training import devices
+from mer_jax.training.division import hides_labels
 from mer_jax.training.plan import Plan, Run
 
 LOG = logging.getLogger("mer_jax")
@@ -41,10 +42,10 @@ class Spreading:
 
     @property
     def _parts(self) -> list[dict[str, Rows]]:
-        """The features of all clips: the samples', then the pool's where it is not of these."""
+        """The features of all clips: the samples', and after them the pool's."""
         samples = self._plan.samples
-        if samples.pool.features is samples.features:
-            return [samples.features]
+        if hides_labels(self._plan.config):  # the pool begins with the samples
+            return [samples.pool.features]
         return [samples.features, samples.pool.features]
 
     def _join(self, count: int) -> neighbours.Joined:

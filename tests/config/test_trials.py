@@ -67,3 +67,16 @@ def test_a_grid_with_a_pool_has_enough_steps_unless_told_otherwise():
     assert steps(train__steps="30") == 30
     with pytest.raises(InputError, match=r'^config\.train\.steps: -1 is not "auto" or a whole'):
         steps(train__steps=-1)
+
+
+def test_auto_stands_for_supervised_training_and_several_methods():
+    config = config_lib.check(changed(semi__method="auto", model__hidden=8))
+    trials = config_lib.trials(config)
+    tried = {trial.get("semi.method", "") for trial in trials}
+    assert tried == {"", "graph", "pseudo_label", "freematch"}
+    assert len(trials) == 4 * 3
+    assert config_lib.chooses_method(config)
+    assert config_lib.least_steps(config) == 1000
+    both = config_lib.check(changed(semi__method=("auto", "graph", "fixmatch"), model__hidden=8))
+    assert len(config_lib.trials(both)) == 5 * 3
+    assert not config_lib.chooses_method(config_lib.check(changed(semi__method=("", "graph"))))

@@ -27,6 +27,7 @@ COUNTS = {"train": 40, "mer_multi": 12, "mer_noise": 10, "mer_semi": 10}
 # What makes a training small, where the command does not say otherwise.
 SMALL = {
     "train.epochs": "1",
+    "train.steps": "0",
     "train.batch_size": "16",
     "train.learning_rate": "1e-3",
     "model.hidden": "2",

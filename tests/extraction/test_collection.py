@@ -2,6 +2,7 @@
 
 import csv
 import dataclasses
+import errno
 import json
 import subprocess
 import sys
@@ -13,7 +14,7 @@ pytest.importorskip("av", reason="the extra `extract` is not installed")
 pytest.importorskip("soxr", reason="the extra `extract` is not installed")
 
 from mer_jax.errors import InputError
-from mer_jax.extraction import audio, clips, video
+from mer_jax.extraction import audio, clips, encoding, video
 from mer_jax.extraction.collection import pieces, run, speakers, subtitles, voice
 from mer_jax.extraction.collection.pieces import Piece
 from mer_jax.extraction.collection.rules import Rules, VoiceRules
@@ -365,6 +366,17 @@ def test_what_is_stopped_goes_on_with_the_next_video(folder, tmp_path):
         assert (out / name).read_bytes() == (whole / name).read_bytes(), name
     for path in (whole / "clips").iterdir():
         assert (out / "clips" / path.name).read_bytes() == path.read_bytes()
+
+
+def test_a_full_disk_ends_all(folder, tmp_path, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, "No space left on device", str(tmp_path))
+
+    monkeypatch.setattr(encoding, "save", full)
+    with pytest.raises(OSError, match="No space left"):
+        collect(folder, tmp_path / "out")
+    assert not (tmp_path / "out" / "failures.csv").exists()
+    assert not (tmp_path / "out" / "pieces").exists()
 
 
 def test_a_video_that_is_cut_anew_leaves_no_old_clips(folder, tmp_path):

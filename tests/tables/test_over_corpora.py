@@ -277,3 +277,30 @@ def test_emotions_are_tested_on_emotions_and_on_unknown_clips():
     assert set(over_corpora.tested_on("iemocap4", folders)) == {"mer2023", "meld"}
     assert set(over_corpora.tested_on("meld", folders)) == {"mer2023", "iemocap4", "iemocap6"}
     assert set(over_corpora.tested_on("sims", folders)) == {"cmumosi"}
+
+
+def test_the_papers_tables_of_feature_sets_on_another_corpus(folder, tmp_path):
+    small = {key: value for key, value in SMALL.items() if key.startswith(("train", "evaluate"))}
+    config = config_of(
+        folder,
+        {},
+        file="table2",
+        **{
+            "features.audio": "",
+            "table.algorithms": (),
+            **small,
+            "repeats": 1,
+            "data.corpus": "sims",
+            "data.root": str(folder / "sims"),
+            "folds": 0,
+            "table.rows": (f"audio {user_folder.AUDIO}", "text absent"),
+        },
+    )
+    train.train(config, tmp_path / "table")
+    path = tmp_path / "table" / user_folder.AUDIO / "results.json"
+    score = json.loads(path.read_text())["test"]["test"]["sign_f1"]["mean"]
+    page = (tmp_path / "table" / "table.md").read_text()
+    assert "test Sign F1 (↑)" in page.splitlines()[0]
+    assert f"**{100 * score:.2f}**" in page
+    assert "absent (missing: absent)" in page
+    assert "In brackets" not in page

@@ -109,7 +109,7 @@ def test_rows_of_one_modality_have_a_fusion_of_their_own(config):
     assert of_rows[together].model.fusion == "attention"
     assert of_rows[together].features.video == "sounds"
     # What a table shows is none of a row's business: changed, the row can still be continued.
-    assert of_rows[alone].table.metrics == ("dis", "dim", "com")
+    assert of_rows[alone].table.metrics == ("dis", "dim", "com", "sign_f1")
 
 
 def test_the_table_holds_the_rows_scores_and_the_published_beside_them(trained):

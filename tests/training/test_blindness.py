@@ -58,20 +58,18 @@ def write(root, name, shift, targets=()):
     return [clip for clips in content.values() for clip in clips] + POOL * bool(info.pool_split)
 
 
-def given(root, name, targets=()):
+def given(root, name, **changes):
     """All that training is given of a corpus, and its test splits."""
     info = CORPORA[name]
     splits = set(OTHERS.get(name, info.corpora).values())
-    config = user_folder.config(
-        root,
-        root.parent / "tfds",
-        data__corpus=name,
-        data__targets=targets,
-        data__standardise=True,
-        data__placeholders="labels",
-        semi__method="fixmatch" if info.pool_split else "",
-        folds=0 if VALIDATION in splits else 2,
-    )
+    ours = {
+        "data__corpus": name,
+        "data__standardise": True,
+        "data__placeholders": "labels",
+        "semi__method": "fixmatch" if info.pool_split else "",
+        "folds": 0 if VALIDATION in splits else 2,
+    }
+    config = user_folder.config(root, root.parent / "tfds", **{**ours, **changes})
     config = corpus_lib.resolved(config)
     corpus = corpus_lib.load(config)
     samples, folds = division.divide(config, corpus)
@@ -86,9 +84,9 @@ def test_training_is_given_no_test_label(tmp_path, name, targets):
     root = tmp_path / "root"
     root.mkdir()
     user_folder.write_vectors(root, user_folder.AUDIO, write(root, name, 0, targets))
-    ours, of_ours = given(root, name, targets)
+    ours, of_ours = given(root, name, data__targets=targets)
     write(root, name, 1, targets)
-    theirs, of_theirs = given(root, name, targets)
+    theirs, of_theirs = given(root, name, data__targets=targets)
     assert ours[0].targets == targets
     assert ours[:2] == theirs[:2]
     for a, b in zip(jax.tree.leaves(ours[2:]), jax.tree.leaves(theirs[2:]), strict=True):
@@ -98,3 +96,44 @@ def test_training_is_given_no_test_label(tmp_path, name, targets):
         assert any((a != b).any() for a, b in zip(labels, of_theirs[split], strict=True)), (
             f"{split}: the test labels were turned"
         )
+
+
+def test_test_clips_in_the_pool_bring_no_label(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    names = write(root, "mer2023", 0)
+    user_folder.write_vectors(root, user_folder.AUDIO, names)
+    (_, _, before, _), _ = given(root, "mer2023")
+    (*_, samples, folds), of_ours = given(root, "mer2023", semi__transductive=True)
+    write(root, "mer2023", 1)
+    (*_, again, folds_again), of_theirs = given(root, "mer2023", semi__transductive=True)
+    for a, b in zip(
+        jax.tree.leaves((samples, folds)), jax.tree.leaves((again, folds_again)), strict=True
+    ):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    tests = [name for name in of_ours if name != UNLABELLED]
+    assert any((of_ours[s].emotion != of_theirs[s].emotion).any() for s in tests)
+    # Each once: a clip of the split whose labels the challenge keeps back is in the pool anyway.
+    assert len(samples.pool.number) == len(names) - CLIPS > len(before.pool.number)
+    vectors = np.asarray(samples.pool.features["audio"])
+    assert len(np.unique(vectors, axis=0)) == len(vectors)
+    assert not samples.pool.emotion_mask[len(before.pool.number) :].any()
+
+
+def test_test_clips_of_a_table_with_targets_bring_no_number_to_the_pool(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    names = write(root, "table", 0, TARGETS)
+    user_folder.write_vectors(root, user_folder.AUDIO, names)
+    asked = {
+        "data__targets": TARGETS, "semi__method": "fixmatch", "semi__transductive": True,
+        "data__labelled_fraction": 0.5,
+    }  # fmt: skip
+    (*_, ours, folds), _ = given(root, "table", **asked)
+    write(root, "table", 1, TARGETS)
+    (*_, theirs, _), _ = given(root, "table", **asked)
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    assert len(ours.pool.number) == len(names)
+    assert not ours.pool.emotion_mask[-CLIPS:].any()
+    assert set(range(2 * CLIPS, 3 * CLIPS)) < set(folds[0, 0].pool_index.tolist())

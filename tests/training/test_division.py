@@ -1,12 +1,16 @@
 """Which clips train, validate or are the pool, and what their folds hold."""
 
+import jax
 import numpy as np
 import pytest
 
+from mer_jax import config as config_lib
 from mer_jax.corpora import MER2023
 from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.errors import InputError
-from mer_jax.training import division
+from mer_jax.training import division, plan
+from mer_jax.training.feed import Feed
+from mer_jax.training.spreading import Spreading
 from tests.support.plans import NAMES, planned
 from tests.support.runs import config_of, folds_of, samples_of
 
@@ -125,3 +129,33 @@ def test_a_clip_without_an_emotion_is_drawn_as_none_of_the_classes():
         kept = np.setdiff1d(np.arange(len(NAMES)), fold.pool_index)
         assert np.bincount(emotion[kept][known[kept]]).tolist() == [10, 10]  # half of each 20
         assert (~known[kept]).sum() == 10  # half of those without one
+
+
+def test_test_clips_may_join_a_pool_of_hidden_labels():
+    samples, tests = samples_of(len(NAMES)), samples_of(9, seed=1)
+    test = Split(np.array([f"test_{i}" for i in range(9)]), tests.features, tests.labels)
+    corpus = Corpus(
+        MER2023, {"train": Split(NAMES, samples.features, samples.labels), "mer_multi": test}, {}
+    )
+    config = config_of(semi__method="graph", data__labelled_fraction=0.5, semi__transductive=True)
+    divided, folds = division.divide(config, corpus)
+    pool = divided.pool
+    assert len(pool.number) == len(NAMES) + 9
+    np.testing.assert_array_equal(pool.features["audio"][len(NAMES) :], tests.features["audio"])
+    assert not pool.emotion_mask[len(NAMES) :].any()
+    alone, of_alone = division.divide(
+        config_of(semi__method="graph", data__labelled_fraction=0.5), corpus
+    )
+    assert len(alone.pool.number) == len(NAMES)
+    for key, fold in folds.items():
+        np.testing.assert_array_equal(
+            fold.pool_index, [*of_alone[key].pool_index, *range(len(NAMES), len(NAMES) + 9)]
+        )
+    grid_plan = plan.Plan(config, config_lib.trials(config), divided, folds)
+    assert Spreading(grid_plan).targets(plan.Run(0, 0, 0), 6).shape == (len(NAMES) + 9, 6)
+    limited = config.copy_and_resolve_references()
+    limited.data.device_bytes = 1  # a stream of all of it would hold labelled clips
+    feed = Feed(grid_plan._replace(config=limited))
+    assert feed.spans(0, 3) == [(0, 3)]
+    rows = feed.samples(0).pool.features["audio"][jax.numpy.arange(60, 69)]
+    np.testing.assert_array_equal(rows, tests.features["audio"])

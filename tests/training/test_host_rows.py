@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mer_jax.training import batch
 from mer_jax.training.feed import Feed
 from mer_jax.training.host_rows import HostRows
 from tests.support.plans import planned, trained
@@ -18,6 +19,19 @@ def test_rows_are_fetched_by_index_under_jit_and_vmap():
     np.testing.assert_array_equal(fetch(rows, index), 2 * array[np.asarray(index)])
     np.testing.assert_array_equal(rows[:1], array[:1])
     assert jax.tree.leaves(rows) == []
+
+
+def test_one_call_fetches_all_modalities():
+    arrays = {"audio": np.arange(8.0).reshape(4, 2), "text": np.arange(12.0).reshape(4, 3)}
+    rows = {modality: HostRows(array) for modality, array in arrays.items()}
+    index = jnp.array([3, 0])
+
+    def taken(index):
+        return batch._taken(rows, index, {})[0]
+
+    assert str(jax.make_jaxpr(taken)(index)).count("pure_callback[") == 1
+    for modality, found in jax.jit(taken)(index).items():
+        np.testing.assert_array_equal(found, arrays[modality][[3, 0]])
 
 
 def test_a_memory_map_is_read_row_by_row(tmp_path):

@@ -1,10 +1,14 @@
 """How runs are grouped and cut into chunks."""
 
+import dataclasses
+
 import jax
 import pytest
 
 from mer_jax import config as config_lib
+from mer_jax import environment
 from mer_jax.corpora import MER2023
+from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.training import plan
 from tests.support.runs import config_of
 
@@ -28,7 +32,38 @@ def test_runs_group_by_what_changes_shapes():
     [(45, 15, 15), (45, 7, 5), (15, 2, 2), (15, 4, 3), (7, 7, 7), (1, 1, 1), (16, 15, 8)],
 )
 def test_chunks_waste_little(runs, most, width):
-    assert plan._least_waste(runs, most) == width
+    assert plan._least_waste(runs, most, 1) == width
+
+
+def test_chunks_on_several_cores_count_the_copies_that_fill_them():
+    assert plan._least_waste(20, 6, 2) == 4  # five chunks of 4; of 5 runs four would compute 6 each
+
+
+@pytest.mark.parametrize(
+    ("level", "runs", "chunk", "cores", "count"),  # of 50 copies of the features that fit
+    [
+        (FRAME, 18, "auto", 2, 2), (FRAME, 5, "auto", 2, 1),  # a sixth place would be a copy
+        (FRAME, 5, "auto", 8, 5), (FRAME, 45, "auto", 4, 4), (FRAME, 45, "auto", 64, 45),
+        (FRAME, 18, 1, 2, 1), (FRAME, 100, "auto", 64, 50), (FRAME, 18, "auto", 1, 1),
+        (UTTERANCE, 18, "auto", 8, 1),
+    ],
+)  # fmt: skip
+def test_how_many_cores_share_a_chunk(monkeypatch, level, runs, chunk, cores, count):
+    config = config_of(train__chunk=chunk, model__hidden=8)
+    ((static, found),) = groups_of(config)[1].items()
+    groups = {dataclasses.replace(static, level=level): (found * 6)[:runs]}
+    monkeypatch.setattr(jax, "local_device_count", lambda: cores)
+    assert plan.spread(config, groups, 50) == 0  # of another kind, or made by a variable
+    monkeypatch.setattr(environment, "cores_are_devices", lambda: True)
+    assert plan.spread(config, groups, 50) == count
+
+
+def test_each_core_takes_what_one_device_would():
+    config = config_of(model__hidden=1024)
+    _, groups = groups_of(config)
+    sizes = {"audio": 1024, "video": 1024}
+    assert [plan.widths(config, groups, sizes, cores=cores) for cores in (1, 3)] == [[1], [3]]
+    assert {chunk.width for chunk in plan.cut(groups, [4], 3)} == {6}
 
 
 def test_the_rule_gives_large_models_fewer_runs_side_by_side():

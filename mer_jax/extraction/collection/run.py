@@ -20,7 +20,6 @@ from mer_jax.extraction.collection import persons, pieces, speakers, subtitles, 
 from mer_jax.extraction.collection.pieces import Piece
 from mer_jax.extraction.collection.rules import ANY, AUTO, SUBTITLES, VOICE, Rules, VoiceRules
 from mer_jax.extraction.faces import Detector
-from mer_jax.extraction.media import Packets
 from mer_jax.extraction.record import SAMPLE_RATE, Clip, Frame, MediaError
 from mer_jax.extraction.writer import Failures, keep_recipe
 from mer_jax.observer import Count, uncounted
@@ -118,7 +117,7 @@ def run(
             try:
                 rows = _collect(clip, cut_by[clip.name], tools, rules, out / MEDIA, workers)
             except Exception as error:
-                if isinstance(error, InputError) and not isinstance(error, MediaError):
+                if _ends_all(error):
                     raise
                 failures.add(_SET, clip.name, str(calls.media_error(error)))
             else:
@@ -132,6 +131,13 @@ def run(
     files.write_csv(out / CLIPS, _CLIPS_HEADER, kept)
     failed = failures.of(_SET)
     return {clip.name: failed[clip.name] for clip in videos if clip.name in failed}
+
+
+def _ends_all(error: Exception) -> bool:
+    """Whether an error is not a video's own: a wrong model, or a full disk."""
+    if isinstance(error, OSError):
+        return error.errno in files.REFUSALS
+    return isinstance(error, InputError) and not isinstance(error, MediaError)
 
 
 def _list(out: pathlib.Path, name: str) -> pathlib.Path:
@@ -157,9 +163,7 @@ def _collect(
     workers: int | None,
 ) -> list[Row]:
     """Cuts a video: its rows, once the clips that are kept are written."""
-    packets = Packets()
-    samples_S = audio.read(clip.path, packets)
-    samples_S = np.pad(samples_S, (round(audio.delay(clip.path) * SAMPLE_RATE), 0))
+    samples_S = np.pad(audio.read(clip.path), (round(audio.delay(clip.path) * SAMPLE_RATE), 0))
     found = _pieces(clip.name, samples_S, lines, tools, rules)
     names = [f"{clip.name}_{number + 1:04d}" for number in range(len(found))]
     _remove(clip.name, out)

@@ -7,7 +7,7 @@ import pytest
 
 from mer_jax.errors import InputError
 from mer_jax.extraction.collection import voice
-from mer_jax.models.encoders import onnx_files, silero
+from mer_jax.models.encoders import silero
 from tests.support import onnx_files as made
 from tests.support.speech import say
 
@@ -72,29 +72,6 @@ def test_it_computes_what_its_transcription_does(tmp_path):
         np.testing.assert_allclose(probability_W, transcribed(arrays, clip), atol=1e-5)
     assert np.ptp(found[1]) > 0.01  # the weights say something
     assert silero.speech(weights, [], BLOCK) == []
-
-
-def test_arrays_of_a_file_are_read_however_they_are_written(tmp_path):
-    arrays = {"a": np.arange(6).reshape(2, 3), "b": np.float32([0.5])}
-    for how in ({}, {"packed": True}, {"raw": False}):
-        found = onnx_files.read(made.write(tmp_path / "a.onnx", arrays, **how))
-        assert set(found) == {"a", "b"}  # whole numbers are left out
-        np.testing.assert_array_equal(found["a"], arrays["a"])
-        np.testing.assert_array_equal(found["b"], arrays["b"])
-
-
-@pytest.mark.parametrize("what", ["text", "cut", "empty", "flipped", "absent"])
-def test_files_that_are_none_are_a_sentence(tmp_path, what):
-    path = made.write(tmp_path / "vad.onnx", {"a": np.ones(100)})
-    content = path.read_bytes()
-    if what == "absent":
-        path.unlink()
-    else:
-        path.write_bytes(
-            {"text": b"no model", "cut": content[:-9], "empty": b"", "flipped": b"\xff" * 99}[what]
-        )
-    with pytest.raises(InputError, match=r"vad\.onnx: (not an ONNX file|cannot be read)"):
-        onnx_files.read(path)
 
 
 def test_another_model_is_refused(tmp_path):
