@@ -23,6 +23,9 @@ class Batch(NamedTuple):
     # What a model that samples (mfm) takes in place of its own normal draws, in the order in which
     # it draws: float32 [S, B, H]. None: it draws.
     noise: Array | None = None
+    # In training, for a model's own loss: float32 [B], 1 or -1 as the clip's valence is above or
+    # below 0, 0 where it is neither, unknown, or the clip padding. None: not a labelled batch.
+    sign: Array | None = None
 
 
 def torch_uniform(key: Key[Array, ""], shape: tuple[int, ...], fan_in: int) -> Array:

@@ -56,7 +56,9 @@ def of_rows(
     labels = samples.labels.rows(index)
     features, masks = _taken(samples.features, index, longest or {})
     features = scaled(features, given.fold.scaler, masks)
-    return of_features(features, weight, shown(masks, given.static.framing)), labels
+    batch = of_features(features, weight, shown(masks, given.static.framing))
+    known = (weight > 0) & labels.valence_mask
+    return batch._replace(sign=jnp.where(known, jnp.sign(labels.valence), 0)), labels
 
 
 def of_pool(given: Given, rows: Int[Array, "U"]) -> Clips:

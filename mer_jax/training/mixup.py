@@ -29,7 +29,7 @@ def of_batch(
     mixing = draw(key, settings[MIXUP], batch.row_weight)
     share_B = jnp.broadcast_to(1 - mixing.share, mixing.partner.shape)
     features = views.moved(batch.features, batch.frame_mask, share_B, mixing.partner)
-    return batch._replace(features=features), mixing
+    return batch._replace(features=features, sign=None), mixing  # a mixed clip is of no sign
 
 
 def draw(key: Key[Array, ""], alpha: Float[Array, ""], row_weight: Float[Array, "B"]) -> Mixing:

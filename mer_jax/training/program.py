@@ -15,7 +15,7 @@ from mer_jax.data.rows import AUTO, LEVELS
 from mer_jax.data.views import View
 from mer_jax.errors import InputError
 from mer_jax.models import multitask
-from mer_jax.models.fusion import FUSIONS, check_sets, levels
+from mer_jax.models.fusion import FUSIONS, check_sets, check_task, levels
 from mer_jax.models.groups import groups_of
 from mer_jax.semi import METHODS
 from mer_jax.semi.method import SHARED, Semi
@@ -65,15 +65,17 @@ def static_of(
             f"{', '.join(modalities)}; for these, one of: {others}"
         )
     check_sets(trial["model.fusion"], modalities)
+    settings = {
+        setting.name: setting.kind.build(trial[setting.key])
+        for setting in fusion.SETTINGS
+        if not setting.traced
+    }
+    check_task(trial["model.fusion"], settings, task)
     objective = tuple(losses.switched_on(trial))
     losses.check(objective, task)
     return Static(
         fusion=trial["model.fusion"],
-        settings=tuple(
-            (setting.name, setting.kind.build(trial[setting.key]))
-            for setting in fusion.SETTINGS
-            if not setting.traced
-        ),
+        settings=tuple(settings.items()),
         modalities=modalities,
         task=task,
         epochs=config.train.epochs,

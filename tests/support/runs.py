@@ -62,7 +62,7 @@ compiled = functools.cache(loop.make_train)  # tests with one Static share its p
 class Group:
     """Runs of one program: `(repeat, fold, learning rate)` each."""
 
-    def __init__(self, runs, static=None, samples=None, dropout=0.3, weight_decay=1e-5, **changes):
+    def __init__(self, runs, static=None, samples=None, model=None, weight_decay=1e-5, **changes):
         self.static = static or static_of()
         samples = samples or samples_of()
         folds = folds_of(samples, **changes)
@@ -72,7 +72,7 @@ class Group:
             [
                 HParams(
                     {"learning_rate": jnp.float32(rate), "weight_decay": jnp.float32(weight_decay)},
-                    {"dropout": jnp.float32(dropout)},
+                    {n: jnp.float32(x) for n, x in (model or {"dropout": 0.3}).items()},
                 )
                 for _, _, rate in runs
             ]

@@ -83,7 +83,7 @@ def numpy_training(params, batches, samples, index):
 def test_two_epochs_equal_numpy_by_hand():
     sizes = {"audio": 6}
     samples, static = samples_of(sizes=sizes), static_of("unimodal", sizes=sizes)
-    group = Group([(0, 0, RATE)], static, samples, dropout=0.0, weight_decay=DECAY)
+    group = Group([(0, 0, RATE)], static, samples, {"dropout": 0.0}, weight_decay=DECAY)
     start = jax.tree.map(lambda x: np.asarray(x[0]), group.state.params)
     fold = folds_of(samples)[0, 0]
     batches, sizes_of_epochs = [], []

@@ -17,7 +17,8 @@ nothing. One that takes either declares `LEVELS: ClassVar = (UTTERANCE, FRAME)`,
 and `config.features.level` chooses. One that reads all modalities frame by frame declares
 `ALIGNED: ClassVar = True`: with `config.frames.align` of "auto" the others have as many frames as
 the text. A modality may lack some in front, which its mask says. One whose parameters depend on the
-number of frames names in ONE_LENGTH the switch by which they do. One that takes several feature
+number of frames names in ONE_LENGTH the switch by which they do; NEEDS_VALENCE names the one with
+which its own loss reads `batch.sign`. One that takes several feature
 sets of a modality, called audio, audio_2 and so on, declares `MANY_SETS: ClassVar = True`.
 
 Fusions of MERBench's release name their submodules and parameters as the release does, so that
@@ -51,7 +52,7 @@ from mer_jax.models.fusion.mult import Mult
 from mer_jax.models.fusion.tfn import Tfn
 from mer_jax.models.fusion.unimodal import Unimodal
 from mer_jax.settings import Registry
-from mer_jax.task import modality_of
+from mer_jax.task import Task, modality_of
 
 
 def _own_fields(module: type[nn.Module]) -> set[str]:
@@ -92,6 +93,16 @@ def levels(fusion: str) -> tuple[str, ...]:
     """The levels at which a fusion takes features (mer_jax/data/npy.py), its default first."""
     declared = FUSIONS[fusion]
     return getattr(declared, "LEVELS", (getattr(declared, "LEVEL", UTTERANCE),))
+
+
+def check_task(fusion: str, settings: dict, task: Task) -> None:
+    """Refuses a switch of a fusion whose loss asks for valences where the task has none."""
+    switch = getattr(FUSIONS[fusion], "NEEDS_VALENCE", None)
+    if settings.get(switch) and not task.valence_range:
+        raise InputError(
+            f"config.model.{switch}=True tells clips apart by the sign of their valence, "
+            f"which the task lacks; train with --config.model.{switch}=False"
+        )
 
 
 def check_sets(fusion: str, modalities: tuple[str, ...]) -> None:

@@ -7,6 +7,7 @@ from flax import linen as nn
 from jaxtyping import Array
 
 from mer_jax.data.npy import FRAME
+from mer_jax.models.additive_attention import attended
 from mer_jax.models.aligned import frame_weight, mean_square
 from mer_jax.models.frame_loop import Weights, loop
 from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, RELEASE
@@ -25,6 +26,7 @@ class _Sequence(NamedTuple):
     """What is read or made step by step: over a clip's frames, or, in the release, over clips."""
 
     values: Array  # float32 [S, N, D]: S steps of N sequences
+    own: Array  # float32 [S, N, D']: without the zeros that make it as wide as the widest
     mask: Array | None  # bool [S, N]; None: all count
     weight: Array  # float32 [S, N]: of its entries in a loss
 
@@ -72,13 +74,15 @@ class Mctn(nn.Module):
         return z, {"translation": settings["loss_weight"] * lost}
 
     def _sequence(self, name: str, size: int, batch: Batch) -> _Sequence:
-        """A modality's frames with zeros up to the widest one's size."""
+        """A modality's frames, with zeros up to the widest one's size and without."""
         x, mask = batch.features[name], batch.frame_mask[name]
-        x = jnp.pad(x, ((0, 0), (0, 0), (0, size - x.shape[-1])))
         if self.release:
-            return _Sequence(x, None, jnp.ones(x.shape[:2], x.dtype))
-        x, mask = time_first(jnp.where(mask[..., None], x, 0)), time_first(mask)
-        return _Sequence(x, mask, frame_weight(mask, batch.row_weight, len(x)))
+            mask, weight = None, jnp.ones(x.shape[:2], x.dtype)
+        else:
+            x, mask = time_first(jnp.where(mask[..., None], x, 0)), time_first(mask)
+            weight = frame_weight(mask, batch.row_weight, len(x))
+        wide = jnp.pad(x, ((0, 0), (0, 0), (0, size - x.shape[-1])))
+        return _Sequence(wide, x, mask, weight)
 
 
 class _Translator:
@@ -96,7 +100,7 @@ class _Translator:
         """The encoding [S, N, H] of x [S, N, D], and what is made of it, like the target."""
         encoding, state = self._encoder(x, mask, rate, train)
         attention = self._attention()
-        told = target.values if self._release else None
+        told = target.own if self._release else None
         return encoding, self._decoder(
             encoding, mask, state, attention, len(target.values), told=told
         )
@@ -159,7 +163,8 @@ class _Decoder(nn.Module):
         bias = jnp.concatenate([_without_forget(cell.bias) for cell in cells])
         of_input, of_context = kernel[: self.size], kernel[self.size :]
         of_state, of_encoding, v = attention
-        shared = (encoding, product(encoding, of_encoding), v, mask)
+        keys, values = (jnp.swapaxes(x, 0, 1) for x in (product(encoding, of_encoding), encoding))
+        shared = (keys, v, values, None if mask is None else mask.T)
         layers = {"state": Weights(of_state), "context": Weights(of_context, bias)}
         if told is None:
             # What was made is linear in [state, context]: the product of both kernels stands for
@@ -168,7 +173,7 @@ class _Decoder(nn.Module):
             is_later = jnp.arange(steps) > 0
             frames = (jnp.zeros((steps, 1, 1), encoding.dtype), is_later)
         else:
-            by_input = product(told, of_input)
+            by_input = product(told, of_input[: told.shape[-1]])
             frames = (by_input[:-1], None)
         start = (state, jnp.zeros((*state.shape[:-1], 2 * self.hidden), state.dtype))
         _, both = loop(_step, layers, start, frames, shared)
@@ -179,12 +184,9 @@ class _Decoder(nn.Module):
 
 def _step(dense: Any, shared: Any, carry: Any, frame: Any) -> Any:
     """Attention over the encoding, then the LSTM's step: [state, context] after it."""
-    encoding, of_encoding, v, mask = shared
+    keys, v, values, mask = shared
     (state, before), (by_input, is_later) = carry, frame
-    score = (jnp.tanh(dense("state", state)[None] + of_encoding) * v[None, None]).sum(-1)
-    if mask is not None:
-        score = jnp.where(mask, score, jnp.finfo(score.dtype).min / 2)
-    context = (nn.softmax(score, axis=0)[..., None] * encoding).sum(0)
+    context = attended(dense("state", state), keys, v, values, mask)
     gates = dense("context", context)
     if is_later is None:
         gates = gates + by_input

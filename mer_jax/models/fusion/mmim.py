@@ -9,6 +9,7 @@ from jaxtyping import Array, Float
 
 from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.models.batch_statistics import norm, row_mean
+from mer_jax.models.entropy import SignedEntropy
 from mer_jax.models.fusion.shared import DROPOUT, ENCODER, HIDDEN, RELEASE
 from mer_jax.models.groups import ParameterGroup
 from mer_jax.models.layers import Batch, TorchDense
@@ -33,6 +34,7 @@ STAGES = Setting(
 MI_LEARNING_RATE = Setting(
     "mi_learning_rate", 1e-3, POSITIVE, "mmim: of the likelihood nets with stages=2", traced=True
 )
+ENTROPY = Setting("entropy", False, doc="mmim: the paper's entropy of either sign's clips")
 
 
 class Mmim(nn.Module):
@@ -40,12 +42,15 @@ class Mmim(nn.Module):
 
     Own loss: alpha * nce - beta * lld. nce is contrastive predictive coding of each h_m from z, lld
     the likelihood of h_v and h_a given h_t. With `stages` of 2 the nets of lld are trained on -lld
-    alone with a rate of their own, and what they say reaches only the encoders, by beta.
+    alone with a rate of their own, and what they say reaches only the encoders, by beta. With
+    `entropy` the own loss is less by beta * H, see SignedEntropy.
     """
 
     SETTINGS: ClassVar = (
-        HIDDEN, CPC_LAYERS, STAGES, RELEASE, ENCODER, DROPOUT, ALPHA, BETA, MI_LEARNING_RATE,
+        HIDDEN, CPC_LAYERS, STAGES, ENTROPY, RELEASE, ENCODER, DROPOUT, ALPHA, BETA,
+        MI_LEARNING_RATE,
     )  # fmt: skip
+    NEEDS_VALENCE: ClassVar = ENTROPY.name
     GROUPS: ClassVar = (
         # The release's Adam skips what gets no gradient: it is not decayed either.
         ParameterGroup(
@@ -65,6 +70,7 @@ class Mmim(nn.Module):
     cpc_layers: int
     stages: int
     release: bool
+    entropy: bool = False
     encoder: str = "lstm"
 
     @nn.compact
@@ -83,7 +89,12 @@ class Mmim(nn.Module):
         for modality, of in h.items():
             name = f"cpc_z{modality[0]}"
             contrast += _Contrast(self.cpc_layers, epsilon, name=name)(of, x, weight)
-        return x, {"infomax": settings["alpha"] * contrast - self._likelihood(h, weight, settings)}
+        own = settings["alpha"] * contrast - self._likelihood(h, weight, settings)
+        if self.entropy:
+            others = list(h)[1:]
+            parts = [SignedEntropy(name=f"entropy_{m}")(h[m], batch.sign, train) for m in others]
+            own -= settings["beta"] * sum(parts)
+        return x, {"infomax": own}
 
     def _likelihood(self, h: dict, weight: Array, settings: dict) -> Float[Array, ""]:
         """Beta times the likelihood of the other modalities given the first."""
