@@ -46,7 +46,8 @@ def get_config() -> config_dict.ConfigDict:
 
     config.train.tensorboard = True  # curves and hyper-parameters as events in DIR/tensorboard
 
-    # The metric that chooses each run's epoch and the trial; empty: the task's own (com, dis, dim).
+    # The metric that chooses each run's epoch and the trial; empty: the task's own (com, dis, dim;
+    # of data.targets f1_ccc or ccc).
     config.train.selection = ""
 
     config.train.views = grid("")  # augmentation, such as "noise 0.1, modality_dropout 0.3"
@@ -149,6 +150,9 @@ def data() -> config_dict.ConfigDict:
     # corpus=table: its classes in the order of their indices; empty: train's, sorted by name.
     config.classes = ()
     config.valence_range = ()  # corpus=table: lowest and highest; empty: those of train
+    # corpus=table: columns of numbers to predict in place of the valence, which may be one of them;
+    # auto: every column of numbers.
+    config.targets = ()
     # corpus=table: whether the sign of its valence is judged, as that of a sentiment is.
     config.signed = False
     # The class of valence 0 where valences tell it: positive; negative as CH-SIMS has it; drop.

@@ -18,7 +18,6 @@ from mer_jax.corpora import CORPORA, tasks
 from mer_jax.data import framing, left_out, placeholders, standardise, views
 from mer_jax.data import rows as rows_lib
 from mer_jax.errors import InputError
-from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.settings import (
     AT_LEAST_0,
@@ -95,6 +94,7 @@ def declared() -> dict[str, Key]:
         Key("data.group_folds", kind=kinds.GROUP_FOLDS),
         Key("data.classes", kind=kinds.CLASSES),
         Key("data.valence_range", kind=kinds.VALENCE_RANGE),
+        Key("data.targets", kind=kinds.TARGETS),
         Key("data.signed"),
         Key("data.bad", Choices(left_out.BAD_POLICIES)),
         Key("data.missing", Choices(left_out.MISSING_POLICIES)),
@@ -126,7 +126,7 @@ def declared() -> dict[str, Key]:
         Key("train.segment", AT_LEAST_1, identifies=False),
         Key("train.checkpoint_seconds", AT_LEAST_0, identifies=False),
         Key("train.tensorboard", identifies=False),
-        Key("train.selection", Choices(("", *METRICS))),
+        Key("train.selection", kind=kinds.SELECTION),
         Key("train.views", kind=views.KIND, grid=True),
         Key("semi.method", Choices(("", semi.AUTO, *semi.METHODS)), grid=True),
         Key("semi.transductive"),

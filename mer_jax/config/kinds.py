@@ -7,7 +7,8 @@ from typing import Any
 from mer_jax import paths
 from mer_jax.config import rows
 from mer_jax.corpora import AUTO, CORPORA, SYNTHETIC, shared
-from mer_jax.data.labels import check_word
+from mer_jax.data import label_csv
+from mer_jax.data.labels import check_name, check_word
 from mer_jax.errors import InputError
 from mer_jax.metrics import METRICS
 from mer_jax.models.fusion import FUSIONS
@@ -93,9 +94,36 @@ def _read_classes(value: Any, where: str) -> tuple[str, ...]:
 def _read_valence_range(value: Any, where: str) -> tuple[float, ...]:
     given = as_tuple(value)
     are_numbers = all(type(each) in (int, float) and math.isfinite(each) for each in given)
-    if given and not (are_numbers and len(given) == 2 and given[0] < given[1]):
-        raise InputError(f"{where}: {value!r} is not a lower and a higher number")
+    pairs = list(zip(given[::2], given[1::2], strict=False))
+    if not (are_numbers and len(given) == 2 * len(pairs) and all(a < b for a, b in pairs)):
+        raise InputError(
+            f"{where}: {value!r} is not a lower and a higher number, or such a pair for each target"
+        )
     return tuple(map(float, given))
+
+
+def _read_targets(value: Any, where: str) -> tuple[str, ...]:
+    given = as_tuple(value)
+    if len(given) == 1 and isinstance(given[0], str) and "," in given[0]:  # a,b,c
+        given = tuple(name.strip() for name in given[0].split(","))
+    for name in given:
+        check_name(name, where, what="target")
+        if name != name.strip():
+            raise InputError(f"{where}: {name!r} has spaces around it")
+        if name.lower() in label_csv.others():
+            raise InputError(
+                f"{where}: {name!r} is the heading of another column of clips.csv; give the "
+                "target's column another name"
+            )
+    if len({name.lower() for name in given}) < len(given):
+        raise InputError(f"{where}: {value!r} names a target twice")
+    return given
+
+
+def _read_selection(value: Any, where: str) -> str:
+    if value != "":
+        _read_shown(value, where)
+    return value
 
 
 def _read_test_corpora(value: Any, where: str) -> tuple[str, ...]:
@@ -145,11 +173,13 @@ STEPS = Kind('"auto" or a whole number', _read_steps)
 ROWS = Kind('rows such as "audio HuBERT-large, text MacBERT-large"', _read_rows)
 GROUP_FOLDS = Kind('"auto", True or False', _read_group_folds)
 CLASSES = Kind("names of classes, or none", _read_classes)
-VALENCE_RANGE = Kind("two numbers, or none", _read_valence_range)
+VALENCE_RANGE = Kind("two numbers, or two a target, or none", _read_valence_range)
+TARGETS = Kind(f'headings of clips.csv, or "{AUTO}", or none', _read_targets)
 TEST_CORPORA = Kind('corpora such as "sims=my_sims", or none', _read_test_corpora)
 CORPORA_OF_TABLE = Kind('corpora such as "cmumosi=my_mosi, meld=my_meld"', _read_corpora)
 ALGORITHMS = Kind("names of fusions, or none", _read_algorithms)
 SOME_METRICS = Kind("names of metrics", _read_metrics)
+SELECTION = Kind(", ".join(('""', *METRICS, "ccc_TARGET")), _read_selection)
 ANY_METRICS = Kind("names of metrics, or none", _read_shown)
 SEED = Range(lambda value: 0 <= value < 1 << 32, "from 0 to 2**32 - 1")  # what a JAX key holds
 FOLDS = Range(lambda value: value == 0 or value >= 2, "2 or more, or 0 to use the val split")

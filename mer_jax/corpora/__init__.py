@@ -17,7 +17,7 @@ from mer_jax.corpora.release import Release
 from mer_jax.corpora.sims import SIMS, SIMSV2
 from mer_jax.corpora.table import TABLE
 from mer_jax.errors import InputError
-from mer_jax.task import Task
+from mer_jax.task import of_bounds
 
 if TYPE_CHECKING:  # scoring and asking know corpora and load no config
     from ml_collections import ConfigDict
@@ -82,11 +82,23 @@ def info_of(config: ConfigDict) -> CorpusInfo:
     if others := tested(config):
         theirs = {name: corpus_info(name) for name in others}
         return shared.described(info, theirs, "config.data.test_corpora")
-    classes, valence_range = tuple(config.data.classes), tuple(config.data.valence_range)
-    signed = config.data.signed
+    classes, bounds = tuple(config.data.classes), tuple(config.data.valence_range)
+    targets, signed = tuple(config.data.targets), config.data.signed
     if info.from_file:
-        return dataclasses.replace(info, task=Task(classes, valence_range or None, signed))
-    for key, value in (("classes", classes), ("valence_range", valence_range), ("signed", signed)):
+        if bounds and len(bounds) != 2 * len(targets or ("valence",)):
+            raise InputError(
+                f"config.data.valence_range: {len(bounds)} numbers; give the lowest and the "
+                "highest of the valence, or of each of config.data.targets in their order"
+            )
+        if signed and targets:
+            raise InputError(
+                "config.data.signed: the sign of a valence is judged, not that of targets; leave "
+                "it or config.data.targets out"
+            )
+        task = dataclasses.replace(of_bounds(classes, targets, bounds), signed=signed)
+        return dataclasses.replace(info, task=task)
+    given = {"classes": classes, "valence_range": bounds, "targets": targets, "signed": signed}
+    for key, value in given.items():
         if value:
             raise InputError(
                 f"config.data.{key}: {config.data.corpus} has its own; only "

@@ -61,7 +61,8 @@ def _narrowed(info: CorpusInfo, kind: str) -> Task:
         raise InputError(
             f"config.data.task={kind!r}: the corpus {info.name} has {own} alone; use {AUTO}"
         )
-    less = {"valence_range": None} if kind == EMOTION else {"classes": ()}
+    without_numbers = {"valence_range": None, "targets": (), "ranges": ()}
+    less = without_numbers if kind == EMOTION else {"classes": ()}
     narrowed = dataclasses.replace(task, **less, metrics=(), selected_by="")
     fitting = metrics.names(narrowed)
     return dataclasses.replace(

@@ -17,8 +17,24 @@ class Labels(NamedTuple):
 
     emotion: np.ndarray  # int32 [N]
     emotion_mask: np.ndarray  # bool [N]
-    valence: np.ndarray  # float32 [N]
-    valence_mask: np.ndarray  # bool [N]
+    valence: np.ndarray  # float32 [N]; of a task with targets [N, V]
+    valence_mask: np.ndarray  # bool [N], or [N, V]
+
+    @property
+    def has_number(self) -> np.ndarray:
+        """Whether a clip's valence is known, or any of its targets: bool [N]."""
+        return self.valence_mask if self.valence_mask.ndim == 1 else self.valence_mask.any(-1)
+
+    @property
+    def known(self) -> np.ndarray:
+        """Whether anything of a clip is known: bool [N]."""
+        return self.emotion_mask | self.has_number
+
+    def of_target(self, number: int) -> "Labels":
+        """With one of several targets as the valence."""
+        return self._replace(
+            valence=self.valence[..., number], valence_mask=self.valence_mask[..., number]
+        )
 
     def rows(self, rows: np.ndarray) -> "Labels":
         """Those of some of the clips, by a mask or by number."""

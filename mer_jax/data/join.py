@@ -94,12 +94,7 @@ def join(
     return Split(
         names=np.array(names),
         features=framed(at_level(features, level), framing),
-        labels=label_arrays.masked(
-            np.array([labels[name].emotion for name in names], np.int32),
-            np.array([labels[name].valence for name in names], np.float32),
-            info,
-            rules,
-        ),
+        labels=label_arrays.masked(*label_arrays.columns(labels, names, info.task), info, rules),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import pathlib
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -20,6 +21,7 @@ if TYPE_CHECKING:  # scoring and asking load no config
     from ml_collections import ConfigDict
 
 LOG = logging.getLogger("mer_jax")
+_NOTHING = Label()
 
 
 def rules_of(config: ConfigDict) -> LabelRules:
@@ -31,7 +33,7 @@ def say_counted(splits: dict[str, Split], why: dict[str, str]) -> None:
     """Logs how many clips of each split count as labelled, and why others do not."""
     for name, split in splits.items():
         if name != UNLABELLED:
-            known = split.labels.emotion_mask | split.labels.valence_mask
+            known = split.labels.known
             because = f": {why[name]}" if name in why else ""
             LOG.info(
                 "%s: %d of %d clips count as labelled%s", name, known.sum(), len(known), because
@@ -64,9 +66,7 @@ def given_labels(
                 f"{near_names.hint(strange, known)}"
             )
         for target in targets:
-            records = [labels.get(name, Label()) for name in splits[target].names.tolist()]
-            emotion = np.array([label.emotion for label in records], np.int32)
-            valence = np.array([label.valence for label in records], np.float32)
+            emotion, valence = columns(labels, splits[target].names.tolist(), corpus.info.task)
             says_emotion, says_valence = emotion != labels_lib.MISSING_EMOTION, ~np.isnan(valence)
             found |= bool(says_emotion.any() and corpus.task.classes)
             found |= bool(says_valence.any() and corpus.task.valence_range)
@@ -95,7 +95,26 @@ def given_labels(
 def _as_labels(labels: Labels) -> list[Label]:
     emotion = np.where(labels.emotion_mask, labels.emotion, labels_lib.MISSING_EMOTION)
     valence = np.where(labels.valence_mask, labels.valence, labels_lib.MISSING_VALENCE)
-    return [Label(*pair) for pair in zip(emotion.tolist(), valence.tolist(), strict=True)]
+    pairs = zip(emotion.tolist(), valence.tolist(), strict=True)
+    if valence.ndim > 1:
+        return [Label(of_class, numbers=tuple(numbers)) for of_class, numbers in pairs]
+    return [Label(*pair) for pair in pairs]
+
+
+def columns(
+    labels: Mapping[str, Label], names: Sequence[str], task: Task
+) -> tuple[np.ndarray, np.ndarray]:
+    """Class indices int32 [N] and valences float32 [N], or targets [N, V], of some clips.
+
+    What is missing is as in a Label; a clip that `labels` lack has none.
+    """
+    records = [labels.get(name, _NOTHING) for name in names]
+    emotion = np.array([label.emotion for label in records], np.int32)
+    if not task.targets:
+        return emotion, np.array([label.valence for label in records], np.float32)
+    none = (labels_lib.MISSING_VALENCE,) * len(task.targets)
+    numbers = np.array([label.numbers or none for label in records], np.float32)
+    return emotion, numbers.reshape(len(records), len(task.targets))
 
 
 def of_task(labels: Labels, task: Task) -> Labels:
@@ -104,12 +123,16 @@ def of_task(labels: Labels, task: Task) -> Labels:
     if not task.classes:
         labels = labels._replace(emotion=np.zeros_like(labels.emotion), emotion_mask=none)
     if not task.valence_range:
-        labels = labels._replace(valence=np.zeros_like(labels.valence), valence_mask=none)
+        nothing = np.zeros_like(labels.valence), np.zeros_like(labels.valence_mask)
+        labels = labels._replace(valence=nothing[0], valence_mask=nothing[1])
     return labels
 
 
 def masked(emotion: np.ndarray, valence: np.ndarray, info: CorpusInfo, rules: LabelRules) -> Labels:
-    """Labels with masks from class indices (MISSING_EMOTION: none) and valences (NaN: none)."""
+    """Labels with masks from class indices (MISSING_EMOTION: none) and valences (NaN: none).
+
+    With targets these are in place of the valences, [N, V].
+    """
     emotion_mask = emotion != labels_lib.MISSING_EMOTION
     valence_mask = ~np.isnan(valence)
     if info.emotion_from_valence and rules.zero_valence != "positive":

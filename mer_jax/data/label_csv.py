@@ -4,12 +4,14 @@ import csv
 import difflib
 import io
 import logging
+import math
 import pathlib
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from mer_jax.errors import InputError
+from mer_jax.task import VALENCE
 
 LOG = logging.getLogger("mer_jax")
 COLUMNS = ("name", "discrete", "valence")
@@ -57,24 +59,30 @@ class Row(NamedTuple):
     valence: str
     split: str | None  # None: the file has no such column
     line: int
-    group: str | None = None  # of clips.csv alone, as is the next; None: no such column
+    group: str | None = None  # of clips.csv alone, as are the next; None: no such column
     text: str | None = None
+    numbers: tuple[str, ...] = ()  # of the targets that were asked for
 
 
-def read(path: pathlib.Path) -> dict[str, tuple[str, str]]:
-    """A submission's cells, `(discrete, valence)` by name; an absent column reads as empty."""
-    return {row.name: (row.discrete, row.valence) for row in read_rows(path)}
+def read(path: pathlib.Path, targets: Sequence[str] = ()) -> dict[str, tuple[str, ...]]:
+    """A submission's cells by name, `(discrete, valence)`; an absent column reads as empty.
+
+    With `targets` it is `(discrete, *numbers)`.
+    """
+    rows = read_rows(path, targets=targets)
+    return {row.name: (row.discrete, *(row.numbers if targets else (row.valence,))) for row in rows}
 
 
-def read_rows(path: pathlib.Path, of_clips: bool = False) -> list[Row]:
+def read_rows(path: pathlib.Path, of_clips: bool = False, targets: Sequence[str] = ()) -> list[Row]:
     """The rows of a label CSV in UTF-8, each name once.
 
-    With `of_clips` its groups and texts too, and it need not hold any label. Raises InputError for
+    With `of_clips` its groups and texts too, and it need not hold any label. With `targets` their
+    columns are read in place of the valence's, which may be one of them. Raises InputError for
     another encoding, for a heading that looks like one of ours and is none, for two columns of one
     meaning, and for a row that does not fit the headings.
     """
     header, lines = read_cells(path)
-    columns = _columns(header, path, of_clips)
+    columns = _columns(header, path, of_clips, targets)
     rows: list[Row] = []
     seen = set()
     for line, cells in lines:
@@ -82,10 +90,47 @@ def read_rows(path: pathlib.Path, of_clips: bool = False) -> list[Row]:
         if of["name"] in seen:
             raise InputError(f"{path}: line {line}: duplicate name {of['name']!r}")
         seen.add(of["name"])
-        discrete, valence = (of.get(column, "").strip() for column in COLUMNS[1:])
+        discrete, valence, *numbers = (
+            of.get(column, "").strip() for column in (*COLUMNS[1:], *targets)
+        )
         rest = of.get(SPLIT), line, of.get(GROUP), of.get(TEXT)
-        rows.append(Row(of["name"], discrete, valence, *rest))
+        rows.append(Row(of["name"], discrete, valence, *rest, tuple(numbers)))
     return rows
+
+
+def number_columns(path: pathlib.Path) -> list[str]:
+    """The headings of the columns that hold two numbers or more and else empty cells.
+
+    None of them is, or may mean, another of our columns than the valence.
+    """
+    header, lines = read_cells(path)
+    found = []
+    for place, heading in enumerate(header):
+        plain = heading.strip().lower()
+        ours = (_HEADINGS | _OF_CLIPS).get(plain)
+        means = {ours, *(_LOOSE | _LOOSE_OF_CLIPS).get(plain, ())} - {None, VALENCE}
+        cells = {cells[place].strip() for _, cells in lines} - {""}
+        if plain and not means and len(cells) > 1 and all(map(_is_number, cells)):
+            found.append(ours or heading.strip())
+    return found
+
+
+def headings(path: pathlib.Path) -> set[str]:
+    """The headings of a CSV in lower case; that of its valence as `valence`."""
+    plain = (heading.strip().lower() for heading in read_cells(path)[0])
+    return {VALENCE if _HEADINGS.get(heading) == VALENCE else heading for heading in plain}
+
+
+def others() -> set[str]:
+    """The headings, in lower case, of columns that hold no number to predict."""
+    return set(_HEADINGS | _OF_CLIPS) - {VALENCE}
+
+
+def _is_number(cell: str) -> bool:
+    try:
+        return not math.isinf(float(cell))
+    except ValueError:
+        return False
 
 
 def read_cells(path: pathlib.Path) -> tuple[list[str], list[tuple[int, list[str]]]]:
@@ -110,10 +155,16 @@ def read_cells(path: pathlib.Path) -> tuple[list[str], list[tuple[int, list[str]
     return header, rows
 
 
-def _columns(header: list[str], path: pathlib.Path, of_clips: bool) -> dict[str, int]:
+def _columns(
+    header: list[str], path: pathlib.Path, of_clips: bool, targets: Sequence[str]
+) -> dict[str, int]:
     """The place of each of our columns."""
     headings = _HEADINGS | _OF_CLIPS if of_clips else _HEADINGS
     loose = _LOOSE | _LOOSE_OF_CLIPS if of_clips else _LOOSE
+    numbers = targets or (VALENCE,)
+    if VALENCE not in numbers:  # a valence that nobody asked for is a column like any other
+        headings = {heading: ours for heading, ours in headings.items() if ours != VALENCE}
+    headings = headings | {target.lower(): target for target in targets}
     plain = [heading.strip().lower() for heading in header]
     places: dict[str, int] = {}
     for place, heading in enumerate(plain):
@@ -128,16 +179,16 @@ def _columns(header: list[str], path: pathlib.Path, of_clips: bool) -> dict[str,
     left = [place for place, heading in enumerate(plain) if heading not in headings]
     for place in left:
         found = loose.get(plain[place]) or _looks_like(plain[place], headings)
-        like = [ours for ours in found if ours not in places]
+        like = [ours for ours in found if ours in headings.values() and ours not in places]
         if like:
             raise InputError(
                 f"{path}: the column {header[place]!r} looks like {' or '.join(like)}; call it so, "
                 "or leave it out"
             )
-    is_labelled = of_clips or {"discrete", "valence"} & set(places)
+    is_labelled = of_clips or {"discrete", *numbers} & set(places)
     if "name" not in places or not is_labelled:
-        columns = "name and any of emotion, valence, speaker, text, split"
-        must = f"hold {columns}" if of_clips else f"be {','.join(COLUMNS)}"
+        columns = f"name and any of emotion, {', '.join(numbers)}, speaker, text, split"
+        must = f"hold {columns}" if of_clips else f"be {','.join((*COLUMNS[:2], *numbers))}"
         raise InputError(f"{path}: the first line must {must}, not {header}")
     if left:
         names = (header[place].strip() or f"number {place + 1}" for place in left)

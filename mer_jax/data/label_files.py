@@ -137,8 +137,8 @@ def read_given(
         }
         return _without_placeholders(splits, released, train, info, mode)
     labels = {
-        row.name: parse_label(row.discrete, row.valence, f"{path}, {row.name}", info)
-        for row in label_csv.read_rows(path, of_clips=info.from_file)
+        row.name: parse_label(row.discrete, row.valence, f"{path}, {row.name}", info, row.numbers)
+        for row in label_csv.read_rows(path, info.from_file, info.task.targets)
     }
     return _without_placeholders({"": labels}, None, train, info, mode)
 
@@ -234,7 +234,7 @@ def _read_csv(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, _Entr
     own = _of_splits(info).get(path.name)
     known = {**info.corpora, **{split: split for split in info.corpora.values()}}
     splits: dict[str, dict[str, _Entry]] = {}
-    for row in label_csv.read_rows(path, of_clips=info.from_file):
+    for row in label_csv.read_rows(path, info.from_file, info.task.targets):
         where = f"{path}, {row.name}"
         check_name(row.name, str(path))
         told = own or TRAIN if row.split is None else known.get(row.split.strip())
@@ -250,7 +250,7 @@ def _read_csv(path: pathlib.Path, info: CorpusInfo) -> dict[str, dict[str, _Entr
                 f"put clips of several splits into one file {_CSV}"
             )
         entry = _Entry(
-            parse_label(row.discrete, row.valence, where, info),
+            parse_label(row.discrete, row.valence, where, info, row.numbers),
             _is_released(row.discrete, row.valence, info.task),
         )
         splits.setdefault(split, {})[row.name] = entry

@@ -3,7 +3,7 @@
 import hashlib
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -25,6 +25,12 @@ class Label(NamedTuple):
 
     emotion: int = MISSING_EMOTION
     valence: float = MISSING_VALENCE
+    numbers: tuple[float, ...] = ()  # of a table's own targets, each may be NaN
+
+    @property
+    def has_number(self) -> bool:
+        """Whether a valence, or any target, is known."""
+        return not all(map(math.isnan, (self.valence, *self.numbers)))
 
 
 class LabelRules(NamedTuple):
@@ -40,7 +46,8 @@ def fingerprint(splits: Mapping[str, Mapping[str, Label]]) -> str:
     for split, labels in sorted(splits.items()):
         for name, label in sorted(labels.items()):
             valence = np.float32(label.valence)
-            digest.update(f"{split}\0{name}\0{label.emotion}\0{valence}\n".encode())
+            further = "".join(f"\0{np.float32(number)}" for number in label.numbers)
+            digest.update(f"{split}\0{name}\0{label.emotion}\0{valence}{further}\n".encode())
     return digest.hexdigest()
 
 
@@ -64,14 +71,35 @@ def check_word(word: str, where: str, what: str) -> None:
         )
 
 
-def parse_label(emotion, valence, where: str, info: CorpusInfo) -> Label:
-    """A label as a file writes it; InputError, beginning with `where`, where it is none."""
+def parse_label(
+    emotion, valence, where: str, info: CorpusInfo, numbers: Sequence[str] = ()
+) -> Label:
+    """A label as a file writes it; InputError, beginning with `where`, where it is none.
+
+    `numbers` are the cells of the task's targets, where it has any.
+    """
+    if info.task.targets:
+        named = zip(info.task.targets, numbers, strict=True) if numbers else ()
+        found = tuple(parse_number(cell, where, target) for target, cell in named)
+        known = _parse_emotion(emotion, where, info.task) if info.task.classes else MISSING_EMOTION
+        return Label(known, numbers=found)
     valence = _parse_valence(valence, where, info)
     if info.emotion_from_valence and not math.isnan(valence):
         return Label(int(valence >= 0), valence)
     if not info.task.classes:
         return Label(valence=valence)  # what stands for a class then is a filler
     return Label(_parse_emotion(emotion, where, info.task), valence)
+
+
+def parse_number(cell: str, where: str, name: str) -> float:
+    """The number in a cell of the column `name`, NaN in an empty one; InputError for no number."""
+    try:
+        number = float(cell or "nan")
+    except ValueError:
+        number = math.inf
+    if math.isinf(number):
+        raise InputError(f"{where}: {name} {cell!r} is not a finite number")
+    return number
 
 
 def _parse_emotion(emotion, where: str, task: Task) -> int:

@@ -85,14 +85,14 @@ _NONE = Found(frozenset(), "")
 _NOTHING = (None, None)
 
 
-def _pair(label: Label) -> tuple[int | None, float | None]:
+def _pair(label: Label) -> tuple[int | None, float | tuple[float, ...] | None]:
     emotion = None if label.emotion == MISSING_EMOTION else label.emotion
-    return emotion, None if math.isnan(label.valence) else label.valence
+    return emotion, (label.numbers or label.valence) if label.has_number else None
 
 
 def _is_bare_neutral(label: Label, task: Task) -> bool:
     is_neutral = NEUTRAL in task.classes and label.emotion == task.classes.index(NEUTRAL)
-    return is_neutral and math.isnan(label.valence)
+    return is_neutral and not label.has_number
 
 
 def _words(pair: tuple[int | None, float | None], task: Task) -> str:

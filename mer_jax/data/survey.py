@@ -16,6 +16,7 @@ from mer_jax.data.reader import Reader
 from mer_jax.data.rows import mean_over_frames
 from mer_jax.errors import InputError
 from mer_jax.observer import Count, uncounted
+from mer_jax.task import VALENCE, of_bounds
 
 # Between the deviations of a set's columns: beyond it the small ones reach no model that is given
 # them as they are.
@@ -43,15 +44,18 @@ class Labels(NamedTuple):
         found = Counter(label.emotion for label in self.splits[split].values())
         return {name: found[i] for i, name in enumerate(self.info.task.classes)}
 
-    def valences(self, split: str) -> np.ndarray:
-        """The known valences of a split."""
-        values = np.array([label.valence for label in self.splits[split].values()])
-        return values[~np.isnan(values)]
+    def numbers(self, split: str) -> dict[str, np.ndarray]:
+        """The known valences of a split, or the known numbers of each target, by its name."""
+        task, labels = self.info.task, self.splits[split].values()
+        of_clips = [label.numbers if task.targets else (label.valence,) for label in labels]
+        names = task.targets or (VALENCE,)
+        found = zip(names, np.array(of_clips).reshape(-1, len(names)).T, strict=True)
+        return {name: values[~np.isnan(values)] for name, values in found}
 
     def unlabelled(self, split: str) -> int:
         """How many clips of a split have no label."""
         return sum(
-            label.emotion == MISSING_EMOTION and np.isnan(label.valence)
+            label.emotion == MISSING_EMOTION and not label.has_number
             for label in self.splits[split].values()
         )
 
@@ -79,26 +83,30 @@ class SetSurvey:
         return self.spread > UNEVEN
 
 
-def labels_of(root: pathlib.Path, asked: str | None = None) -> tuple[list[Labels], dict[str, str]]:
+def labels_of(
+    root: pathlib.Path, asked: str | None = None, targets: tuple[str, ...] = ()
+) -> tuple[list[Labels], dict[str, str]]:
     """The corpora whose label files a folder holds, the likeliest first; why it is no other's.
 
     `asked` is the one corpus that is looked for; None: any. A published version of a corpus stands
-    before others, a table before what reads its files by chance.
+    before others, a table before what reads its files by chance. `targets` are those of a table.
     """
     found, refused = [], {}
     for name, info in CORPORA.items():
         if name == SYNTHETIC or asked not in (None, name):
             continue
         try:
-            found.append(_labels(name, info, root))
+            found.append(_labels(name, info, root, targets))
         except InputError as refusal:
             refused[name] = str(refusal)
     found.sort(key=lambda labels: (not labels.is_released, not labels.info.from_file))
     return found, refused
 
 
-def _labels(name: str, info: CorpusInfo, root: pathlib.Path) -> Labels:
+def _labels(name: str, info: CorpusInfo, root: pathlib.Path, targets: tuple[str, ...]) -> Labels:
     paths = label_files.find(root, info)
+    if info.from_file:
+        info = dataclasses.replace(info, task=of_bounds((), targets, ()))
     info = table.described(info, root)
     read = label_files.read(paths, info)
     counts = {split: len(labels) for split, labels in read.splits.items()}

@@ -12,10 +12,11 @@ from ml_collections import ConfigDict
 
 from mer_jax.corpora import ABSENT_VALENCE, AUTO, CorpusInfo, tasks
 from mer_jax.data import label_csv, label_files, standardise
+from mer_jax.data import targets as targets_lib
 from mer_jax.data.label_csv import Row
-from mer_jax.data.labels import check_name, check_word
+from mer_jax.data.labels import check_name, check_word, parse_number
 from mer_jax.errors import InputError, counted, first_few
-from mer_jax.task import TRAIN, UNLABELLED, VALIDATION, Task
+from mer_jax.task import TRAIN, UNLABELLED, VALENCE, VALIDATION, Task, of_bounds
 
 LOG = logging.getLogger("mer_jax")
 # What a split is called beside its own name, in any case.
@@ -24,6 +25,7 @@ _ALSO_CALLED = {
     **dict.fromkeys((VALIDATION, "valid", "validation", "dev"), VALIDATION),
     UNLABELLED: UNLABELLED,
 }
+_ADVICE = "the column empty or set config.data.task=emotion"
 _RELEASES_RANGE = 5.0  # MER 2023's valences: beside no larger ones, ABSENT_VALENCE is the release's
 
 
@@ -31,12 +33,14 @@ class _Table(NamedTuple):
     path: pathlib.Path
     rows: list[Row]
     splits: dict[str, str]  # as a cell calls it -> split, in order of appearance, train first
+    targets: tuple[str, ...]  # of which the rows hold the numbers
 
     def split(self, row: Row) -> str:
         return TRAIN if row.split is None else self.splits[row.split.strip()]
 
-    def of(self, split: str) -> list[Row]:
-        return [row for row in self.rows if self.split(row) == split]
+    def of(self, split: str | None) -> list[Row]:
+        """The rows of a split, or of all."""
+        return [row for row in self.rows if split is None or self.split(row) == split]
 
 
 def described(
@@ -59,22 +63,21 @@ def described(
     """
     if not info.from_file:
         return info
-    table = _read(label_files.find(folder, info)[0])
+    path = label_files.find(folder, info)[0]
     if trained is None:
-        task = Task(
-            classes=info.task.classes or _classes(table, asked),
-            valence_range=info.task.valence_range or _valence_range(table, asked),
-            signed=info.task.signed,
-        )
+        asked_for = () if asked == tasks.EMOTION else info.task.targets
+        table = _read(path, targets_lib.found(path, asked_for))
+        task = _task(table, info.task, asked)
     else:
-        task = Task(trained.classes, trained.valence_range, trained.signed)
+        table = _read(path, trained.targets)
+        task = dataclasses.replace(trained, metrics=(), selected_by="")
     if not task.classes and not task.valence_range:
         raise InputError(
             f"{table.path}: no clip of {TRAIN} has an emotion or a valence; there is nothing to "
-            "train on"
+            f"train on{targets_lib.hint(path)}"
         )
     groups = {} if group_folds is False else _groups(table)
-    values = [abs(value) for value in _valences(table) if value != ABSENT_VALENCE]
+    values = [abs(value) for value in _values(table, VALENCE) if value != ABSENT_VALENCE]
     is_released = max(values, default=0.0) <= _RELEASES_RANGE
     return dataclasses.replace(
         info,
@@ -92,19 +95,44 @@ def resolved(config: ConfigDict, info: CorpusInfo) -> ConfigDict:
     config = config.copy_and_resolve_references()
     with config.ignore_type():
         config.data.group_folds = info.folds_by_group(config.data.group_folds)
-    config.data.classes, config.data.valence_range = info.task.classes, ()
-    said = [f"classes {', '.join(info.task.classes)}"] if info.task.classes else []
-    if info.task.valence_range:
-        config.data.valence_range = info.task.valence_range
-        said.append("valence from {:g} to {:g}".format(*info.task.valence_range))
+    task = info.task
+    config.data.classes, config.data.targets = task.classes, task.targets
+    said = [f"classes {', '.join(task.classes)}"] if task.classes else []
+    ranges = task.ranges or (() if task.valence_range is None else (task.valence_range,))
+    config.data.valence_range = tuple(bound for pair in ranges for bound in pair)
+    for name, (low, high) in zip(task.numbers, ranges, strict=True):
+        said.append(f"{name} from {low:g} to {high:g}")
     folds = "folds by group" if config.data.group_folds else "folds by clip"
     folds = folds if config.folds else f"{VALIDATION} validates"
     LOG.info("%s: %s; splits %s; %s", info.name, ", ".join(said), ", ".join(info.splits), folds)
     return config
 
 
-def _read(path: pathlib.Path) -> _Table:
-    rows = label_csv.read_rows(path, of_clips=True)
+def _task(table: _Table, given: Task, asked: str) -> Task:
+    """The task with what the config leaves to the file."""
+    targets = table.targets
+    classes = given.classes or _classes(table, asked)
+    both = sorted(set(classes) & set(targets))
+    if both:
+        raise InputError(
+            f"{table.path}: {both[0]!r} is a class and a target; predictions have a column for "
+            "each, so rename one of them"
+        )
+    if not targets:
+        of_valence = None if asked == tasks.EMOTION and given.targets else given.valence_range
+        return Task(classes, of_valence or _range(table, VALENCE, asked), given.signed)
+    ranges = given.ranges or [_range(table, target, asked, at) for at, target in enumerate(targets)]
+    for target, found in zip(targets, ranges, strict=True):
+        if found is None:
+            raise InputError(
+                f"{table.path}: no clip of {TRAIN} has a number as {target}; fill some in, or "
+                "leave it out of config.data.targets"
+            )
+    return of_bounds(classes, targets, [bound for pair in ranges for bound in pair])
+
+
+def _read(path: pathlib.Path, targets: tuple[str, ...]) -> _Table:
+    rows = label_csv.read_rows(path, of_clips=True, targets=targets)
     if not rows:
         raise InputError(f"{path}: holds no clip")
     splits: dict[str, str] = {}
@@ -123,7 +151,7 @@ def _read(path: pathlib.Path) -> _Table:
         raise InputError(
             f"{path}: no clip is of the split {TRAIN}; its splits: {', '.join(splits)}"
         )
-    return _Table(path, rows, splits)
+    return _Table(path, rows, splits, targets)
 
 
 def _classes(table: _Table, asked: str) -> tuple[str, ...]:
@@ -157,37 +185,36 @@ def _classes(table: _Table, asked: str) -> tuple[str, ...]:
     return tuple(sorted(counts, key=(lambda name: (int(name), name)) if are_numbers else None))
 
 
-def _valences(table: _Table, split: str | None = None) -> list[float]:
-    """Every valence of a split, or of all; InputError for what is no finite number."""
-    values = []
-    for row in table.rows if split is None else table.of(split):
-        try:
-            value = float(row.valence or "nan")
-        except ValueError:
-            value = math.inf
-        if math.isinf(value):
-            raise InputError(
-                f"{table.path}: line {row.line}: valence {row.valence!r} is not a finite number"
-            )
-        if not math.isnan(value):
-            values.append(value)
-    return values
+def _values(
+    table: _Table, name: str, place: int | None = None, split: str | None = None
+) -> list[float]:
+    """Every valence of a split, or of all, or every number of the target at a place.
+
+    Raises InputError for what is no finite number.
+    """
+    cells = [
+        (row.line, row.valence if place is None else row.numbers[place]) for row in table.of(split)
+    ]
+    found = (parse_number(cell, f"{table.path}: line {line}", name) for line, cell in cells)
+    return [value for value in found if not math.isnan(value)]
 
 
-def _valence_range(table: _Table, asked: str) -> tuple[float, float] | None:
-    """The least and the greatest valence of train; None without one, or where none is asked for."""
+def _range(
+    table: _Table, name: str, asked: str, place: int | None = None
+) -> tuple[float, float] | None:
+    """The least and the greatest number of train; None without one, or where none is asked for."""
     if asked == tasks.EMOTION:
         return None
-    values = _valences(table, TRAIN)
+    values = _values(table, name, place, TRAIN)
     released = [value for value in values if value != ABSENT_VALENCE]
-    if all(abs(value) <= _RELEASES_RANGE for value in released):
+    if place is None and all(abs(value) <= _RELEASES_RANGE for value in released):
         values = released
     if not values:
         return None
     if min(values) == max(values):
         raise InputError(
-            f"{table.path}: every valence of {TRAIN} is {values[0]:g}, so there is nothing to "
-            "learn; leave the column empty or set config.data.task=emotion"
+            f"{table.path}: every {name} of {TRAIN} is {values[0]:g}, so there is nothing to "
+            "learn; leave " + ("it out of config.data.targets" if place is not None else _ADVICE)
         )
     return min(values), max(values)
 
@@ -201,7 +228,7 @@ def group_of(
     """
     if info.from_file:
         folder = tfds_dir / info.name if root is None else root
-        groups = groups_in(label_files.find(folder, info)[0])
+        groups = groups_in(label_files.find(folder, info)[0], info.task.targets)
         if groups:
             return groups.get
     elif info.group is not None:
@@ -210,9 +237,9 @@ def group_of(
     raise InputError(f"config.data.standardise={standardise.GROUP!r}: {whose}; use True")
 
 
-def groups_in(path: pathlib.Path) -> dict[str, str]:
-    """The group of each clip that a table gives one."""
-    return _of_rows(label_csv.read_rows(path, of_clips=True))
+def groups_in(path: pathlib.Path, targets: Sequence[str] = ()) -> dict[str, str]:
+    """The group of each clip that a table gives one; `targets` are headings of its numbers."""
+    return _of_rows(label_csv.read_rows(path, of_clips=True, targets=targets))
 
 
 def _of_rows(rows: Sequence[Row]) -> dict[str, str]:
@@ -233,7 +260,7 @@ def _groups(table: _Table) -> dict[str, str]:
             )
     of_train = {groups[row.name] for row in train}
     for split in dict.fromkeys(table.splits.values()):
-        rows = [row for row in table.of(split) if row.discrete or row.valence]
+        rows = [row for row in table.of(split) if row.discrete or row.valence or any(row.numbers)]
         both = sorted(of_train & {groups.get(row.name) for row in rows})
         if split not in (TRAIN, UNLABELLED) and both:
             raise InputError(

@@ -24,10 +24,10 @@ def scores(
 ) -> dict[str, np.ndarray]:
     """Every metric of R resamples of the clips that have a label: float64 [R], NaN where undefined.
 
-    `predictions` are of one ensemble: logits [N, C], valence [N]. The same seed and labels give the
-    same drawings, so that two ensembles' scores are paired.
+    `predictions` are of one ensemble: logits [N, C], valence [N] (targets: [N, V]). The same seed
+    and labels give the same drawings, so that two ensembles' scores are paired.
     """
-    known = np.flatnonzero(labels.emotion_mask | labels.valence_mask)
+    known = np.flatnonzero(labels.known)
     if not len(known):
         return {name: np.full(resamples, np.nan) for name in metrics.names(task)}
     predictions, labels = jax.tree.map(lambda x: np.asarray(x)[known], (predictions, labels))

@@ -52,6 +52,11 @@ def check(config: ConfigDict, task: Task) -> None:
 
 
 def _check_heads(config: ConfigDict, task: Task) -> None:
+    if config.evaluate.joint_decoding and task.targets:
+        raise InputError(
+            f"config.evaluate.{JOINT}: emotions are decoded together with a valence, not with "
+            f"targets of one's own ({', '.join(task.targets)}); leave it out"
+        )
     if config.evaluate.joint_decoding and not (task.classes and task.valence_range):
         raise InputError(
             f"config.evaluate.{JOINT}: emotion and valence are decoded together, and only one of "
@@ -81,11 +86,6 @@ def fit(
     """
     _check_heads(config, task)
     jointly, predictions = config.evaluate.joint_decoding, Predictions(*predictions[:2])
-    if jointly and np.ndim(predictions.valence) > 1:
-        raise InputError(
-            f"config.evaluate.{JOINT}: several numbers are predicted, and classes are decoded "
-            "together with one alone; leave it out"
-        )
     if jointly and not (labels.emotion_mask & labels.valence_mask).any():
         raise InputError(
             f"config.evaluate.{JOINT}: no clip of train has an emotion and a valence; leave it out"

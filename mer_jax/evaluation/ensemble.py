@@ -28,7 +28,7 @@ class Predictions(NamedTuple):
     """Raw predictions, with or without a leading run axis; a head that the task lacks is None."""
 
     emotion: np.ndarray | None  # logits, float32 [..., N, C]
-    valence: np.ndarray | None  # float32 [..., N]
+    valence: np.ndarray | None  # float32 [..., N]; of a task with targets [..., N, V]
     attention: dict[str, np.ndarray] | None = None  # by modality: float32 [..., N]; None: no such
     frame_attention: dict[str, np.ndarray] | None = None  # over time: float32 [..., N, T]
 
@@ -53,7 +53,7 @@ def predict(
     batch_size: int,
     tick: Tick = nobody,
 ) -> Predictions:
-    """What each of the R kept runs predicts for N clips: logits [R, N, C], valence [R, N].
+    """What each of the R kept runs predicts for N clips: logits [R, N, C], valence [R, N(, V)].
 
     `features` are vectors or frames, as the model's level has it. They go through the device
     `batch_size` vectors or frames at a time, clips of like length together, and `tick` takes the

@@ -29,7 +29,8 @@ def fit(task: Task, of_members: Sequence[Predictions], labels: Labels) -> Weight
     """The weights that raise the score on N labelled clips, for each head of the task its own.
 
     Emotions are chosen by the task's selection metric where that judges them alone, else by `dis`;
-    valences likewise, else by `dim`: Com is the sum of the two.
+    valences likewise, else by `dim`: Com is the sum of the two. With targets these are `macro_f1`
+    and `ccc`, whose sum chooses there; a member has one weight for all targets.
     """
     first = of_members[0]
     weights = {}
@@ -74,7 +75,8 @@ def judging(task: Task, head: str) -> str:
     """The metric that a head by itself is chosen by."""
     if set(METRICS[task.selection].needs) - {SIGN} == {head}:
         return task.selection
-    return {EMOTION: "dis", VALENCE: "dim"}[head]
+    of_targets = {EMOTION: "macro_f1", VALENCE: "ccc"}  # the two parts of f1_ccc
+    return (of_targets if task.targets else {EMOTION: "dis", VALENCE: "dim"})[head]
 
 
 def score(task: Task, predictions: Predictions, labels: Labels, head: str) -> float:

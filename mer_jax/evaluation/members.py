@@ -64,7 +64,7 @@ def check_tasks(tasks: Mapping[str, Task]) -> None:
     """Refuses members, by name, that predict something else than the first."""
     (first, ours), *others = tasks.items()
     for name, theirs in others:
-        for what in ("classes", "valence_range"):
+        for what in ("classes", "targets", "valence_range"):
             mine, other = getattr(ours, what) or "none", getattr(theirs, what) or "none"
             if mine != other:
                 raise InputError(

@@ -22,17 +22,20 @@ def write(
 ) -> None:
     """Writes `name,discrete,valence`; a column that the task lacks stays empty.
 
-    `predictions` are of one ensemble: logits [N, C], valence [N]. Numbers are written with the
-    digits that give back the same float32. With `with_probabilities` a column of each class
-    follows, under its name: the softmax of the logits.
+    `predictions` are of one ensemble: logits [N, C], valence [N]. A task with targets has a column
+    of each, under its name, in place of the valence. Numbers are written with the digits that give
+    back the same float32. With `with_probabilities` a column of each class follows, under its name:
+    the softmax of the logits.
     """
-    discrete = valence = [""] * len(names)
+    discrete = [""] * len(names)
+    numbers: list[Iterable[str]] = [[""] * len(names)]
     if predictions.emotion is not None:
         discrete = [task.classes[i] for i in predictions.emotion.argmax(-1)]
     if predictions.valence is not None:
-        valence = [str(value) for value in predictions.valence]
-    columns: list[Iterable[str]] = [names, discrete, valence]
-    header = label_csv.COLUMNS
+        values_NxV = predictions.valence.reshape(len(names), -1)
+        numbers = [[str(value) for value in of_one] for of_one in values_NxV.T]
+    columns: list[Iterable[str]] = [names, discrete, *numbers]
+    header = (*label_csv.COLUMNS[:2], *(task.targets or label_csv.COLUMNS[2:]))
     if with_probabilities and predictions.emotion is not None:
         header += task.classes
         columns += [map(str, of_class) for of_class in probabilities(predictions).T]
@@ -47,7 +50,7 @@ def read(path: pathlib.Path, names: Sequence[str], task: Task) -> Predictions:
     """
     if not path.is_file():
         raise InputError(f"{path}: no such file; --mode=evaluate writes a workdir's predictions")
-    cells = label_csv.read(path)
+    cells = label_csv.read(path, task.targets)
     different = sorted(set(names) ^ set(cells))
     if different:
         raise InputError(
@@ -59,7 +62,14 @@ def read(path: pathlib.Path, names: Sequence[str], task: Task) -> Predictions:
     if task.classes:
         emotion = np.stack([_one_hot(cells[name][0], f"{path}, {name}", task) for name in names])
     if task.valence_range:
-        valence = np.array([_number(cells[name][1], f"{path}, {name}") for name in names])
+        rows = [
+            [
+                _number(cell, f"{path}, {name}: {what}")
+                for what, cell in zip(task.numbers, cells[name][1:], strict=True)
+            ]
+            for name in names
+        ]
+        valence = np.array(rows) if task.targets else np.array(rows)[:, 0]
     return Predictions(emotion, valence)
 
 
@@ -75,5 +85,5 @@ def _number(text: str, where: str) -> np.float32:
     except ValueError:
         value = math.nan
     if not math.isfinite(value):
-        raise InputError(f"{where}: valence {text!r} is not a finite number")
+        raise InputError(f"{where} {text!r} is not a finite number")
     return np.float32(value)

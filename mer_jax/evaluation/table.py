@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 from mer_jax import published
 from mer_jax.corpora import SYNTHETIC
 from mer_jax.evaluation import terminal
-from mer_jax.metrics import METRICS
+from mer_jax.metrics import METRICS, ordered
 from mer_jax.task import MODALITIES, modality_of
 
 Column = tuple[str, str]  # split, metric
@@ -146,7 +146,7 @@ def csv_rows(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
         ]
         for entry in entries
     ]
-    for column in columns(entries, tuple(METRICS)):
+    for column in columns(entries, _every_metric(entries)):
         for kind, get in (("", Entry.score), (" published", Entry.published_score)):
             scores = [get(entry, column) for entry in entries]
             if any(scores):
@@ -154,6 +154,17 @@ def csv_rows(entries: Sequence[Entry]) -> tuple[list[str], list[list[str]]]:
                 for row, score in zip(rows, scores, strict=True):
                     row.extend(["", ""] if score is None else [score["mean"], score["std"]])
     return header, [["" if cell is None else str(cell) for cell in row] for row in rows]
+
+
+def _every_metric(entries: Sequence[Entry]) -> list[str]:
+    """All metrics that there are, and those of targets that a row has."""
+    blocks = [
+        scores
+        for entry in entries
+        if entry.results is not None
+        for scores in (entry.results["cross_validation"], *entry.results["test"].values())
+    ]
+    return ordered([*METRICS, *(name for of in blocks for name in of if name in METRICS)])
 
 
 def _cells(

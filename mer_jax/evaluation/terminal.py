@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mer_jax.evaluation import counts
-from mer_jax.metrics import METRICS
+from mer_jax.metrics import METRICS, ordered
 from mer_jax.ways import MEAN, WAYS
 
 CROSS_VALIDATION = "cross-validation"
@@ -19,7 +19,8 @@ def columns(results: dict[str, Any], wanted: Sequence[str] = ()) -> list[str]:
     Where none is wanted: those of cross-validation, in the registry's order.
     """
     blocks = [results["cross_validation"], *(results["test"].values() if wanted else ())]
-    return [name for name in wanted or METRICS if any(name in scores for scores in blocks)]
+    found = {name for scores in blocks for name in scores}
+    return [name for name in wanted or ordered(found) if name in found]
 
 
 def table(results: dict[str, Any], synthetic: bool, wanted: Sequence[str] = ()) -> str:
@@ -67,11 +68,8 @@ def comparison(found: dict[str, Any], wanted: Sequence[str] = ()) -> str:
 
     `wanted` are the metrics to show; empty: all.
     """
-    chosen = [
-        metric
-        for metric in wanted or METRICS
-        if any(metric in by_metric for by_metric in found["splits"].values())
-    ]
+    there = {metric for by_metric in found["splits"].values() for metric in by_metric}
+    chosen = [metric for metric in wanted or ordered(there) if metric in there]
     lines = [["", *(METRICS[metric].title for metric in chosen)]]
     for name, by_metric in found["splits"].items():
         parts = {"difference": _difference, "interval": interval_cell, "not_better": _share}

@@ -25,13 +25,19 @@ class Judged(NamedTuple):
 
     task: Task
     emotion: Pair | None  # of class indices
-    valence: Pair | None
+    valence: Pair | None  # of a task with targets arrays are [B, V]
     logits: Any | None  # [B, C], for metrics that look at more than the predicted class
 
     @property
     def classes(self) -> int:
         """How many emotions there are."""
         return len(self.task.classes)
+
+    def of_target(self, name: str) -> "Judged":
+        """The same of one target, as if it were a valence."""
+        number = self.task.targets.index(name)
+        columns = Pair(*(values[:, number] for values in self.valence))
+        return self._replace(task=self.task.of_target(name), valence=columns)
 
 
 @dataclasses.dataclass(frozen=True)
@@ -54,6 +60,8 @@ class Metric:
     decimals: int = 2
     higher_is_better: bool = True
     every_epoch: bool = False  # validated every epoch, and shown where evaluate.metrics is empty
+    of_targets: bool | None = None  # True: of a table's own targets alone; False: of no such
+    target: str = ""  # whose it is; empty: the valence's, or the mean over the targets
 
     def __post_init__(self):
         unknown = sorted(set(self.needs) - {EMOTION, VALENCE, SIGN})
@@ -85,7 +93,30 @@ class Metric:
             SIGN: task.signed,
         }
         in_range = self.valence_range in (None, task.valence_range)
-        return in_range and all(has[need] for need in self.needs)
+        of_kind = self.of_targets in (None, bool(task.targets))
+        return in_range and of_kind and all(has[need] for need in self.needs)
+
+    def of(self, target: str) -> "Metric":
+        """The metric of one target."""
+        heading, words = f"{self.heading} {target}", f"{self.words} of {target}"
+        return dataclasses.replace(
+            self, heading=heading, words=words, every_epoch=False, target=target
+        )
+
+    def value(self, judged: Judged) -> Any:
+        """The metric of what is judged; where that has targets, of its own or the mean over them.
+
+        The mean is over the targets of which a clip has a label.
+        """
+        if VALENCE not in self.needs or not judged.task.targets:
+            return self.compute(judged)
+        if self.target:
+            return self.compute(judged.of_target(self.target))
+        each = [judged.of_target(name) for name in judged.task.targets]
+        xp = judged.valence.weight.__array_namespace__()
+        value_V = xp.stack([self.compute(one) for one in each])
+        known_V = xp.stack([one.valence.weight.sum() for one in each]) > 0
+        return xp.where(known_V, value_V, 0).sum() / known_V.astype(value_V.dtype).sum()
 
     def text(self, value: float, sign: str = "") -> str:
         """A value as it is shown; `sign` is "+" for a difference."""

@@ -1,7 +1,7 @@
 """The metrics that there are, those of a task, and their values."""
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -33,12 +33,37 @@ def _dis(of: Judged):
     return weighted_f1(*of.emotion, of.classes)
 
 
+def _f1_ccc(of: Judged):
+    return macro_f1(*of.emotion, of.classes) + concordance(*of.valence)
+
+
 def _dim(of: Judged):
     return mean_squared_error(*of.valence)
 
 
-# By the key in results.json, in the order of reports.
-METRICS: dict[str, Metric] = {
+class _Metrics(dict[str, Metric]):
+    """Metrics by the key in results.json, in the order of reports.
+
+    One that needs numbers alone is there for each target too, as `ccc_openness`, without being
+    listed: which targets there are is a table's own.
+    """
+
+    def __contains__(self, name: object) -> bool:
+        return super().__contains__(name) or self._of_target(name) is not None
+
+    def __missing__(self, name: str) -> Metric:
+        found = self._of_target(name)
+        if found is None:
+            raise KeyError(name)
+        return found
+
+    def _of_target(self, name: object) -> Metric | None:
+        base, _, target = name.partition("_") if isinstance(name, str) else ("", "", "")
+        metric = self.get(base)
+        return metric.of(target) if target and metric and metric.needs == (VALENCE,) else None
+
+
+METRICS = _Metrics({
     "dis": Metric("Dis", "Dis (weighted F1)", _dis, (EMOTION,), percent=True, every_epoch=True),
     "dim": Metric(
         "Dim", "Dim (mean squared error)", _dim, (VALENCE,),
@@ -46,7 +71,7 @@ METRICS: dict[str, Metric] = {
     ),
     "com": Metric(
         "Com", f"Com (Dis − {COM_DIM_WEIGHT} Dim)", lambda of: _dis(of) - COM_DIM_WEIGHT * _dim(of),
-        (EMOTION, VALENCE), every_epoch=True,
+        (EMOTION, VALENCE), every_epoch=True, of_targets=False,
     ),
     "acc": Metric(
         "Acc", "accuracy", lambda of: accuracy(*of.emotion), (EMOTION,),
@@ -114,16 +139,36 @@ METRICS: dict[str, Metric] = {
         lambda of: binned_accuracy(*of.valence, (-0.7, -0.1, 0.1, 0.7)),
         (VALENCE, SIGN), _SIMS, percent=True,
     ),
-}  # fmt: skip
+    # As the multi-task challenge of ABAW (Kollias, CVPR Workshops 2022) adds up its tasks' scores:
+    # targets in unlike units have no squared error in common, as Com's.
+    "f1_ccc": Metric(
+        "F1+CCC", "macro F1 + mean concordance correlation", _f1_ccc, (EMOTION, VALENCE),
+        of_targets=True,
+    ),
+})  # fmt: skip
 
 
 def names(task: Task) -> tuple[str, ...]:
-    """The metrics of a task, in the order of reports: those it names, else all that fit it."""
-    return tuple(
-        name
-        for name, metric in METRICS.items()
-        if metric.fits(task) and (not task.metrics or name in task.metrics)
-    )
+    """The metrics of a task, in the order of reports: those it names, else all that fit it.
+
+    Behind the mean over targets stands each target's.
+    """
+    every: list[str] = []
+    for name, metric in METRICS.items():
+        if metric.fits(task):
+            of_targets = task.targets if metric.needs == (VALENCE,) else ()
+            every += [name, *(f"{name}_{target}" for target in of_targets)]
+    return tuple(name for name in every if not task.metrics or name in task.metrics)
+
+
+def ordered(found: Iterable[str]) -> list[str]:
+    """Names of metrics of any tasks, each once, in the order of reports."""
+    order = list(METRICS)
+
+    def place(name: str) -> int:
+        return order.index(name if name in order else name.partition("_")[0])
+
+    return sorted(dict.fromkeys(found), key=place)
 
 
 def every_epoch(task: Task) -> tuple[str, ...]:
@@ -140,8 +185,14 @@ def at_the_end(task: Task) -> tuple[str, ...]:
 
 
 def shown(task: Task, wanted: Sequence[str]) -> tuple[str, ...]:
-    """The metrics that tables of a task show: those `wanted`, else those of every epoch."""
-    return tuple(wanted) or every_epoch(task)
+    """The metrics that tables of a task show: those `wanted`, else those of every epoch.
+
+    Of targets also the concordance correlation, which is of no unit, and each target's own.
+    """
+    if wanted or not task.targets:
+        return tuple(wanted) or every_epoch(task)
+    ours = {*every_epoch(task), "ccc", *(f"ccc_{target}" for target in task.targets)}
+    return tuple(name for name in names(task) if name in ours)
 
 
 def selection_sign(task: Task) -> int:
@@ -167,7 +218,7 @@ def selecting(task: Task, name: str) -> Task:
 def compute(
     task: Task,
     emotion_logits: Float[Any, "B C"] | None,
-    valence: Float[Any, "B"] | None,
+    valence: Float[Any, "B *V"] | None,
     labels,
     weight: Float[Any, "B"],
     only: Sequence[str] | None = None,
@@ -175,17 +226,18 @@ def compute(
     """The metrics `only`, by default all of `names(task)`: a scalar by name.
 
     Each clip counts by its weight (0: padding; 2: drawn twice) where it has the label; without any
-    such clip a metric is NaN. `labels` has the fields of `mer_jax.data.arrays.Labels`. The arrays
-    are all of JAX or all of NumPy.
+    such clip a metric is NaN. With targets valences are [B, V]. `labels` has the fields of
+    `mer_jax.data.arrays.Labels`. The arrays are all of JAX or all of NumPy.
     """
     emotion = of_valence = None
     if task.classes:
         predicted = emotion_logits.argmax(-1).astype(labels.emotion.dtype)
         emotion = Pair(labels.emotion, predicted, weight * labels.emotion_mask)
     if task.valence_range:
-        of_valence = Pair(labels.valence, valence, weight * labels.valence_mask)
+        of_each = weight[:, None] if task.targets else weight
+        of_valence = Pair(labels.valence, valence, of_each * labels.valence_mask)
     judged = Judged(task, emotion, of_valence, emotion_logits)
     with np.errstate(divide="ignore", invalid="ignore"):  # NumPy warns where JAX gives NaN
         return {
-            name: METRICS[name].compute(judged) for name in (names(task) if only is None else only)
+            name: METRICS[name].value(judged) for name in (names(task) if only is None else only)
         }

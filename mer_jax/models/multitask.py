@@ -2,6 +2,7 @@
 
 from typing import NamedTuple
 
+import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array
 
@@ -16,7 +17,7 @@ class Output(NamedTuple):
     """What every model gives; a head that the task lacks is None."""
 
     emotion: Array | None  # logits, float32 [B, C]
-    valence: Array | None  # float32 [B]
+    valence: Array | None  # float32 [B]; of a task with targets [B, V]
     aux: dict[str, Array]  # further losses by name, each a scalar over the batch's weighted rows
 
 
@@ -37,8 +38,16 @@ class MultitaskModel(nn.Module):
         if self.task.classes:
             emotion = TorchDense(len(self.task.classes), name="emotion")(z_BxH)
         if self.task.valence_range:
-            valence = TorchDense(1, name="valence")(z_BxH)[:, 0]
+            number_BxV = TorchDense(len(self.task.numbers), name="valence")(z_BxH)
+            valence = self._in_units(number_BxV) if self.task.targets else number_BxV[:, 0]
         return Output(emotion, valence, aux)
+
+    def _in_units(self, number_BxV: Array) -> Array:
+        """What the head gives, in the targets' units: it has -1 and 1 at the ends of each range."""
+        middle_V, half_V = (
+            jnp.array(of, jnp.float32) for of in (self.task.middles, self.task.halves)
+        )
+        return middle_V[None, :] + half_V[None, :] * number_BxV
 
 
 def build(

@@ -11,10 +11,12 @@ from mer_jax.modes import flags
 from mer_jax.modes.record import Arguments, Mode
 
 if TYPE_CHECKING:
+    import numpy as np
     from ml_collections import ConfigDict
 
     from mer_jax.data.survey import Labels, SetSurvey
     from mer_jax.progress import Display
+    from mer_jax.task import Task
 
 # Words in a set's name that tell its modality, where neither the paper nor an extractor names it.
 _WORDS = {
@@ -29,12 +31,14 @@ _WORDS = {
 def check(config: ConfigDict, display: Display) -> None:
     """Prints what lies in `config.data.root`; InputError where nothing can be trained on it."""
     from mer_jax import config as config_lib
+    from mer_jax.corpora import TABLE
     from mer_jax.data import features, survey
 
     root = _root(config)
     names = features.list_sets(root)
     is_asked = config.data.corpus != config_lib.load_base().data.corpus
-    corpora, refused = survey.labels_of(root, config.data.corpus if is_asked else None)
+    wanted = config.data.corpus if is_asked else TABLE.name if config.data.targets else None
+    corpora, refused = survey.labels_of(root, wanted, config.data.targets)
     if not corpora:
         reasons = dict.fromkeys(refused.values())
         raise InputError("no corpus's label file can be read there:\n  " + "\n  ".join(reasons))
@@ -71,17 +75,19 @@ def _root(config: ConfigDict) -> pathlib.Path:
 
 
 def _say_labels(labels: Labels) -> None:
+    from mer_jax.data import label_csv
     from mer_jax.evaluation import terminal
+    from mer_jax.task import VALENCE
 
     task, classes = labels.info.task, labels.info.task.classes
     print(f"\nLabels: {', '.join(path.name for path in labels.paths)}")
-    head = ["split", "clips", *classes, "valence", "unlabelled"]
+    names = task.targets or (VALENCE,)
+    head = ["split", "clips", *classes, *names, "unlabelled"]
     lines = [head + (["groups"] if labels.info.group else [])]
     for split, clips in labels.splits.items():
         by_class = labels.classes(split)
-        valences = labels.valences(split)
         cells = [split, f"{len(clips):,}", *(f"{by_class[name]:,}" for name in classes)]
-        cells.append(f"{valences.min():g} to {valences.max():g}" if valences.size else "-")
+        cells += [_range(values, len(clips), task) for values in labels.numbers(split).values()]
         cells.append(f"{labels.unlabelled(split):,}")
         lines.append(cells + ([str(labels.groups(split))] if labels.info.group else []))
     print("\n".join(f"  {line}" for line in terminal.aligned(lines)))
@@ -90,7 +96,23 @@ def _say_labels(labels: Labels) -> None:
     if not task.valence_range:
         print("  No valence is known: emotion alone is predicted.")
     elif not classes:
-        print("  No emotion is known: valence alone is predicted.")
+        are = "is" if len(names) == 1 else "are"
+        print(f"  No emotion is known: {' and '.join(names)} alone {are} predicted.")
+    further = set() if not labels.info.from_file else set(label_csv.number_columns(labels.paths[0]))
+    if unasked := sorted(further - set(task.numbers)):
+        print(
+            f"  Columns of numbers that are not predicted: {', '.join(unasked)}; "
+            f"--config.data.targets={','.join([*task.numbers, *unasked])} predicts them."
+        )
+
+
+def _range(values: np.ndarray, clips: int, task: Task) -> str:
+    """The least and the greatest number of a split, and of how many clips it is not known."""
+    if not values.size:
+        return "-"
+    said = f"{values.min():g} to {values.max():g}"
+    missing = clips - values.size
+    return f"{said} ({missing:,} missing)" if task.targets and missing else said
 
 
 def _say_sets(sets: list[SetSurvey], labels: Labels, modality: dict[str, str]) -> None:
@@ -183,6 +205,8 @@ def _command(
 
     overrides = {"data.corpus": labels.name, "data.root": str(root)}
     overrides |= {f"features.{name}": each.name for name, each in chosen.items()}
+    if labels.info.task.targets:
+        overrides["data.targets"] = _as_flag(labels.info.task.targets)
     if len(chosen) == 1:
         overrides["model.fusion"] = "unimodal"
     if any(each.is_uneven for each in chosen.values()):
@@ -198,6 +222,11 @@ def _command(
         f"python -m mer_jax.main --config=base --workdir={shlex.quote(f'runs/{root.name}')}",
         *(f"--config.{key}={shlex.quote(value)}" for key, value in overrides.items()),
     ]
+
+
+def _as_flag(names: tuple[str, ...]) -> str:
+    """Names as an override has them."""
+    return repr(names) if any("," in name for name in names) or len(names) == 1 else ",".join(names)
 
 
 def _compare(root: pathlib.Path, other: pathlib.Path) -> None:

@@ -45,7 +45,7 @@ def compare(
         validated = Split(of_train.names[rows], {}, of_train.labels.rows(rows))
         splits = {kept.OUT_OF_FOLD: validated, **splits}
     for name, split in splits.items():
-        if split.labels.emotion_mask.any() or split.labels.valence_mask.any():
+        if split.labels.known.any():
             pair = [
                 submission.read(
                     Workdir(folder).predictions_file(name), split.names.tolist(), corpus.task

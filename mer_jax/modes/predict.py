@@ -67,7 +67,7 @@ def _group_of(config: ConfigDict, clips: pathlib.Path | None) -> Callable[[str],
     from mer_jax.data import table
 
     path = clips or pathlib.Path(config.data.root) / TABLE.label_files[0]
-    if path.is_file() and (groups := table.groups_in(path)):
+    if path.is_file() and (groups := table.groups_in(path, config.data.targets)):
         return groups.get
     return corpus_info(config.data.corpus).group or {}.get
 

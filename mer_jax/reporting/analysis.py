@@ -16,7 +16,7 @@ class Predicted(NamedTuple):
     """The predictions of one ensemble for the N clips of a split, with their labels."""
 
     names: np.ndarray  # str [N]
-    predictions: Predictions  # logits [N, C], valence [N]
+    predictions: Predictions  # logits [N, C], valence [N], of targets [N, V]
     labels: Labels
 
     @property
@@ -40,7 +40,13 @@ class Predicted(NamedTuple):
 
     def with_valence(self) -> "Predicted":
         """The clips whose valence is known."""
-        return self.rows(self.labels.valence_mask)
+        return self.rows(self.labels.has_number)
+
+    def of_target(self, number: int) -> "Predicted":
+        """With one of several targets as the valence."""
+        of_one = self.predictions.valence[:, number]
+        predictions = Predictions(*self.predictions[:2])._replace(valence=of_one)
+        return Predicted(self.names, predictions, self.labels.of_target(number))
 
     def rows(self, rows: np.ndarray) -> "Predicted":
         """Some of the clips, by a mask or by number."""
@@ -51,18 +57,19 @@ class Constant(NamedTuple):
     """The prediction that uses the labels of train alone and looks at no clip: the baseline."""
 
     emotion: int | None  # the most frequent class; None: the task has none
-    valence: float | None  # the mean
+    numbers: tuple[float, ...]  # the mean of the valence, or of each target; empty: none
 
 
 def constant(task: Task, labels: Labels) -> Constant:
     """The constant prediction that the labels of train give; the first of equal classes."""
-    emotion = valence = None
+    emotion, numbers = None, []
     if task.classes:
         known = labels.emotion[labels.emotion_mask]
         emotion = int(np.bincount(known, minlength=len(task.classes)).argmax())
-    if task.valence_range:
-        valence = float(labels.valence[labels.valence_mask].mean(dtype=np.float64))
-    return Constant(emotion, valence)
+    for number, _ in enumerate(task.numbers):
+        of = labels.of_target(number) if task.targets else labels
+        numbers.append(float(of.valence[of.valence_mask].mean(dtype=np.float64)))
+    return Constant(emotion, tuple(numbers))
 
 
 def constant_scores(
@@ -72,21 +79,27 @@ def constant_scores(
     longest = max(len(labels.emotion) for labels in splits.values())
     # Padded alike they are scored by one compiled program; a mask of 0 counts for nothing.
     padded = {
-        split: Labels(*(np.pad(column, (0, longest - len(column))) for column in labels))
+        split: Labels(*(_padded(column, longest) for column in labels))
         for split, labels in splits.items()
     }
     logits = valence = None
     if of.emotion is not None:
         one_hot = np.eye(len(task.classes), dtype=np.float32)[of.emotion]
         logits = np.tile(one_hot, (longest, 1))
-    if of.valence is not None:
-        valence = np.full(longest, of.valence, np.float32)
+    if of.numbers:
+        valence = np.tile(np.array(of.numbers, np.float32), (longest, 1))
+        valence = valence if task.targets else valence[:, 0]
     predictions = Predictions(logits, valence)
     scores = {split: ensemble.score(task, predictions, labels) for split, labels in padded.items()}
     for by_metric in scores.values():
-        if "corr" in by_metric:
-            by_metric["corr"] = None  # undefined for a constant; rounding makes a number of it
+        for name in by_metric:
+            if name.partition("_")[0] == "corr":
+                by_metric[name] = None  # undefined for a constant; rounding makes a number of it
     return scores
+
+
+def _padded(column: np.ndarray, longest: int) -> np.ndarray:
+    return np.pad(column, [(0, longest - len(column)), *[(0, 0)] * (column.ndim - 1)])
 
 
 def confusion(predicted: Predicted) -> np.ndarray:

@@ -101,9 +101,10 @@ def _prediction(run: Run, predicted: Predicted) -> Section:
         for at in np.argsort(-probability_C, kind="stable"):
             name = run.task.classes[at]
             rows.append([name, f"{probability_C[at]:.3f}", "true" if name == true else ""])
-    if run.task.valence_range:
-        known = f"true: {labels.valence[0]:.2f}" if predicted.has_valence else ""
-        rows.append(["valence", f"{predicted.predictions.valence[0]:.2f}", known])
+    for number, name in enumerate(run.task.numbers):
+        of = predicted.of_target(number) if run.task.targets else predicted
+        known = f"true: {of.labels.valence[0]:.2f}" if of.has_valence else ""
+        rows.append([name, f"{of.predictions.valence[0]:.2f}", known])
     return Section("Prediction", [Table(("", "predicted", "label"), rows)])
 
 

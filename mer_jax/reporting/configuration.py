@@ -89,7 +89,7 @@ def _clips(run: Run) -> str:
     parts = []
     for name, split in run.corpus.splits.items():
         labels = run.labels(name)
-        known = int((labels.emotion_mask | labels.valence_mask).sum())
+        known = int(labels.known.sum())
         labelled = "" if known == len(split.names) else f" ({known:,} labelled)"
         parts.append(f"{name} {len(split.names):,}{labelled}")
     return "clips: " + ", ".join(parts)

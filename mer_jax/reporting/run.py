@@ -102,7 +102,8 @@ class Run:
 
         `name` str, `discrete` str, the probability of each class float32 under its name, `valence`
         float32; and what is known: `true_discrete` str, empty where it is not, `true_valence`
-        float32, NaN where it is not. `probabilities` are those of all classes together: float32
+        float32, NaN where it is not. Targets are in the valence's place, each under its name.
+        `probabilities` are those of all classes together: float32
         [N, C] in the order of `task.classes`. `pandas.DataFrame` takes the columns.
 
         `train` (with `config.folds` of 0: `val`) is predicted out of fold, each clip by the runs
@@ -132,8 +133,7 @@ class Run:
     def labelled_splits(self) -> list[str]:
         """Those of `splits` of which an emotion or a valence is known."""
         known = {self.out_of_fold: True} | {
-            name: bool(split.labels.emotion_mask.any() or split.labels.valence_mask.any())
-            for name, split in self._test_splits.items()
+            name: bool(split.labels.known.any()) for name, split in self._test_splits.items()
         }
         return [name for name in self.splits if known[name]]
 
@@ -233,20 +233,19 @@ class Run:
         recorded = Workdir(self.workdir).record()["dataset"]
         if recorded == self.corpus.fingerprint:
             return True
-        metric = "acc" if self.task.classes else "mae"
+        name = "acc" if self.task.classes else "mae"
         distances = []
         keys = zip(
             self._model.kept["repeat"].tolist(), self._model.kept["fold"].tolist(), strict=True
         )
         for run, key in enumerate(keys):
             rows = out_of_fold.validation_rows(folds[key])
-            if self.task.classes:
-                known = rows[labels.emotion_mask[rows]]
-                score = of_runs.emotion[run, known].argmax(-1) == labels.emotion[known]
-            else:
-                known = rows[labels.valence_mask[rows]]
-                score = abs(of_runs.valence[run, known] - labels.valence[known])
-            distances.append(abs(score.mean() - self._runs[key]["validation"][metric]))
+            emotion, valence = (None if x is None else x[run, rows] for x in of_runs[:2])
+            weight = np.ones(len(rows), np.float32)
+            found = metrics.compute(
+                self.task, emotion, valence, labels.rows(rows), weight, only=(name,)
+            )
+            distances.append(abs(float(found[name]) - self._runs[key]["validation"][name]))
         return float(np.mean(distances)) <= _SAME_ACCURACY
 
     def _columns(self, predicted: Predicted) -> "Columns":
@@ -257,10 +256,11 @@ class Run:
             columns["discrete"] = classes[predicted.predictions.emotion.argmax(-1)]
             columns |= zip(self.task.classes, predicted.probability.T, strict=True)
             columns["true_discrete"] = np.where(labels.emotion_mask, classes[labels.emotion], "")
-        if self.task.valence_range:
-            labels = predicted.labels
-            columns["valence"] = predicted.predictions.valence
-            columns["true_valence"] = np.where(labels.valence_mask, labels.valence, np.nan)
+        for number, name in enumerate(self.task.numbers):
+            of = predicted.of_target(number) if self.task.targets else predicted
+            columns[name] = of.predictions.valence
+            known = of.labels.valence_mask
+            columns[f"true_{name}"] = np.where(known, of.labels.valence, np.nan)
         return columns
 
 

@@ -99,8 +99,10 @@ def _result_notes(run: Run, floor: analysis.Constant, is_published: bool) -> lis
     guesses = []
     if floor.emotion is not None:
         guesses.append(f"“{run.task.classes[floor.emotion]}”, train's most frequent emotion")
-    if floor.valence is not None:
-        guesses.append(f"{floor.valence:.2f}, train's mean valence")
+    guesses += [
+        f"{mean:.2f}, train's mean {name}"
+        for name, mean in zip(run.task.numbers, floor.numbers, strict=True)
+    ]
     said.append(
         f"The constant prediction answers every clip with {', and with '.join(guesses)}: the "
         "baseline that a model must beat."
@@ -250,14 +252,15 @@ def _at_temperature(run: Run) -> list[Text | Table]:
 
 
 def _valence(run: Run, drawn: Mapping[str, Picture]) -> Section | None:
+    what = " and ".join(run.task.targets) or "valence"
     section = _pictures(
-        "Valence",
-        "Predicted against true valence; on the dashed line they are equal.",
+        "Targets" if run.task.targets else "Valence",
+        f"Predicted against true {what}; on the dashed line they are equal.",
         "valence_",
         drawn,
     )
     further = _pictures(
-        "", f"The distribution of true and predicted valence by emotion (Figure 4 of {_PAPER} "
+        "", f"The distribution of true and predicted {what} by emotion (Figure 4 of {_PAPER} "
         "draws the true ones).", "distribution_", drawn,
     )  # fmt: skip
     if section is None or further is None:

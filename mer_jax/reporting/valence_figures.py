@@ -1,4 +1,7 @@
-"""The figures of valences: predicted against true, and how both spread by emotion."""
+"""The figures of valences and targets: predicted against true, how both spread by emotion."""
+
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 from matplotlib.lines import Line2D
@@ -14,11 +17,49 @@ _VALENCE_BINS = 20  # even: no bin holds values of both signs
 
 
 def valences(run: Run) -> dict[str, Picture]:
-    """`valence_SPLIT`: predicted against true valence, coloured by the true emotion."""
-    return of_splits(run, "valence", lambda predicted: predicted.has_valence, _valence)
+    """`valence_SPLIT`: predicted against true valence, coloured by the true emotion.
+
+    With targets `valence_TARGET_SPLIT` for each.
+    """
+    return _of_numbers(run, "valence", lambda predicted: predicted.has_valence, _valence)
 
 
-def _valence(task: Task, predicted: Predicted, title: str) -> Picture:
+def _of_numbers(
+    run: Run,
+    kind: str,
+    is_shown: Callable[[Predicted], bool],
+    draw: Callable[[str, Task, Predicted, str], Picture],
+) -> dict[str, Picture]:
+    """The figures of the valence, or of each target as if it were one."""
+    found: dict[str, Picture] = {}
+    for number, name in enumerate(run.task.numbers):
+        found |= _Drawing(number if run.task.targets else None, name, kind, is_shown, draw).of(run)
+    return found
+
+
+class _Drawing(NamedTuple):
+    """One number's figures."""
+
+    number: int | None  # of the target; None: the valence
+    name: str
+    kind: str
+    is_shown: Callable[[Predicted], bool]
+    draw: Callable[[str, Task, Predicted, str], Picture]
+
+    def of(self, run: Run) -> dict[str, Picture]:
+        kind = self.kind if self.number is None else f"{self.kind}_{self.name}"
+        return of_splits(run, kind, lambda each: self.is_shown(self._own(each)), self._drawn)
+
+    def _own(self, predicted: Predicted) -> Predicted:
+        return predicted if self.number is None else predicted.of_target(self.number)
+
+    def _drawn(self, task: Task, predicted: Predicted, title: str) -> Picture:
+        if self.number is not None:
+            task, title = task.of_target(self.name), f"{self.name}: {title}"
+        return self.draw(self.name, task, self._own(predicted), title)
+
+
+def _valence(name: str, task: Task, predicted: Predicted, title: str) -> Picture:
     of = predicted.with_valence()
     true, guess = of.labels.valence, of.predictions.valence
     figure, axes = new(title)
@@ -37,11 +78,11 @@ def _valence(task: Task, predicted: Predicted, title: str) -> Picture:
         rest = np.ones(len(true), bool)
     axes.scatter(true[rest], guess[rest], color=colours.BLUE, **dots)
     axes.set_xlim(low, high)
-    axes.set_xlabel(f"true valence ({low:g} to {high:g})")
-    axes.set_ylabel("predicted valence")
+    axes.set_xlabel(f"true {name} ({low:g} to {high:g})")
+    axes.set_ylabel(f"predicted {name}")
     error = float(((true - guess) ** 2).mean(dtype=np.float64))
     alt = (
-        f"Predicted against true valence of {len(true)} clips of {title}: mean squared error "
+        f"Predicted against true {name} of {len(true)} clips of {title}: mean squared error "
         f"{error:.2f}; predictions reach from {guess.min():.1f} to {guess.max():.1f}, labels from "
         f"{true.min():.1f} to {true.max():.1f}."
     )
@@ -55,10 +96,10 @@ def distributions(run: Run) -> dict[str, Picture]:
         known = predicted.labels.emotion_mask & predicted.labels.valence_mask
         return predicted.has_valence and predicted.has_emotion and known.any()
 
-    return of_splits(run, "distribution", has_both, _distribution)
+    return _of_numbers(run, "distribution", has_both, _distribution)
 
 
-def _distribution(task: Task, predicted: Predicted, title: str) -> Picture:
+def _distribution(name: str, task: Task, predicted: Predicted, title: str) -> Picture:
     of = predicted.with_emotion().with_valence()
     figure, axes = new(title)
     edges = np.linspace(*task.valence_range, _VALENCE_BINS + 1)
@@ -76,7 +117,7 @@ def _distribution(task: Task, predicted: Predicted, title: str) -> Picture:
     low, high = task.valence_range
     axes.set_xlim(low, high)
     axes.set_ylim(0, height * len(rows))
-    axes.set_xlabel(f"valence ({low:g} to {high:g})")
+    axes.set_xlabel(f"{name} ({low:g} to {high:g})")
     axes.set_yticks(floors, task.classes, va="bottom")
     axes.set_ylabel("density, by true emotion")
     axes.tick_params(axis="y", length=0)
@@ -84,11 +125,11 @@ def _distribution(task: Task, predicted: Predicted, title: str) -> Picture:
     shapes = Patch(color="0.8", label="true"), Line2D([], [], color=colours.BLUE, label="predicted")
     axes.legend(handles=shapes, fontsize="small", loc="upper right")
     means = [
-        f"{name} {a.mean():.1f} and {b.mean():.1f}"
-        for name, a, b in zip(task.classes, true, guess, strict=True)
+        f"{of_class} {a.mean():.1f} and {b.mean():.1f}"
+        for of_class, a, b in zip(task.classes, true, guess, strict=True)
         if len(a)
     ]
-    alt = f"Distribution of the valence by emotion, {title}. Means, true and predicted: "
+    alt = f"Distribution of the {name} by emotion, {title}. Means, true and predicted: "
     alt += "; ".join(means) + "."
     return Picture(figure, alt)
 

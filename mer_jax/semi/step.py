@@ -83,7 +83,9 @@ def loss(
         of_views = agreement(strong.emotion, chosen.target, chosen.weight)
     total = settings["weight"] * of_views
     if strong.valence is not None:
-        error = (chosen.weight * (strong.valence - weak.valence) ** 2).mean()
+        squared = (strong.valence - weak.valence) ** 2
+        squared_U = squared if squared.ndim == 1 else squared.mean(-1)  # of several targets
+        error = (chosen.weight * squared_U).mean()
         total += settings["valence_weight"] * error
     total += method.extra_loss(chosen, strong.emotion, all_settings)
     known_U = chosen.weight * clips.emotion_mask

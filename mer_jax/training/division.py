@@ -55,6 +55,8 @@ def _check_labels(corpus: Corpus, split: str) -> None:
         tasks.EMOTION: labels.emotion_mask.any() or not task.classes,
         tasks.VALENCE: labels.valence_mask.any() or not task.valence_range,
     }
+    if split == TRAIN and task.targets:
+        known |= dict(zip(task.targets, labels.valence_mask.any(0).tolist(), strict=True))
     lacking = [kind for kind in known if not known[kind]]
     if lacking:
         others = [kind for kind in known if known[kind] and tasks.kind_of(task) == tasks.BOTH]
@@ -93,7 +95,7 @@ def _with_test_clips(config: ConfigDict, corpus: Corpus) -> Split | None:
             rows = np.array([clip not in names for clip in split.names.tolist()])
             names.update(split.names.tolist())
             of_rows = {m: x[np.flatnonzero(rows)] for m, x in split.features.items()}
-            parts.append(Split(split.names[rows], of_rows, _unknown(int(rows.sum()))))
+            parts.append(Split(split.names[rows], of_rows, _unknown(split.labels.rows(rows))))
     parts = [part for part in parts if len(part.names)]
     LOG.info(
         "config.semi.transductive: %s in the pool",
@@ -102,10 +104,9 @@ def _with_test_clips(config: ConfigDict, corpus: Corpus) -> Split | None:
     return _together(parts) if parts else None
 
 
-def _unknown(clips: int) -> Labels:
-    """The labels of so many clips of which none is known."""
-    none = np.zeros(clips, bool)
-    return Labels(np.zeros(clips, np.int32), none, np.zeros(clips, np.float32), none)
+def _unknown(labels: Labels) -> Labels:
+    """Labels of the same form, of which none is known."""
+    return Labels(*map(np.zeros_like, labels))
 
 
 def _together(parts: Sequence[Split]) -> Split:

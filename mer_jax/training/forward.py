@@ -13,6 +13,7 @@ from mer_jax.data.arrays import Labels
 from mer_jax.models.layers import Batch
 from mer_jax.models.multitask import Output
 from mer_jax.training import batch as batch_lib
+from mer_jax.training import losses
 from mer_jax.training.buckets import Bucket
 from mer_jax.training.frames import DeviceFrames, HostFrames
 from mer_jax.training.host_rows import HostRows
@@ -38,6 +39,20 @@ def evaluate(given: Given, params: Any, model_state: Any, batch: Batch) -> Outpu
     """The output of a batch with dropout off."""
     variables = {"params": params, **model_state}
     return build_model(given.static).apply(variables, batch, given.hparams.model)
+
+
+def of_pool(
+    given: Given, params: Any, model_state: Any, batch: Batch, key: Key[Array, ""] | None
+) -> Output:
+    """The output of unlabelled clips, with dropout on where there is a key for it.
+
+    Its targets are in the units of their loss.
+    """
+    if key is None:
+        output = evaluate(given, params, model_state, batch)
+    else:
+        output, _ = train(given, params, model_state, batch, key)
+    return losses.in_halves(output, given.static.task.halves)
 
 
 def validate(given: Given, params: Any, model_state: Any) -> dict[str, Float[Array, ""]]:

@@ -260,7 +260,8 @@ def _loss(
     batch, mixing = mixup.of_batch(jax.random.fold_in(key, 3), settings, batch)
     output, model_state = forward.train(given, params, learner.model_state, batch, key)
     log_variance = params[LOG_VARIANCE] if losses.UNCERTAINTY in settings else None
-    objective = losses.Objective(settings, given.class_count, log_variance)
+    task = given.static.task
+    objective = losses.Objective(settings, given.class_count, log_variance, task.halves)
     of_labels = functools.partial(
         losses.supervised,
         output,
@@ -274,9 +275,7 @@ def _loss(
 
     def predict(features: dict[str, Array], dropout_key: Key[Array, ""] | None) -> Output:
         batch = batch_lib.of_features(features, frame_mask=clips.frame_mask)
-        if dropout_key is None:
-            return forward.evaluate(given, params, learner.model_state, batch)
-        return forward.train(given, params, learner.model_state, batch, dropout_key)[0]
+        return forward.of_pool(given, params, learner.model_state, batch, dropout_key)
 
     of_pool, method, diagnostics = semi_step.loss(
         given.static.semi,

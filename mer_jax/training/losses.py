@@ -61,6 +61,7 @@ class Objective(NamedTuple):
     settings: Mapping[str, Any] = {}  # those that are on, by name
     class_count: Float[Array, "C"] | None = None  # labelled clips of each class that train the run
     log_variance: Float[Array, "2"] | None = None  # learnt: of emotion and valence
+    halves: tuple[float, ...] = ()  # of a task with targets: half the width of each one's range
 
 
 PLAIN = Objective()
@@ -177,6 +178,22 @@ def valence_loss(
     return on["valence_weight"] * loss if "valence_weight" in on else loss
 
 
+def targets_loss(
+    predicted: Float[Array, "B V"],
+    true: Float[Array, "B V"],
+    weight: Float[Array, "B V"],
+    objective: Objective,
+) -> Float[Array, ""]:
+    """The mean over targets of each one's `valence_loss`, in units of half its range.
+
+    So each target counts alike, whatever its unit and however many of the clips have it.
+    """
+    half_1xV = jnp.array(objective.halves, jnp.float32)[None, :]
+    of_one = functools.partial(valence_loss, objective=objective)
+    each_V = jax.vmap(of_one, in_axes=1)(predicted / half_1xV, true / half_1xV, weight)
+    return each_V.mean()
+
+
 def _ccc(
     predicted: Float[Array, "B"], valence: Float[Array, "B"], weight: Float[Array, "B"]
 ) -> Float[Array, ""]:
@@ -200,7 +217,8 @@ def supervised(
     `labels` has the fields of `mer_jax.data.arrays.Labels`; a row counts for a head if it is not
     padding and has that label. `settings` are the traced settings of the model. With variances that
     are learnt the sum is that of Kendall et al. (CVPR 2018, Eq. 7 and 10): emotion / s + log(s) / 2
-    plus valence / (2 s') + log(s') / 2, s and s' being the variances.
+    plus valence / (2 s') + log(s') / 2, s and s' being the variances. Targets are in the valence's
+    place.
     """
     loss, logs = jnp.zeros(()), objective.log_variance
     if output.emotion is not None:
@@ -208,10 +226,20 @@ def supervised(
         of_emotion = emotion_loss(output.emotion, labels.emotion, counted, objective)
         loss += of_emotion if logs is None else jnp.exp(-logs[0]) * of_emotion + logs[0] / 2
     if output.valence is not None:
-        counted = row_weight * labels.valence_mask
-        of_valence = valence_loss(output.valence, labels.valence, counted, objective)
+        if objective.halves:
+            counted, loss_of = row_weight[:, None] * labels.valence_mask, targets_loss
+        else:
+            counted, loss_of = row_weight * labels.valence_mask, valence_loss
+        of_valence = loss_of(output.valence, labels.valence, counted, objective)
         loss += of_valence if logs is None else (jnp.exp(-logs[1]) * of_valence + logs[1]) / 2
     return loss + own(output.aux, settings)
+
+
+def in_halves(output: Output, halves: tuple[float, ...]) -> Output:
+    """An output with its targets in units of half their ranges, as their loss has them."""
+    if not halves:
+        return output
+    return output._replace(valence=output.valence / jnp.array(halves, jnp.float32)[None, :])
 
 
 def own(aux: dict[str, Float[Array, ""]], settings: dict) -> Float[Array, ""]:

@@ -10,7 +10,7 @@ from mer_jax.errors import InputError
 from mer_jax.evaluation import calibration, decoding, ensemble
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.evaluation.joint import Joint
-from mer_jax.task import Task
+from mer_jax.task import Task, of_bounds
 from tests.support.configs import changed
 
 TASK = Task(("a", "b", "c"), (-5.0, 5.0))
@@ -144,9 +144,12 @@ def test_one_head_alone_is_not_decoded_together(labels, predictions, fold):
         config.folds = 0
         with pytest.raises(InputError, match=f"evaluate.{next(iter(key))} rests on clips"):
             decoding.check(config, TASK)
+    targets = of_bounds(TASK.classes, ("p", "q"), (0, 1, 0, 1))
     two = predictions._replace(valence=np.stack([predictions.valence] * 2, 1))
-    with pytest.raises(InputError, match="several numbers are predicted"):
-        decoding.fit(TASK, config_of(joint_decoding=True), two, labels, fold)
+    with pytest.raises(InputError, match=r"not with targets of one's own \(p, q\)"):
+        decoding.check(config_of(joint_decoding=True), targets)
+    with pytest.raises(InputError, match="targets of one's own"):
+        decoding.fit(targets, config_of(joint_decoding=True), two, labels, fold)
     without = labels._replace(valence_mask=np.zeros(CLIPS, bool))
     with pytest.raises(InputError, match="no clip of train has an emotion and a valence"):
         decoding.fit(TASK, config_of(joint_decoding=True), predictions, without, fold)

@@ -11,7 +11,7 @@ from mer_jax.data import survey
 from mer_jax.errors import InputError
 from mer_jax.modes import check
 from mer_jax.progress import SILENT
-from tests.support import user_folder
+from tests.support import own_folder, user_folder
 from tests.support.configs import changed
 from tests.support.trainings import results_of
 
@@ -107,3 +107,26 @@ def test_the_spread_is_that_of_the_columns_over_clips(root):
     low, high = np.percentile(deviation, (5, 95))
     assert found.spread == pytest.approx(high / low, rel=1e-6) and found.is_uneven
     assert not survey.set_of(root, "sentences").is_uneven
+
+
+def test_columns_of_numbers_are_told_and_named_in_the_command(tmp_path, capsys):
+    root = tmp_path / "own"
+    rows = own_folder.write(root, clips=24)
+    out = checked(root, capsys)
+    flag = "--config.data.targets="
+    assert f"that are not predicted: openness, warmth; {flag}openness,warmth predicts them" in out
+    assert flag not in out.partition("To train on it:")[2]
+    header = tuple("warmth, in %" if h == "warmth" else h for h in own_folder.HEADER)
+    own_folder.write_table(root, rows, header)
+    out = checked(root, capsys, data__targets=("auto",))
+    (line,) = re.findall(rf"{flag}.*(?= \\)", out.partition("To train on it:")[2])
+    assert shlex.split(line) == [f"{flag}('openness', 'warmth, in %')"]
+    (train,) = re.findall(r"^  train .*$", out, re.MULTILINE)
+    of_train = [row for row in rows if row[5] == "train"]
+    for at in (2, 3):
+        values = [float(row[at]) for row in of_train if row[at]]
+        said = f"{min(values):g} to {max(values):g} ({len(of_train) - len(values)} missing)"
+        assert said in train
+    assert "not predicted" not in out
+    with pytest.raises(InputError, match="no column 'warmth', which config"):
+        checked(root, capsys, data__targets=("warmth",))

@@ -16,6 +16,7 @@ CLIPS = 20  # of a split: of fewer, labels that are all alike are no placeholder
 # IEMOCAP has no test split.
 WITH_TEST = sorted(name for name in CORPORA if not name.startswith("iemocap"))
 OTHERS = {"table": {"train": "train", "val": "val", "test": "test"}}  # splits by their names
+TARGETS = ("openness", "warmth")  # of a table, in place of its valence
 POOL = ["pool_0", "pool_1"]  # clips that no label file names
 
 
@@ -33,19 +34,25 @@ def labels_of(info, split, shift):
     }
 
 
-def write(root, name, shift):
-    """The label file of a corpus in miniature; the names of its clips."""
+def write(root, name, shift, targets=()):
+    """The label file of a corpus in miniature; the names of its clips.
+
+    The targets of a table lack some numbers, others in test by `shift`.
+    """
     info = CORPORA[name]
     members = OTHERS.get(name, info.corpora)
     content = {member: labels_of(info, split, shift) for member, split in members.items()}
     if info.from_file:
         with (root / info.label_files[0]).open("w", newline="") as file:
             rows = csv.writer(file)
-            rows.writerow(("name", "emotion", "valence", "split"))
+            rows.writerow(("name", "emotion", *(targets or ("valence",)), "split"))
             for split, clips in content.items():
                 for i, clip in enumerate(clips):
                     turned = i + (shift if split == "test" else 0)
-                    rows.writerow((clip, "abc"[turned % 3], turned % 5, split))
+                    numbers = [turned % 5]
+                    if targets:
+                        numbers = ["" if turned % 7 == 0 else turned % 5, 10 * turned]
+                    rows.writerow((clip, "abc"[turned % 3], *numbers, split))
     else:
         merbench_labels.write(root / info.label_files[0], content)
     return [clip for clips in content.values() for clip in clips] + POOL * bool(info.pool_split)
@@ -55,16 +62,14 @@ def given(root, name, **changes):
     """All that training is given of a corpus, and its test splits."""
     info = CORPORA[name]
     splits = set(OTHERS.get(name, info.corpora).values())
-    config = user_folder.config(
-        root,
-        root.parent / "tfds",
-        data__corpus=name,
-        data__standardise=True,
-        data__placeholders="labels",
-        semi__method="fixmatch" if info.pool_split else "",
-        folds=0 if VALIDATION in splits else 2,
-        **changes,
-    )
+    ours = {
+        "data__corpus": name,
+        "data__standardise": True,
+        "data__placeholders": "labels",
+        "semi__method": "fixmatch" if info.pool_split else "",
+        "folds": 0 if VALIDATION in splits else 2,
+    }
+    config = user_folder.config(root, root.parent / "tfds", **{**ours, **changes})
     config = corpus_lib.resolved(config)
     corpus = corpus_lib.load(config)
     samples, folds = division.divide(config, corpus)
@@ -72,14 +77,17 @@ def given(root, name, **changes):
     return (corpus.task, config.to_json(), samples, folds), tests
 
 
-@pytest.mark.parametrize("name", WITH_TEST)
-def test_training_is_given_no_test_label(tmp_path, name):
+@pytest.mark.parametrize(
+    ("name", "targets"), [*((name, ()) for name in WITH_TEST), ("table", TARGETS)]
+)
+def test_training_is_given_no_test_label(tmp_path, name, targets):
     root = tmp_path / "root"
     root.mkdir()
-    user_folder.write_vectors(root, user_folder.AUDIO, write(root, name, 0))
-    ours, of_ours = given(root, name)
-    write(root, name, 1)
-    theirs, of_theirs = given(root, name)
+    user_folder.write_vectors(root, user_folder.AUDIO, write(root, name, 0, targets))
+    ours, of_ours = given(root, name, data__targets=targets)
+    write(root, name, 1, targets)
+    theirs, of_theirs = given(root, name, data__targets=targets)
+    assert ours[0].targets == targets
     assert ours[:2] == theirs[:2]
     for a, b in zip(jax.tree.leaves(ours[2:]), jax.tree.leaves(theirs[2:]), strict=True):
         np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
@@ -110,3 +118,22 @@ def test_test_clips_in_the_pool_bring_no_label(tmp_path):
     vectors = np.asarray(samples.pool.features["audio"])
     assert len(np.unique(vectors, axis=0)) == len(vectors)
     assert not samples.pool.emotion_mask[len(before.pool.number) :].any()
+
+
+def test_test_clips_of_a_table_with_targets_bring_no_number_to_the_pool(tmp_path):
+    root = tmp_path / "root"
+    root.mkdir()
+    names = write(root, "table", 0, TARGETS)
+    user_folder.write_vectors(root, user_folder.AUDIO, names)
+    asked = {
+        "data__targets": TARGETS, "semi__method": "fixmatch", "semi__transductive": True,
+        "data__labelled_fraction": 0.5,
+    }  # fmt: skip
+    (*_, ours, folds), _ = given(root, "table", **asked)
+    write(root, "table", 1, TARGETS)
+    (*_, theirs, _), _ = given(root, "table", **asked)
+    for a, b in zip(jax.tree.leaves(ours), jax.tree.leaves(theirs), strict=True):
+        np.testing.assert_array_equal(np.asarray(a), np.asarray(b))
+    assert len(ours.pool.number) == len(names)
+    assert not ours.pool.emotion_mask[-CLIPS:].any()
+    assert set(range(2 * CLIPS, 3 * CLIPS)) < set(folds[0, 0].pool_index.tolist())
