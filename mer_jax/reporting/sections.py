@@ -208,11 +208,10 @@ def _methods(run: Run, _: Mapping[str, Picture]) -> Section | None:
         return None
     title = METRICS[metric].title
     words = (
-        f"Each method at its best trial in cross-validation: {title} over all clips that "
-        "validated, and its difference to supervised training on the same clips, with 95 % by the "
-        "bootstrap. The best is used if it is above supervised training by a standard error, else "
-        "supervised training. Where folds validate on few clips, it is the one with the least log "
-        "loss, after temperature scaling, of those that learn nothing from these clips' labels."
+        f"Each method at its best trial: {title} over all clips that validated, its difference to "
+        "supervised training, and 95 % by the bootstrap. The best is used if it is above that by "
+        "a standard error. Where folds validate on few clips, the least log loss is used, after "
+        "temperature scaling, of those that learn nothing from these clips' labels."
     )
     header = ("method", title, "difference", "95 %", "log loss", "used")
     return Section("What unlabelled clips gave", [Text(words), Table(header, rows)])
