@@ -200,7 +200,7 @@ def _methods(run: Run, _: Mapping[str, Picture]) -> Section | None:
                 terminal.value_cell(metric, of["score"]),
                 "" if difference is None else METRICS[metric].text(difference, sign="+"),
                 "" if difference is None else terminal.interval_cell(metric, of.get("interval")),
-                "" if of.get("log_loss") is None else f"{of['log_loss']:.3f}",
+                "" if of.get("brier") is None else f"{of['brier']:.3f}",
                 "yes" if of.get("used") else "",
             ]
         )
@@ -210,10 +210,10 @@ def _methods(run: Run, _: Mapping[str, Picture]) -> Section | None:
     words = (
         f"Each method at its best trial: {title} over all clips that validated, its difference to "
         "supervised training, and 95 % by the bootstrap. The best is used if it is above that by "
-        "a standard error. Where folds validate on few clips, the least log loss is used, after "
+        "a standard error. Where folds validate on few clips, the least Brier score is used, after "
         "temperature scaling, of those that learn nothing from these clips' labels."
     )
-    header = ("method", title, "difference", "95 %", "log loss", "used")
+    header = ("method", title, "difference", "95 %", "Brier score", "used")
     return Section("What unlabelled clips gave", [Text(words), Table(header, rows)])
 
 

@@ -79,15 +79,18 @@ def test_a_method_that_helps_is_used_though_a_luckier_one_is_not_there():
     assert choice({1: 40, 4: 48}, failed=(2, 3))[0].trial == 4
 
 
-def test_of_few_clips_the_least_log_loss_decides_without_a_margin():
+def test_of_few_clips_the_least_brier_score_decides_without_a_margin():
     found, _ = choice({1: 40, 2: 41, 4: 38}, few=True)
     assert found.trial == 2
     assert choice({1: 40, 2: 39, 4: 38}, few=True)[0].trial == 1
     assert choice({1: 60, 2: 60, 4: 60}, few=True, confident={1: 0.5})[0].trial == 1  # equal
     # The best single confidence is the share of right clips; the other classes share the rest.
     wrong = 19 / 60
-    expected = -(1 - wrong) * np.log(1 - wrong) - wrong * np.log(wrong / (CLASSES - 1))
-    logged = {row["method"]: row["log_loss"] for row in found.recorded}
+    share = wrong / (CLASSES - 1)
+    of_right = wrong**2 + (CLASSES - 1) * share**2
+    of_wrong = (1 - wrong) ** 2 + (1 - share) ** 2 + (CLASSES - 2) * share**2
+    expected = (1 - wrong) * of_right + wrong * of_wrong
+    logged = {row["method"]: row["brier"] for row in found.recorded}
     assert logged["graph"] < logged["supervised"] < logged["freematch"]
     assert logged["graph"] == pytest.approx(expected, rel=1e-6)
 
@@ -97,7 +100,7 @@ def test_confidence_alone_decides_nothing():
     scaled, _ = choice({1: 40, 2: 38, 4: 38}, few=True, confident={1: 50.0, 4: 0.1})
     assert plain.trial == scaled.trial == 1
     for one, other in zip(plain.recorded, scaled.recorded, strict=True):
-        assert one["log_loss"] == pytest.approx(other["log_loss"], rel=1e-4)
+        assert one["brier"] == pytest.approx(other["brier"], rel=1e-4)
 
 
 def test_of_few_clips_a_method_that_sees_their_labels_stands_back():
@@ -107,3 +110,22 @@ def test_of_few_clips_a_method_that_sees_their_labels_stands_back():
     found, _ = choice(right, trials=trials, few=True)
     assert found.trial == 2
     assert [row["used"] for row in found.recorded] == [False, True, False]
+
+
+def test_one_clip_that_is_wrong_for_certain_does_not_decide():
+    """Nine of ten are right and one is wrong by far, against six of ten: 1.01 and 0.68 by log loss."""
+    true = np.zeros(10, np.int32)
+    every = np.ones(10, bool)
+    labels = Labels(true, every, true.astype(np.float32), ~every)
+    even = np.full((10, CLASSES), -9, np.float32)
+    even[:, :2] = [1, 0]
+    even[6:, :2] = [0, 1]
+    sure = np.zeros((10, CLASSES), np.float32)
+    sure[:, 0] = 2
+    sure[9, 0] = -4
+    logits = {1: even, 2: sure, 4: -sure}
+    found = methods.choose(
+        outcomes(), TRIALS, MELD.task, lambda trial: (Predictions(logits[trial], None), labels), 0,
+        few=True,
+    )  # fmt: skip
+    assert found.trial == 2

@@ -68,7 +68,7 @@ def test_the_report_says_what_each_method_gave(reported, tmp_path):
         {"method": "supervised", "metric": "com", "score": 0.5, "difference": None,
          "interval": None, "not_better": None, "used": False},
         {"method": "graph", "metric": "com", "score": 0.75, "difference": 0.25,
-         "interval": [0.125, 0.375], "not_better": 0.0, "log_loss": 0.75, "used": True},
+         "interval": [0.125, 0.375], "not_better": 0.0, "brier": 0.75, "used": True},
     ]  # fmt: skip
     files.write_json(workdir / "results.json", results)
     report.report(None, workdir)
