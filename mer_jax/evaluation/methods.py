@@ -46,9 +46,9 @@ def choose(
 
     `few` says that folds validate on few clips. The metric then moves by several points with one
     clip, and a gain of five is within a standard error. What is used is the method, or supervised
-    training, with the least Brier score (Brier 1950, Eq. 2), each after the temperature that suits
-    it: confidence alone, which grows with the number of steps, decides nothing; nor does one clip
-    that is wrong for certain, as it does in the log loss. Methods that see the validation clips'
+    training, with the least Brier score (Monthly Weather Review, 1950), each after the temperature
+    that suits it: confidence alone, which grows with the number of steps, decides nothing; nor does
+    one clip that is wrong for certain, as in the log loss. Methods that see the validation clips'
     labels stand back: from a handful they learn which classes these are.
 
     Trials with a run that failed stand back; where supervised training has no other, the best trial
