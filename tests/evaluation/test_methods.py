@@ -113,7 +113,7 @@ def test_of_few_clips_a_method_that_sees_their_labels_stands_back():
 
 
 def test_one_clip_that_is_wrong_for_certain_does_not_decide():
-    """Nine of ten are right, one is wrong by far: a log loss of 1.01, where six of ten have 0.68."""
+    """Nine of ten are right, one is wrong by far: a log loss of 1.01, and of six in ten 0.68."""
     true = np.zeros(10, np.int32)
     every = np.ones(10, bool)
     labels = Labels(true, every, true.astype(np.float32), ~every)
