@@ -32,24 +32,35 @@ from mer_jax.data import folds
 from mer_jax.evaluation.methods import SUPERVISED
 from mer_jax.modes import train
 from mer_jax.semi import TRIED
-from mer_jax.task import TRAIN
+from mer_jax.task import TRAIN, UNLABELLED
+from mer_jax.training.division import hides_labels
 
 TRAIN_IMAGES, DIGITS = 700, 6
 AUTO, SPREADING = "`auto`", "LabelSpreading"
+PLAIN = "supervised, `train.steps=0`"  # what training is where no pool is used
 # By corpus: its config, the test split, and keys other than the config's.
 CORPORA: dict[str, tuple[str, str, dict[str, Any]]] = {
     "digits": (
         "base",
         "mer_multi",
-        {"data.corpus": "mer2023", "features.audio": "upper", "features.video": "lower"},
+        {
+            "data.corpus": "mer2023",
+            "features.audio": "upper",
+            "features.video": "lower",
+            "data.labelled_fraction": 1.0,
+            "data.labelled_per_class": 0,  # hidden in the files
+        },
     ),
-    "meld": ("meld", "test", {}),
+    "meld": ("meld", "val", {}),
     "table": ("base", "test", {"data.corpus": "table"}),
 }
 
 
-def write_digits(root: pathlib.Path, draw: int) -> None:
-    """Images of 0 to 5 in the layout of MER 2023, their halves as two modalities."""
+def write_digits(root: pathlib.Path, draw: int, per_class: int) -> None:
+    """Images of 0 to 5 in the layout of MER 2023, their halves as two modalities.
+
+    Of 700 images so many of each digit keep their labels; the others are the pool.
+    """
     x, y = load_digits(return_X_y=True)
     rows = np.random.default_rng(draw).permutation(np.flatnonzero(y < DIGITS))
     labels: dict[str, dict[str, Any]] = {"train_corpus": {}, "test1_corpus": {}}
@@ -58,9 +69,14 @@ def write_digits(root: pathlib.Path, draw: int) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for number, row in enumerate(rows):
             np.save(folder / f"image_{number:04d}.npy", x[row, columns].astype(np.float32))
-    for number, row in enumerate(rows):
+    left = dict.fromkeys(range(DIGITS), per_class)
+    for number, digit in enumerate(y[rows].tolist()):
         corpus = "train_corpus" if number < TRAIN_IMAGES else "test1_corpus"
-        label = {"emo": MER2023.task.classes[y[row]], "val": -10}
+        if number < TRAIN_IMAGES:
+            left[digit] -= 1
+            if left[digit] < 0:
+                continue
+        label = {"emo": MER2023.task.classes[digit], "val": -10}
         labels[corpus][f"image_{number:04d}"] = label
     np.savez(root / "label-6way.npz", **{key: np.array(of) for key, of in labels.items()})
 
@@ -69,7 +85,7 @@ def config_of(given: argparse.Namespace, root: pathlib.Path, draw: int):
     """The config of a draw, checked."""
     name, _, changes = CORPORA[given.corpus]
     config = config_lib.load_file(name)
-    config.repeats, config.seed = 1, draw  # a repeat hides labels of its own
+    config.repeats, config.seed = given.repeats, draw
     config.data.root = str(root)
     config.report, config.train.tensorboard, config.evaluate.bootstrap = False, False, 0
     # Scores of each trial by itself, beside those of all together, which nobody looks at.
@@ -104,20 +120,26 @@ def scores_of(given: argparse.Namespace, draw: int) -> tuple[dict[str, float], s
     folder = given.workdir / f"{given.corpus}_{given.per_class or given.fraction}_{draw}"
     root = given.root
     if given.corpus == "digits":
-        root = given.workdir / f"digits_{draw}"
+        root = given.workdir / f"digits_of_{given.per_class}_{draw}"
         if not (root / "label-6way.npz").exists():
-            write_digits(root, draw)
+            write_digits(root, draw, given.per_class)
     config = config_of(given, root, draw)
     train.train(config, folder)
+    plain = config_of(given, root, draw)
+    with plain.ignore_type():
+        plain.semi.method, plain.train.steps, plain.evaluate.ensemble = "", 0, "best"
+    train.train(plain, folder.with_name(folder.name + "_plain"))
     split = CORPORA[given.corpus][1]
     results = json.loads((folder / "results.json").read_text())
     members = json.loads((folder / "ensemble.json").read_text())["splits"][split]["members"]
+    alone = json.loads((folder.with_name(folder.name + "_plain") / "results.json").read_text())
     # The trials stand in the order of the methods: there is no other axis.
     scores = {
         method or SUPERVISED: 100 * of["dis"] for method, of in zip(TRIED, members, strict=True)
     }
     used = next(of["method"] for of in results["methods"] if of["used"])
     scores[AUTO] = scores[used]
+    scores[PLAIN] = 100 * alone["ensemble"][split]["dis"]
     scores[SPREADING] = 100 * _spread(config, split)
     return scores, used
 
@@ -125,19 +147,25 @@ def scores_of(given: argparse.Namespace, draw: int) -> tuple[dict[str, float], s
 def _spread(config, split: str) -> float:
     """Weighted F1 of LabelSpreading (alpha 0.2, 7 neighbours), as scikit-learn has it."""
     corpus = corpus_lib.load(config)
-    x, test = (
-        np.concatenate([np.asarray(of) for of in corpus.splits[name].features.values()], 1)
-        for name in (TRAIN, split)
-    )
-    of_train = corpus.splits[TRAIN]
-    emotion = of_train.labels.emotion
-    draw = folds.labelled_of_each if config.data.labelled_per_class else folds.labelled
-    count = config.data.labelled_per_class or config.data.labelled_fraction
-    keep = draw(of_train.names, emotion, count, config.seed, 0)
+    x = {
+        name: np.concatenate([np.asarray(of) for of in each.features.values()], 1)
+        for name, each in corpus.splits.items()
+    }
+    known = corpus.splits[TRAIN].labels.emotion
+    if hides_labels(config):
+        of_each = config.data.labelled_per_class
+        draw, count = folds.labelled, config.data.labelled_fraction
+        if of_each:
+            draw, count = folds.labelled_of_each, of_each
+        keep = draw(corpus.splits[TRAIN].names, known, count, config.seed, 0)
+        known = np.where(keep, known, -1)
+    else:
+        x[TRAIN] = np.concatenate([x[TRAIN], x[UNLABELLED]])
+        known = np.concatenate([known, np.full(len(x[UNLABELLED]), -1)])
     model = LabelSpreading(kernel="knn", alpha=0.2, n_neighbors=7, max_iter=100)
-    model.fit(x, np.where(keep, emotion, -1))
+    model.fit(x[TRAIN], known)
     true = corpus.splits[split].labels.emotion
-    return f1_score(true, model.predict(test), average="weighted")
+    return f1_score(true, model.predict(x[split]), average="weighted")
 
 
 def table(by_draw: list[tuple[dict[str, float], str]]) -> str:
@@ -148,10 +176,11 @@ def table(by_draw: list[tuple[dict[str, float], str]]) -> str:
     for name in by_draw[0][0]:
         of = np.array([scores[name] for scores, _ in by_draw])
         times = sum(used == name for _, used in by_draw)
-        cells = [name if name in (AUTO, SPREADING, SUPERVISED) else f"`{name}`"]
+        cells = [f"`{name}`" if name in TRIED else name]
         cells.append(f"{of.mean():.2f}±{of.std(ddof=1) if len(of) > 1 else 0:.2f}")
         cells.append("" if name == SUPERVISED else _difference(of - base))
-        cells.append("" if name in (AUTO, SPREADING) else f"{times} of {len(by_draw)}")
+        compared = name in (SUPERVISED, *TRIED)
+        cells.append(f"{times} of {len(by_draw)}" if compared else "")
         lines.append("| " + " | ".join(cells) + " |")
     return "\n".join(lines)
 
@@ -170,6 +199,8 @@ def main() -> None:
     parser.add_argument("--root", type=pathlib.Path, help="of other corpora than digits")
     parser.add_argument("--workdir", type=pathlib.Path, required=True)
     parser.add_argument("--draws", type=int, default=10)
+    # Where labels are hidden in train, a repeat hides others; digits keep theirs.
+    parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--per_class", type=int, default=0, help="labels of each class")
     parser.add_argument("--fraction", type=float, default=0.1, help="or this share of them")
     parser.add_argument("--set", action="append", default=[], help="further keys, KEY=VALUE")

@@ -35,7 +35,7 @@ from mer_jax.extraction.writer import copy_manifests
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting import written
 from mer_jax.task import TRAIN
-from mer_jax.training import devices, grid, program
+from mer_jax.training import devices, grid, order, program, spreading
 from mer_jax.training import plan as plan_lib
 from mer_jax.training import record as record_lib
 from mer_jax.training import sizes as sizes_lib
@@ -156,6 +156,8 @@ def _prepare(
         config, display.count, program.level_of(config), framing=program.framing_of(config)
     )
     grid_plan = Plan(config, trials, *divide(config, corpus))
+    if not workdir.has_results:  # what was trained elsewhere needs no graph any more
+        spreading.check_memory(grid_plan)
     groups = plan_lib.group(config, trials, modalities, corpus.task)
     splits = corpus.splits.items()
     of_all = {(name, m): x for name, split in splits for m, x in split.features.items()}
@@ -197,7 +199,12 @@ def _finish(
     best, of_methods = results_lib.best_trial(outcomes, len(trials), corpus.task), {}
     if config_lib.chooses_method(config):
         best, compared = methods.choose(
-            outcomes, trials, corpus.task, _validated(prepared, checkpoints, display), config.seed
+            outcomes,
+            trials,
+            corpus.task,
+            _validated(prepared, checkpoints, display),
+            config.seed,
+            few=any(order.validates_few(fold) for fold in prepared.plan.folds.values()),
         )
         of_methods = {methods.METHODS: compared}
     model = _model(prepared, checkpoints, best)

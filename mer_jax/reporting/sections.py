@@ -200,6 +200,7 @@ def _methods(run: Run, _: Mapping[str, Picture]) -> Section | None:
                 terminal.value_cell(metric, of["score"]),
                 "" if difference is None else METRICS[metric].text(difference, sign="+"),
                 "" if difference is None else terminal.interval_cell(metric, of.get("interval")),
+                "" if of.get("log_loss") is None else f"{of['log_loss']:.3f}",
                 "yes" if of.get("used") else "",
             ]
         )
@@ -207,12 +208,12 @@ def _methods(run: Run, _: Mapping[str, Picture]) -> Section | None:
         return None
     title = METRICS[metric].title
     words = (
-        f"Each method at its best trial in cross-validation: {title} over all clips that "
-        "validated, and its difference to supervised training on the same clips, with 95 % by the "
-        "bootstrap. The best is used if it is above supervised training by a standard error; "
-        "otherwise supervised training is."
+        f"Each method at its best trial: {title} over all clips that validated, its difference to "
+        "supervised training, and 95 % by the bootstrap. The best is used if it is above that by "
+        "a standard error. Where folds validate on few clips, the least log loss is used, after "
+        "temperature scaling, of those that learn nothing from these clips' labels."
     )
-    header = ("method", title, "difference", "95 %", "used")
+    header = ("method", title, "difference", "95 %", "log loss", "used")
     return Section("What unlabelled clips gave", [Text(words), Table(header, rows)])
 
 

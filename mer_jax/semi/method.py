@@ -106,6 +106,7 @@ class Method:
 
     SETTINGS: ClassVar[tuple[Setting, ...]] = ()
     SPREADS: ClassVar[bool] = False  # whether it sees what labels spread to a clip
+    VALIDATES: ClassVar[bool] = False  # whether it sees the validation clips' labels
 
     @staticmethod
     def init(classes: int, own: Bool[Array, "P"]) -> Any:

@@ -34,6 +34,7 @@ class PseudoLabel(Method):
     """
 
     SETTINGS: ClassVar = (ETA, TOP_K)
+    VALIDATES = True
 
     @staticmethod
     def init(classes: int, own: Bool[Array, "P"]) -> Any:

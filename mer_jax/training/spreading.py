@@ -2,6 +2,7 @@
 
 import functools
 import logging
+from typing import Any
 
 import numpy as np
 from jaxtyping import Float32
@@ -20,6 +21,22 @@ _COPIES = 3  # of the features at once: by modality, side by side, and as they a
 _MEMORY_SHARE = 0.5  # of the machine's, for these
 
 
+def check_memory(plan: Plan) -> None:
+    """Refuses a plan whose graph needs more memory than this machine has for it: InputError."""
+    if not any(_spreads(trial) for trial in plan.trials):
+        return
+    parts = _parts(plan)
+    clips = sum(map(rows_lib.count, parts))
+    width = sum(rows_lib.sizes(parts[0]).values())
+    needed, most = _COPIES * 4 * clips * width, _MEMORY_SHARE * devices.host_bytes()
+    if needed > most:
+        raise InputError(
+            f"config.semi.method: the graph of {clips} clips with {width} values each takes "
+            f"{needed / 1e9:.0f} GB, and this machine has {most / 1e9:.0f} GB for it; use "
+            "fewer feature sets, or a method without a graph"
+        )
+
+
 class Spreading:
     """The graph of a plan's clips, labelled and unlabelled, made when a trial first asks for it.
 
@@ -34,31 +51,14 @@ class Spreading:
     def targets(self, run: Run, classes: int) -> Float32[np.ndarray, "P C"] | None:
         """What reaches each clip of the whole pool; None: the run's method spreads nothing."""
         trial = self._plan.trials[run.trial]
-        method = trial.get("semi.method")
-        if method is None or not METHODS[method].SPREADS:
+        if not _spreads(trial):
             return None
         settings = trial[graph.NEIGHBOURS.key], trial[graph.ALPHA.key]
         return self._spread(run.repeat, run.fold, classes, *settings)
 
-    @property
-    def _parts(self) -> list[dict[str, Rows]]:
-        """The features of all clips: the samples', and after them the pool's."""
-        samples = self._plan.samples
-        if hides_labels(self._plan.config):  # the pool begins with the samples
-            return [samples.pool.features]
-        return [samples.features, samples.pool.features]
-
     def _join(self, count: int) -> neighbours.Joined:
-        parts = self._parts
-        clips = sum(rows_lib.count(part) for part in parts)
-        width = sum(rows_lib.sizes(parts[0]).values())
-        needed, most = _COPIES * 4 * clips * width, _MEMORY_SHARE * devices.host_bytes()
-        if needed > most:
-            raise InputError(
-                f"config.semi.method: the graph of {clips} clips with {width} values each takes "
-                f"{needed / 1e9:.0f} GB, and this machine has {most / 1e9:.0f} GB for it; use "
-                "fewer feature sets, or a method without a graph"
-            )
+        parts = _parts(self._plan)
+        clips = sum(map(rows_lib.count, parts))
         LOG.info("joining %d clips to their %d nearest ones", clips, count)
         standardised = standardises_columns(self._plan.config.data.standardise)
         return neighbours.join(neighbours.side_by_side(parts, standardised), count)
@@ -74,3 +74,16 @@ class Spreading:
         label = np.zeros((joined.shape[0], classes), np.float32)
         label[rows, labels.emotion[rows]] = 1
         return neighbours.spread(joined, label, alpha)[-pool:]
+
+
+def _spreads(trial: dict[str, Any]) -> bool:
+    method = trial.get("semi.method")
+    return method is not None and METHODS[method].SPREADS
+
+
+def _parts(plan: Plan) -> list[dict[str, Rows]]:
+    """The features of all clips: the samples', and after them the pool's."""
+    samples = plan.samples
+    if hides_labels(plan.config):  # the pool begins with the samples
+        return [samples.pool.features]
+    return [samples.features, samples.pool.features]

@@ -6,7 +6,6 @@ import pathlib
 
 import numpy as np
 import pytest
-import tensorflow_datasets as tfds
 
 from mer_jax import files
 from mer_jax.corpora import MER2023
@@ -521,7 +520,8 @@ def test_nothing_to_find_data_by(make_config):
 
 
 def test_two_users_folders_never_share_a_dataset(tmp_path, monkeypatch):
-    monkeypatch.setattr(tfds.core.constants, "DATA_DIR", str(tmp_path / "home"))
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.delenv("TFDS_DATA_DIR", raising=False)
     places = []
     for name in ("one", "two"):
         (tmp_path / name).mkdir()

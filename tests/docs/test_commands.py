@@ -139,7 +139,7 @@ def test_every_command_runs(tmp_path, context):
                 stderr = tmp_path / "stderr"
                 process = context.Process(target=run, args=(arguments, tmp_path, stderr))
                 process.start()
-                process.join(timeout=120)
+                process.join(timeout=300)
                 assert process.exitcode == 0, f"{page.name}: {line}\n{stderr.read_text()}"
     assert len(done) > 15
     for page in PAGES:
@@ -148,5 +148,5 @@ def test_every_command_runs(tmp_path, context):
         for code in re.findall(r"```python\n(.*?)```", page.read_text(), re.DOTALL):
             process = context.Process(target=run_cell, args=(code, tmp_path))
             process.start()
-            process.join(timeout=120)
+            process.join(timeout=300)
             assert process.exitcode == 0, f"{page.name}: {code}"

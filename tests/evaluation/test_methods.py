@@ -28,8 +28,11 @@ def outcomes(failed=()):
     ]
 
 
-def choice(right, failed=()):
-    """The choice where each trial predicts so many of the clips, the first ones, rightly."""
+def choice(right, failed=(), trials=TRIALS, few=False, confident=None):
+    """The choice where each trial predicts so many of the clips, the first ones, rightly.
+
+    `confident` are trials' factors of the logits.
+    """
     true = np.arange(CLIPS) % 2
     labels = Labels(
         true.astype(np.int32), np.ones(CLIPS, bool), np.zeros(CLIPS, np.float32),
@@ -40,9 +43,10 @@ def choice(right, failed=()):
     def validated(trial):
         asked.append(trial)
         told = np.where(np.arange(CLIPS) < right[trial], true, 1 - true)
-        return Predictions(np.eye(CLASSES, dtype=np.float32)[told], None), labels
+        logits = np.eye(CLASSES, dtype=np.float32)[told] * (confident or {}).get(trial, 1)
+        return Predictions(logits, None), labels
 
-    return methods.choose(outcomes(failed), TRIALS, MELD.task, validated, 0), asked
+    return methods.choose(outcomes(failed), trials, MELD.task, validated, 0, few=few), asked
 
 
 def test_the_best_method_is_used_where_it_helps_by_more_than_chance():
@@ -73,3 +77,33 @@ def test_a_method_that_helps_is_used_though_a_luckier_one_is_not_there():
     assert found.trial == 3
     assert choice({4: 48}, failed=(2, 3, 1, 0))[0] == (4, [])
     assert choice({1: 40, 4: 48}, failed=(2, 3))[0].trial == 4
+
+
+def test_of_few_clips_the_least_log_loss_decides_without_a_margin():
+    found, _ = choice({1: 40, 2: 41, 4: 38}, few=True)
+    assert found.trial == 2
+    assert choice({1: 40, 2: 39, 4: 38}, few=True)[0].trial == 1
+    assert choice({1: 60, 2: 60, 4: 60}, few=True, confident={1: 0.5})[0].trial == 1  # equal
+    # The best single confidence is the share of right clips; the other classes share the rest.
+    wrong = 19 / 60
+    expected = -(1 - wrong) * np.log(1 - wrong) - wrong * np.log(wrong / (CLASSES - 1))
+    logged = {row["method"]: row["log_loss"] for row in found.recorded}
+    assert logged["graph"] < logged["supervised"] < logged["freematch"]
+    assert logged["graph"] == pytest.approx(expected, rel=1e-6)
+
+
+def test_confidence_alone_decides_nothing():
+    plain, _ = choice({1: 40, 2: 38, 4: 38}, few=True)
+    scaled, _ = choice({1: 40, 2: 38, 4: 38}, few=True, confident={1: 50.0, 4: 0.1})
+    assert plain.trial == scaled.trial == 1
+    for one, other in zip(plain.recorded, scaled.recorded, strict=True):
+        assert one["log_loss"] == pytest.approx(other["log_loss"], rel=1e-4)
+
+
+def test_of_few_clips_a_method_that_sees_their_labels_stands_back():
+    trials = [*TRIALS[:4], {"train.learning_rate": 1.0, "semi.method": "pseudo_label"}]
+    right = {1: 40, 2: 45, 4: 58}
+    assert choice(right, trials=trials)[0].trial == 4
+    found, _ = choice(right, trials=trials, few=True)
+    assert found.trial == 2
+    assert [row["used"] for row in found.recorded] == [False, True, False]

@@ -68,13 +68,13 @@ def test_the_report_says_what_each_method_gave(reported, tmp_path):
         {"method": "supervised", "metric": "com", "score": 0.5, "difference": None,
          "interval": None, "not_better": None, "used": False},
         {"method": "graph", "metric": "com", "score": 0.75, "difference": 0.25,
-         "interval": [0.125, 0.375], "not_better": 0.0, "used": True},
+         "interval": [0.125, 0.375], "not_better": 0.0, "log_loss": 0.75, "used": True},
     ]  # fmt: skip
     files.write_json(workdir / "results.json", results)
     report.report(None, workdir)
     rows = rows_of((workdir / "report.md").read_text(), "What unlabelled clips gave")
-    assert rows["supervised"] == ["0.50", "", "", ""]
-    assert rows["graph"] == ["0.75", "+0.25", "[0.12, 0.38]", "yes"]
+    assert rows["supervised"] == ["0.50", "", "", "", ""]
+    assert rows["graph"] == ["0.75", "+0.25", "[0.12, 0.38]", "0.750", "yes"]
 
 
 def test_training_ends_in_a_report_with_every_section(reported):

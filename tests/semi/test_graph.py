@@ -12,7 +12,7 @@ from mer_jax.data.arrays import Split
 from mer_jax.data.rows import Frames
 from mer_jax.errors import InputError
 from mer_jax.semi import neighbours
-from mer_jax.training import devices
+from mer_jax.training import devices, spreading
 from mer_jax.training.plan import Run
 from mer_jax.training.spreading import Spreading
 from tests.support.plans import NAMES, planned
@@ -148,6 +148,10 @@ def test_a_pool_of_its_own_gets_the_labels_of_its_neighbours():
 
 
 def test_a_graph_that_does_not_fit_is_refused(monkeypatch):
+    samples = samples_of(len(NAMES))
+    grid_plan = planned(samples, semi__method=("fixmatch", "graph"))
+    spreading.check_memory(grid_plan)
     monkeypatch.setattr(devices, "host_bytes", lambda: 10_000)
+    spreading.check_memory(planned(samples, semi__method="fixmatch"))
     with pytest.raises(InputError, match=r"^config\.semi\.method: the graph of 60 clips with 10 v"):
-        spread_of(samples_of(len(NAMES)))
+        spreading.check_memory(grid_plan)

@@ -228,3 +228,20 @@ def test_of_equal_epochs_the_last_is_kept_where_clips_are_taken_again(steps, bes
     """Nothing is learnt at a rate of 0, so that every epoch is as good as the others."""
     state = trained(planned(train__steps=steps, train__learning_rate=1e-30), epochs=4)
     np.testing.assert_array_equal(state.best.epoch, [best, best])
+
+
+@pytest.mark.parametrize(
+    ("steps", "clips", "score", "kept"),
+    [
+        (0, 6, 0.8, False), (0, 6, 0.9, False), (0, 6, 1.0, True),  # clips once: the better one
+        (40, 6, 0.8, True), (40, 6, np.nan, False),  # few validate: the last one
+        (40, 400, 0.8, False), (40, 400, 0.9, True), (40, 400, np.nan, False),
+    ],
+)  # fmt: skip
+def test_where_few_clips_validate_the_last_epoch_is_kept_however_it_scores(
+    steps, clips, score, kept
+):
+    given = given_of(planned(train__steps=steps))
+    given = given._replace(fold=given.fold._replace(validation_weight=jnp.ones(clips)))
+    taken = order_lib.steps_of(given, jax.random.key(0), jnp.int32(0))
+    assert bool(order_lib.is_kept(given, taken, jnp.float32(score), jnp.float32(0.9))) == kept
