@@ -10,7 +10,7 @@ from mer_jax.data.arrays import Labels
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.reporting import analysis
 from mer_jax.reporting.analysis import Predicted
-from mer_jax.task import Task
+from mer_jax.task import Task, of_bounds
 
 TASK = MER2023.task
 CLASSES = len(TASK.classes)
@@ -118,9 +118,16 @@ def test_the_floor_is_scikit_learns_dummies():
 
 def test_a_floor_has_the_halves_of_its_task():
     labels = labels_of([3, 3, 1], [1.0, 2.0, 6.0])
-    assert analysis.constant(MELD.task, labels) == (3, None)
-    assert analysis.constant(Task((), (-3.0, 3.0)), labels) == (None, 3.0)
-    scores = analysis.constant_scores(MELD.task, analysis.Constant(3, None), {"test": labels})
+    assert analysis.constant(MELD.task, labels) == (3, ())
+    assert analysis.constant(Task((), (-3.0, 3.0)), labels) == (None, (3.0,))
+    targets = of_bounds((), ("a", "b"), (0, 9, 0, 9))
+    pairs = np.array([[1, 0], [2, 4], [6, 8]], np.float32)
+    known = labels._replace(valence=pairs, valence_mask=pairs > 0)
+    assert analysis.constant(targets, known) == (None, (3.0, 6.0))
+    floor = analysis.constant_scores(targets, analysis.Constant(None, (3.0, 6.0)), {"test": known})
+    assert (floor["test"]["mae_a"], floor["test"]["mae_b"]) == (2.0, 2.0)
+    assert floor["test"]["corr_a"] is None
+    scores = analysis.constant_scores(MELD.task, analysis.Constant(3, ()), {"test": labels})
     assert scores["test"] == pytest.approx(
         {"dis": 2 / 3 * 0.8, "acc": 2 / 3, "macro_f1": (0.8 + 0) / 2, "uar": 1 / 2}
     )
