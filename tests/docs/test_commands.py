@@ -14,7 +14,8 @@ import pytest
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 # The tutorial is first, as it makes the folder of the others; some have tests of their own.
 _OWN = (
-    "tutorial.md", "scoring.md", "extraction.md", "from_videos_to_submission.md", "own_data.md"
+    "tutorial.md", "scoring.md", "extraction.md", "from_videos_to_submission.md", "own_data.md",
+    "collection.md",
 )  # fmt: skip
 OTHERS = {ROOT / "docs" / name for name in _OWN}
 PAGES = [
