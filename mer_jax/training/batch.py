@@ -57,6 +57,8 @@ def of_rows(
     features, masks = _taken(samples.features, index, longest or {})
     features = scaled(features, given.fold.scaler, masks)
     batch = of_features(features, weight, shown(masks, given.static.framing))
+    if given.static.task.targets:  # several numbers have no one sign
+        return batch, labels
     known = (weight > 0) & labels.valence_mask
     return batch._replace(sign=jnp.where(known, jnp.sign(labels.valence), 0)), labels
 

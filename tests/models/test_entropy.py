@@ -79,4 +79,6 @@ def test_a_training_carries_the_memory_and_the_term_changes_it():
 def test_a_task_without_valences_is_refused():
     with pytest.raises(InputError, match=r"model\.entropy=True tells clips apart"):
         check_task("mmim", {"entropy": True}, Task(("happy", "sad"), None))
+    with pytest.raises(InputError, match="sign of their valence"):
+        check_task("mmim", {"entropy": True}, Task((), (-1.0, 1.0), targets=("calm", "warm")))
     check_task("mmim", {"entropy": False}, Task(("happy", "sad"), None))

@@ -98,7 +98,7 @@ def levels(fusion: str) -> tuple[str, ...]:
 def check_task(fusion: str, settings: dict, task: Task) -> None:
     """Refuses a switch of a fusion whose loss asks for valences where the task has none."""
     switch = getattr(FUSIONS[fusion], "NEEDS_VALENCE", None)
-    if settings.get(switch) and not task.valence_range:
+    if settings.get(switch) and (task.targets or not task.valence_range):
         raise InputError(
             f"config.model.{switch}=True tells clips apart by the sign of their valence, "
             f"which the task lacks; train with --config.model.{switch}=False"
