@@ -186,7 +186,7 @@ def test_a_unit_changes_nothing_but_the_unit(root, tmp_path):
     """A target a hundred times as large is predicted so, whatever the pool adds to the loss."""
     semi = {
         "semi__method": "fixmatch", "semi__threshold": 0.0, "semi__warmup": 0,
-        "data__labelled_fraction": 0.5, "train__epochs": 3, "repeats": 1,
+        "data__labelled_fraction": 0.5, "train__epochs": 3, "train__steps": 0, "repeats": 1,
     }  # fmt: skip
     for factor in (1, 100):
         folder = tmp_path / f"times_{factor}"

@@ -131,7 +131,7 @@ def semi_config(root, tfds_dir):
     return config_of(
         root, tfds_dir, model__hidden=8, train__learning_rate=1e-2, repeats=1,
         data__labelled_fraction=0.6, semi__method=("", "flexmatch"), semi__mu=2, semi__warmup=0,
-        semi__threshold=0.3, data__device_bytes=1, train__checkpoint_seconds=0,
+        semi__threshold=0.3, train__steps=0, data__device_bytes=1, train__checkpoint_seconds=0,
     )  # fmt: skip
 
 

@@ -32,6 +32,7 @@ KINDS = {
     "supervised": {},
     "semi-supervised": {
         "semi__method": "pseudo_label",
+        "train__steps": 0,
         "data__labelled_fraction": 0.5,
         "semi__mu": 2,
         "semi__warmup": 2,
