@@ -20,8 +20,9 @@ import time
 import corpus
 import jax
 import jax.numpy as jnp
-import machine
 import numpy as np
+
+from mer_jax import environment
 
 _BYTES_PER_PARAMETER = 36
 _KEPT_PER_PARAMETER = 16  # parameter, gradient, both moments: what a step goes through
@@ -91,7 +92,7 @@ def copy_rate(size: int, calls: int) -> float:
         return 8 * count * times / _median(repeated, calls)
     source, target = np.ones(count, np.float32), np.zeros(count, np.float32)
     rates = []
-    for threads in {1, machine.cores()}:
+    for threads in {1, environment.cores()}:
         parts = list(
             zip(np.array_split(source, threads), np.array_split(target, threads), strict=True)
         )

@@ -7,6 +7,8 @@ import pathlib
 import platform
 from typing import Any
 
+from mer_jax import environment
+
 
 def describe() -> dict[str, Any]:
     """Date, processor, cores, memory, versions."""
@@ -14,18 +16,11 @@ def describe() -> dict[str, Any]:
     return {
         "date": datetime.datetime.now(datetime.UTC).date().isoformat(),
         "processor": _processor(),
-        "cores": cores(),
+        "cores": environment.cores(),
         "memory_gb": round(memory / 1e9, 1),
         "python": platform.python_version(),
         "versions": {name: importlib.metadata.version(name) for name in ("jax", "flax", "numpy")},
     }
-
-
-def cores() -> int:
-    """How many processors this process may use."""
-    if hasattr(os, "sched_getaffinity"):
-        return len(os.sched_getaffinity(0))
-    return os.cpu_count() or 1
 
 
 def _processor() -> str:

@@ -22,6 +22,8 @@ import machine
 import numpy as np
 import process
 
+from mer_jax import environment
+
 SIZES = {"audio": 73, "text": 384, "video": 100}
 FOLDS = 5
 BATCH = 32
@@ -197,7 +199,7 @@ def measure(name: str, quick: bool, chunk: str) -> dict[str, Any]:
     options = [f"--side_of={name}", *(["--quick"] if quick else [])]
     ours = process.script("zoo.py", *options, f"--chunk={chunk}", environment=_CACHE).json
     of_threads = {}
-    for threads in sorted({1, min(2, machine.cores())}):
+    for threads in sorted({1, min(2, environment.cores())}):
         finished = process.script("zoo.py", *options, f"--threads={threads}")
         of_threads[threads] = finished.json["run_epoch_s"]
     threads = min(of_threads, key=of_threads.get)

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import os
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 
+from mer_jax import environment
 from mer_jax.extraction import calls, work
 from mer_jax.extraction.plan import Task
 from mer_jax.extraction.record import Decoded, Follow, Made
@@ -19,7 +19,7 @@ class Threads:
 
     def __init__(self, count: int | None = None):
         """`count` threads decode, and call extractors that may run in several; None: the cores."""
-        self._count = count or len(os.sched_getaffinity(0))
+        self._count = count or environment.cores()
         self._pool = ThreadPoolExecutor(self._count, "extraction")
         self._sets: Mapping[str, Wanted] = {}
         self._made: dict[str, Made] = {}

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import os
 import pathlib
 from collections import deque
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any
 
-from mer_jax import files
+from mer_jax import environment, files
 from mer_jax.data import label_csv
 from mer_jax.errors import InputError
 from mer_jax.extraction import audio, calls
@@ -89,7 +88,7 @@ def _heard(
     recogniser: Recogniser, clips: Sequence[Clip], change: Change | None, workers: int | None
 ) -> Iterator[tuple[str, str | MediaError]]:
     """Each clip's text or why there is none, in order; the pool decodes ahead."""
-    workers = workers or len(os.sched_getaffinity(0))
+    workers = workers or environment.cores()
 
     def prepared(clip: Clip) -> Any:
         try:

@@ -188,9 +188,9 @@ def targets_loss(
 
     So each target counts alike, whatever its unit and however many of the clips have it.
     """
-    half_1xV = jnp.array(objective.halves, jnp.float32)[None, :]
     of_one = functools.partial(valence_loss, objective=objective)
-    each_V = jax.vmap(of_one, in_axes=1)(predicted / half_1xV, true / half_1xV, weight)
+    ours, theirs = (_over_halves(x, objective.halves) for x in (predicted, true))
+    each_V = jax.vmap(of_one, in_axes=1)(ours, theirs, weight)
     return each_V.mean()
 
 
@@ -239,7 +239,11 @@ def in_halves(output: Output, halves: tuple[float, ...]) -> Output:
     """An output with its targets in units of half their ranges, as their loss has them."""
     if not halves:
         return output
-    return output._replace(valence=output.valence / jnp.array(halves, jnp.float32)[None, :])
+    return output._replace(valence=_over_halves(output.valence, halves))
+
+
+def _over_halves(x: Float[Array, "B V"], halves: tuple[float, ...]) -> Float[Array, "B V"]:
+    return x / jnp.array(halves, jnp.float32)[None, :]
 
 
 def own(aux: dict[str, Float[Array, ""]], settings: dict) -> Float[Array, ""]:

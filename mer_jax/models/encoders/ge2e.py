@@ -19,9 +19,9 @@ import jax.numpy as jnp
 import numpy as np
 from jaxtyping import Array, Float
 
-from mer_jax.errors import InputError
 from mer_jax.models import recurrent
 from mer_jax.models.encoders import mel, torch_files
+from mer_jax.models.encoders import weights as weights_lib
 from mer_jax.models.layers import product
 
 SIZE = 256
@@ -62,10 +62,7 @@ def load(path: pathlib.Path) -> Weights:
     Raises InputError where the file lacks one of the arrays, or has it in another shape.
     """
     found = torch_files.read(path)
-    for name, shape in _SHAPES.items():
-        if name not in found or found[name].shape != shape:
-            what = f"is {list(found[name].shape)}" if name in found else "is missing"
-            raise InputError(f"{path}: not Resemblyzer's pretrained.pt: {name} {what}")
+    weights_lib.check_shapes(path, found, _SHAPES, "Resemblyzer's pretrained.pt")
     layers = tuple(
         recurrent.Weights(
             found[f"lstm.weight_ih_l{i}"].T,

