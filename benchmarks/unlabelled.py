@@ -5,7 +5,7 @@
 
 Each draw keeps other labels, makes other folds and starts from other weights; of digits (those of
 scikit-learn, 0 to 5, upper and lower half as two modalities) it divides train and test anew; of a
-table of one's own, with --held_out, so many of train's groups, such as speakers, are the test clips.
+table, with --held_out, so many of train's groups, such as speakers, are the test clips.
 Supervised training and the methods of config.semi.method="auto" are the trials of one grid, with
 one hidden size and learning rate. Each row is the ensemble of a method's folds on the test clips:
 mean and deviation over the draws, and the mean of its differences to supervised training with their
