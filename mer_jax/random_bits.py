@@ -15,8 +15,16 @@ _DRAWN_BITS = 24  # what a float32 holds without rounding
 
 def bernoulli(key: Key[Array, ""], share, shape: tuple[int, ...]) -> Bool[Array, "..."]:
     """True with probability `share`, which may be traced."""
-    drawn = random_words(key, shape) >> (32 - _DRAWN_BITS)
-    return drawn.astype(jnp.float32) < share * 2**_DRAWN_BITS
+    return _below(random_words(key, shape), share)
+
+
+def bernoulli_at(key: Key[Array, ""], share, number: UInt32[Array, "..."]) -> Bool[Array, "..."]:
+    """What `bernoulli` draws for the entries of these numbers, counted in the order of rows."""
+    return _below(_threefry(key, number), share)
+
+
+def _below(word: UInt32[Array, "..."], share) -> Bool[Array, "..."]:
+    return (word >> (32 - _DRAWN_BITS)).astype(jnp.float32) < share * 2**_DRAWN_BITS
 
 
 def normal(key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, "..."]:
@@ -52,9 +60,14 @@ def random_words(key: Key[Array, ""], shape: tuple[int, ...]) -> UInt32[Array, "
     a quarter of a training step at the paper's sizes. A run's bits depend on its own key alone,
     also under `jax.vmap`.
     """
-    k0, k1 = (jnp.broadcast_to(word, shape) for word in jax.random.key_data(key))
+    return _threefry(key, jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape))
+
+
+def _threefry(key: Key[Array, ""], number: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
+    """The first of the two words of each number under a key."""
+    k0, k1 = (jnp.broadcast_to(word, number.shape) for word in jax.random.key_data(key))
     keys = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))
-    x0 = jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape) + keys[0]
+    x0 = number + keys[0]
     x1 = keys[1]
     for i in range(5):
         for rotation in _ROTATIONS[i % 2]:
