@@ -32,7 +32,12 @@ def write(
     _print_place(workdir)
 
 
-def ensure(config: ConfigDict, workdir: os.PathLike[str], display: Display, corpus: Corpus) -> None:
+def ensure(
+    config: ConfigDict,
+    workdir: os.PathLike[str],
+    display: Display = SILENT,
+    corpus: Corpus | None = None,
+) -> None:
     """Writes the report where the workdir has none.
 
     The results stand by then, so that what goes wrong here is told and ends nothing.
