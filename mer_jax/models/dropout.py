@@ -5,7 +5,14 @@ from jaxtyping import Array, Float, Key, Num
 
 from mer_jax import random_bits
 
+# From this many values on their mask is stored: the forward pass and both products of the backward
+# one would each draw it again, which takes longer than reading it.
+_STORED_SIZE = 2**18
+
 
 def dropout(x: Float[Array, "..."], rate: Num[Array, ""] | float, key: Key[Array, ""]) -> Array:
     """Zeroes each value with probability `rate`, which may be traced, and rescales the others."""
-    return jnp.where(random_bits.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)
+    kept = random_bits.bernoulli(key, 1 - rate, x.shape)
+    if x.size >= _STORED_SIZE:
+        kept = random_bits.materialised(key, kept)
+    return jnp.where(kept, x / (1 - rate), 0)
