@@ -4,7 +4,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.models.dropout import dropout
+from mer_jax.models.dropout import dropout, stored_dropout
 
 
 def test_dropout_zeroes_its_share_and_rescales_the_rest():
@@ -17,3 +17,17 @@ def test_dropout_zeroes_its_share_and_rescales_the_rest():
 def test_no_rate_drops_nothing():
     x = jnp.ones((200, 500))
     np.testing.assert_array_equal(dropout(x, 0.0, jax.random.key(0)), x)
+
+
+def test_a_stored_mask_is_the_mask_also_in_the_gradient():
+    x, keys = jnp.ones((3, 5, 8)), jax.random.split(jax.random.key(1), 3)
+
+    def squared(drop, x):
+        return (jax.vmap(lambda x, key: drop(x, 0.3, key))(x, keys) ** 2).sum()
+
+    for of in (lambda f: f, jax.grad):
+        expected, found = (
+            jax.jit(of(lambda x, drop=drop: squared(drop, x)))(x)
+            for drop in (dropout, stored_dropout)
+        )
+        np.testing.assert_array_equal(found, expected)
