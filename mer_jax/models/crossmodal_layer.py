@@ -8,7 +8,7 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Bool, Float, Num
 
-from mer_jax.models.dropout import stored_dropout
+from mer_jax.models.dropout import dropout
 from mer_jax.models.layers import product
 from mer_jax.models.transformer import LayerNorm
 
@@ -26,8 +26,11 @@ class Sight(NamedTuple):
 def dropped(
     module: nn.Module, x: Float[Array, "..."], rate: Rate, train: bool
 ) -> Float[Array, "..."]:
-    """Dropout on `x` where `train`, called inside a module's `__call__`."""
-    return stored_dropout(x, rate, module.make_rng("dropout")) if train else x
+    """Dropout on `x` where `train`, called inside a module's `__call__`.
+
+    The mask is stored: the backward pass would draw that of a frame's gradient three times.
+    """
+    return dropout(x, rate, module.make_rng("dropout"), stored=True) if train else x
 
 
 class XavierDense(nn.Module):

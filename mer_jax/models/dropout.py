@@ -5,19 +5,23 @@ from jaxtyping import Array, Float, Key, Num
 
 from mer_jax import random_bits
 
+# From this many values on their mask is stored: the forward pass and both products of the backward
+# one would each draw it again, which takes longer than reading it.
+_STORED_SIZE = 2**18
 
-def dropout(x: Float[Array, "..."], rate: Num[Array, ""] | float, key: Key[Array, ""]) -> Array:
-    """Zeroes each value with probability `rate`, which may be traced, and rescales the others."""
-    return jnp.where(random_bits.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)
 
-
-def stored_dropout(
-    x: Float[Array, "..."], rate: Num[Array, ""] | float, key: Key[Array, ""]
+def dropout(
+    x: Float[Array, "..."],
+    rate: Num[Array, ""] | float,
+    key: Key[Array, ""],
+    stored: bool | None = None,
 ) -> Array:
-    """As `dropout`, but the mask is drawn once and stored for the backward pass.
+    """Zeroes each value with probability `rate`, which may be traced, and rescales the others.
 
-    For large masks: XLA on CPUs draws one again wherever the backward pass reads it, three times
-    where a gradient is cut in three.
+    `stored` says whether the mask is drawn once and kept for the backward pass; None: by its size.
+    Of nets that are computed side by side the size of one is seen here.
     """
     kept = random_bits.bernoulli(key, 1 - rate, x.shape)
-    return jnp.where(random_bits.materialised(key, kept), x / (1 - rate), 0)
+    if stored or (stored is None and x.size >= _STORED_SIZE):
+        kept = random_bits.materialised(key, kept)
+    return jnp.where(kept, x / (1 - rate), 0)

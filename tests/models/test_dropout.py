@@ -1,10 +1,11 @@
-"""Dropout: its share, its scale."""
+"""Dropout: its share, its scale, its mask."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from mer_jax.models.dropout import dropout, stored_dropout
+from mer_jax import random_bits
+from mer_jax.models.dropout import dropout
 
 
 def test_dropout_zeroes_its_share_and_rescales_the_rest():
@@ -19,15 +20,21 @@ def test_no_rate_drops_nothing():
     np.testing.assert_array_equal(dropout(x, 0.0, jax.random.key(0)), x)
 
 
+def test_a_large_mask_is_that_of_its_words():
+    key, x = jax.random.key(5), jnp.ones((2, 2**17))
+    expected = np.where(random_bits.bernoulli(key, 0.75, x.shape), 1 / 0.75, 0)
+    found, gradient = jax.jit(jax.value_and_grad(lambda x: dropout(x, 0.25, key).sum()))(x)
+    np.testing.assert_allclose(found, expected.sum(), rtol=1e-5)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6)
+
+
 def test_a_stored_mask_is_the_mask_also_in_the_gradient():
     x, keys = jnp.ones((3, 5, 8)), jax.random.split(jax.random.key(1), 3)
 
-    def squared(drop, x):
-        return (jax.vmap(lambda x, key: drop(x, 0.3, key))(x, keys) ** 2).sum()
+    def squared(x, stored):
+        drop = jax.vmap(lambda x, key: dropout(x, 0.3, key, stored))
+        return (drop(x, keys) ** 2).sum()
 
-    for of in (lambda f: f, jax.grad):
-        expected, found = (
-            jax.jit(of(lambda x, drop=drop: squared(drop, x)))(x)
-            for drop in (dropout, stored_dropout)
-        )
+    for of in (squared, jax.grad(squared)):
+        expected, found = (jax.jit(of, static_argnums=1)(x, stored) for stored in (False, True))
         np.testing.assert_array_equal(found, expected)
