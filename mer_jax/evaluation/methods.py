@@ -46,10 +46,11 @@ def choose(
 
     `few` says that folds validate on few clips. The metric then moves by several points with one
     clip, and a gain of five is within a standard error. What is used is the method, or supervised
-    training, with the least Brier score (Monthly Weather Review, 1950), each after the temperature
-    that suits it: confidence alone, which grows with the number of steps, decides nothing; nor does
-    one clip that is wrong for certain, as in the log loss. Methods that see the validation clips'
-    labels stand back: from a handful they learn which classes these are.
+    training, with the least Brier score (Monthly Weather Review, 1950) among those that are better
+    than supervised training by a standard error of the paired difference, each after the
+    temperature that suits it: confidence alone, which grows with the number of steps, decides
+    nothing; nor does one clip that is wrong for certain, as in the log loss. Methods that see the
+    validation clips' labels stand back: from a handful they learn which classes these are.
 
     Trials with a run that failed stand back; where supervised training has no other, the best trial
     of all is used.
@@ -66,35 +67,45 @@ def choose(
         for method, numbers in by_method.items()
     }
     metric, base = task.selection, validated(best[""])
-    rows = []
+    rows, errors = [], []
     for method, number in best.items():
         predictions, labels = base if not method else validated(number)
+        errors.append(_errors(predictions, labels))
         rows.append(
             {
                 "method": method or SUPERVISED,
                 "metric": metric,
                 "score": ensemble.score(task, predictions, labels)[metric],
-                "brier": _brier(predictions, labels),
+                "brier": None if errors[-1] is None else float(errors[-1].mean()),
                 "trial": trials[number],
                 **_against(task, predictions, *base, seed=seed, is_base=not method),
             }
         )
     by_brier = few and all(row["brier"] is not None for row in rows)
-    used = _of_few(rows) if by_brier else _of_many(rows, metrics.selection_sign(task))
+    used = _of_few(rows, errors) if by_brier else _of_many(rows, metrics.selection_sign(task))
     for row in rows:
         row["used"] = row is used
     LOG.info("used: %s, by cross-validation on the labelled clips", used["method"])
     return Choice(best["" if used["method"] == SUPERVISED else used["method"]], rows)
 
 
-def _of_few(rows: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _of_few(rows: Sequence[dict[str, Any]], errors: Sequence[np.ndarray]) -> dict[str, Any]:
+    (base,) = (of for row, of in zip(rows, errors, strict=True) if row["method"] == SUPERVISED)
     able = [
         row
-        for row in rows
-        if row["method"] == SUPERVISED or not semi.METHODS[row["method"]].VALIDATES
+        for row, of in zip(rows, errors, strict=True)
+        if row["method"] == SUPERVISED
+        or (not semi.METHODS[row["method"]].VALIDATES and _is_less(of, base))
     ]
     # The simplest of equals: where all clips are right every score is 0 but for the last digits.
     return min(able, key=lambda row: round(row["brier"], 6))
+
+
+def _is_less(ours_N: np.ndarray, theirs_N: np.ndarray) -> bool:
+    """Whether the mean is less by more than a standard error of the paired difference."""
+    difference_N = ours_N - theirs_N
+    error = difference_N.std(ddof=1) / np.sqrt(len(difference_N)) if len(difference_N) > 1 else 0.0
+    return bool(difference_N.mean() < -error)
 
 
 def _of_many(rows: Sequence[dict[str, Any]], sign: int) -> dict[str, Any]:
@@ -104,8 +115,11 @@ def _of_many(rows: Sequence[dict[str, Any]], sign: int) -> dict[str, Any]:
     return max(able, key=lambda row: -2.0 if row["score"] is None else sign * row["score"])
 
 
-def _brier(predictions: Predictions, labels: Labels) -> float | None:
-    """Mean squared distance from the truth, 0 to 2, at the best temperature; None: none known."""
+def _errors(predictions: Predictions, labels: Labels) -> np.ndarray | None:
+    """Each clip's squared distance from the truth, 0 to 2, at the best temperature; None: none.
+
+    Their mean is the Brier score.
+    """
     known = labels.emotion_mask
     if predictions.emotion is None or not known.any():
         return None
@@ -113,7 +127,7 @@ def _brier(predictions: Predictions, labels: Labels) -> float | None:
     suited = logits / calibration.temperature(logits, emotion)
     probability = np.exp(calibration.log_softmax(suited.astype(np.float64)))
     truth = np.eye(logits.shape[1])[emotion]
-    return float(((probability - truth) ** 2).sum(-1).mean())
+    return ((probability - truth) ** 2).sum(-1)
 
 
 def _against(
