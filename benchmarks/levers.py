@@ -30,6 +30,7 @@ DEFAULT = "default"
 TOGETHER = "those that gained, together"
 # By the heading of its row, the keys of the lever.
 LEVERS: dict[str, dict[str, Any]] = {
+    "standardise=False": {"data.standardise": False},
     "standardise=True": {"data.standardise": True},
     "standardise=group": {"data.standardise": "group"},
     "standardise=all": {"data.standardise": "all"},
@@ -51,9 +52,10 @@ class Corpus(NamedTuple):
 
     config: str
     features: Mapping[str, str]  # other than the config's
-    members: Mapping[str, Mapping[str, Any]]  # other features and models, for the ensembles
+    members: Mapping[str, Mapping[str, Any]]  # other features and models, for the ensembles too
 
 
+_LARGER = {"dropout=0.5": {"train.dropout": 0.5}, "hidden=512": {"model.hidden": 512}}
 _CONCAT = {"concat": {"model.fusion": "concat"}}
 CORPORA = {
     "cmumosi": Corpus(
@@ -62,6 +64,8 @@ CORPORA = {
     # The config's text and video features were themselves trained on the labels of train.
     "cmumosi_unseen": Corpus("cmumosi", {"text": "minilm-UTT", "video": ""}, _CONCAT),
     "meld": Corpus("meld", {}, _CONCAT),
+    "ravdess_egemaps": Corpus("ravdess", {"audio": "eGeMAPS_UTT"}, _LARGER),
+    "ravdess_whisper": Corpus("ravdess", {"audio": "whisper-tiny-UTT"}, _LARGER),
 }
 
 
@@ -107,9 +111,12 @@ def rows_of(given: Given) -> tuple[Task, Labels, list[Row]]:
     fixed = {key: default.trial[key] for key in ("model.hidden", "train.learning_rate")}
     rows = [Row(DEFAULT, of.predictions)]
     gains = {}
+    own = config_lib.flatten(config_of(given, {}))
     for name, changes in LEVERS.items():
         if not task.valence_range and name.startswith(OF_VALENCE):
             continue
+        if all(own[key] == value for key, value in changes.items()):
+            continue  # the default itself
         run = trained(given, name, {**fixed, **changes})
         rows.append(Row(name, run.predicted(run.out_of_fold).predictions))
         sign = METRICS[task.selection].sign

@@ -1,10 +1,11 @@
 """What unlabelled clips give on test clips, by method, and what auto uses: docs/semi_supervised.md.
 
     PYTHONPATH=. python benchmarks/unlabelled.py --corpus=digits --workdir=runs/unlabelled \\
-        [--draws=10] [--per_class=5] [--root=FOLDER] [--page=docs/semi_supervised.md]
+        [--draws=10] [--per_class=5] [--root=FOLDER] [--held_out=4] [--page=docs/semi_supervised.md]
 
 Each draw keeps other labels, makes other folds and starts from other weights; of digits (those of
-scikit-learn, 0 to 5, upper and lower half as two modalities) it divides train and test anew.
+scikit-learn, 0 to 5, upper and lower half as two modalities) it divides train and test anew; of a
+table, with --held_out, so many of train's groups, such as speakers, are the test clips.
 Supervised training and the methods of config.semi.method="auto" are the trials of one grid, with
 one hidden size and learning rate. Each row is the ensemble of a method's folds on the test clips:
 mean and deviation over the draws, and the mean of its differences to supervised training with their
@@ -26,9 +27,10 @@ from sklearn.metrics import f1_score
 from sklearn.semi_supervised import LabelSpreading
 
 from mer_jax import config as config_lib
-from mer_jax.corpora import MER2023
+from mer_jax import files
+from mer_jax.corpora import MER2023, TABLE
 from mer_jax.data import corpus as corpus_lib
-from mer_jax.data import folds
+from mer_jax.data import folds, label_csv
 from mer_jax.evaluation.methods import SUPERVISED
 from mer_jax.modes import train
 from mer_jax.semi import TRIED
@@ -81,6 +83,24 @@ def write_digits(root: pathlib.Path, draw: int, per_class: int) -> None:
     np.savez(root / "label-6way.npz", **{key: np.array(of) for key, of in labels.items()})
 
 
+def hold_out(source: pathlib.Path, root: pathlib.Path, draw: int, count: int) -> None:
+    """A folder with the labelled clips of another one, so many of whose groups are the test clips.
+
+    These are others in each draw. What the other folder has without an emotion is left out.
+    """
+    (listed,) = TABLE.label_files
+    rows = [row for row in label_csv.read_rows(source / listed, of_clips=True) if row.discrete]
+    groups = np.random.default_rng(draw).permutation(sorted({row.group for row in rows}))
+    tested = set(groups[:count].tolist())
+    root.mkdir(parents=True, exist_ok=True)
+    (root / "features").symlink_to((source / "features").absolute())
+    splits = ("test" if row.group in tested else TRAIN for row in rows)
+    content = [
+        (row.name, row.discrete, row.group, split) for row, split in zip(rows, splits, strict=True)
+    ]
+    files.write_csv(root / listed, ("name", "emotion", "group", "split"), content)
+
+
 def config_of(given: argparse.Namespace, root: pathlib.Path, draw: int):
     """The config of a draw, checked."""
     name, _, changes = CORPORA[given.corpus]
@@ -123,6 +143,10 @@ def scores_of(given: argparse.Namespace, draw: int) -> tuple[dict[str, float], s
         root = given.workdir / f"digits_of_{given.per_class}_{draw}"
         if not (root / "label-6way.npz").exists():
             write_digits(root, draw, given.per_class)
+    if given.held_out:
+        root = given.workdir / f"held_out_{draw}"
+        if not root.exists():
+            hold_out(given.root, root, draw, given.held_out)
     config = config_of(given, root, draw)
     train.train(config, folder)
     plain = config_of(given, root, draw)
@@ -203,13 +227,15 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=1)
     parser.add_argument("--per_class", type=int, default=0, help="labels of each class")
     parser.add_argument("--fraction", type=float, default=0.1, help="or this share of them")
+    parser.add_argument("--held_out", type=int, default=0, help="groups of train to test on")
     parser.add_argument("--set", action="append", default=[], help="further keys, KEY=VALUE")
     parser.add_argument("--page", type=pathlib.Path)
+    parser.add_argument("--named", help="the table's place in the page, where not the corpus's")
     given = parser.parse_args()
     made = table([scores_of(given, draw) for draw in range(given.draws)])
     print(made)
     if given.page is not None:
-        named = f"{given.corpus} {given.per_class or given.fraction}"
+        named = given.named or f"{given.corpus} {given.per_class or given.fraction}"
         begin, end = (f"<!-- {named}: {word} -->\n" for word in ("begin", "end"))
         before, _, rest = given.page.read_text().partition(begin)
         _, _, after = rest.partition(end)

@@ -25,6 +25,11 @@ def bernoulli(key: Key[Array, ""], share, shape: tuple[int, ...]) -> Bool[Array,
     return bernoulli_of(random_words(key, shape), share)
 
 
+def bernoulli_at(key: Key[Array, ""], share, number: UInt32[Array, "..."]) -> Bool[Array, "..."]:
+    """What `bernoulli` draws for the entries of these numbers, counted in the order of rows."""
+    return bernoulli_of(_threefry(key, number)[0], share)
+
+
 def bernoulli_of(words: UInt32[Array, "..."], share) -> Bool[Array, "..."]:
     """True with probability `share`, which may be traced, by a random word each."""
     drawn = words >> (32 - _DRAWN_BITS)
@@ -89,15 +94,22 @@ def word_pairs(
     a quarter of a training step at the paper's sizes. A run's bits depend on its own key alone,
     also under `jax.vmap`.
     """
-    k0, k1 = (jnp.broadcast_to(word, shape) for word in jax.random.key_data(key))
+    return _threefry(key, jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape), rounds)
+
+
+def _threefry(
+    key: Key[Array, ""], number: UInt32[Array, "..."], rounds: int = _ROUNDS
+) -> tuple[UInt32[Array, "..."], UInt32[Array, "..."]]:
+    """The two words of each number under a key."""
+    k0, k1 = (jnp.broadcast_to(word, number.shape) for word in jax.random.key_data(key))
     keys = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))
-    x0 = jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape) + keys[0]
+    x0 = number + keys[0]
     x1 = keys[1]
-    for number in range(rounds):
-        rotation = _ROTATIONS[number % len(_ROTATIONS)]
+    for done in range(rounds):
+        rotation = _ROTATIONS[done % len(_ROTATIONS)]
         x0 += x1
         x1 = ((x1 << rotation) | (x1 >> (32 - rotation))) ^ x0
-        part, more = divmod(number + 1, _ROUNDS_OF_A_KEY)
+        part, more = divmod(done + 1, _ROUNDS_OF_A_KEY)
         if not more:
             x0 += keys[part % 3]
             x1 += keys[(part + 1) % 3] + jnp.uint32(part)

@@ -88,3 +88,19 @@ def labelled_of_each(
         members = by_name[emotion[by_name] == value]
         keep[rng.permutation(members)[:count]] = True
     return keep
+
+
+def of_others(
+    hidden: np.ndarray, validation: np.ndarray, groups: Sequence[str] | None
+) -> np.ndarray:
+    """The rows of a run's pool: those of `hidden` that are of no group that it validates on.
+
+    Else a method's gain out of fold would be that on speakers whose other clips were trained on,
+    and new speakers would not see it. All where `groups`, those of all rows, is None. Where none is
+    left a run keeps all: it must have a pool.
+    """
+    if groups is None:
+        return hidden
+    of = np.asarray(groups)
+    others = hidden[~np.isin(of[hidden], of[validation])]
+    return others if len(others) else hidden

@@ -160,25 +160,28 @@ def make_folds(
 
     `names` are train's; rows of `samples` beyond them are a validation split, which then is the
     one fold. Where labels are hidden, folds are made within the labelled clips, and the others of
-    train are the repeat's rows of the pool. `columns` are what every fold is standardised by; where
-    they are None each fold is by its own training rows, if the config says so.
+    train are the repeat's rows of the pool, those of the fold's validation groups excepted.
+    `columns` are what every fold is standardised by; where they are None each fold is by its own
+    training rows, if the config says so.
     """
     rows = np.arange(len(samples.labels.emotion))
     divided, pool_rows = {}, {}
     for repeat in range(config.repeats):
         kept, hidden = _labelled_rows(config, samples, names, repeat)
-        pool_rows[repeat] = hidden
         if config.folds:
             of_kept = None if groups is None else [groups[row] for row in kept]
             of = folds_lib.assign(names[kept], config.folds, config.seed, repeat, of_kept)
             for fold in range(config.folds):
                 divided[repeat, fold] = kept[of != fold], kept[of == fold]
+                apart = None if config.semi.transductive else groups
+                pool_rows[repeat, fold] = folds_lib.of_others(hidden, kept[of == fold], apart)
         else:
-            divided[repeat, 0] = kept, rows[len(names) :]
+            divided[repeat, 0], pool_rows[repeat, 0] = (kept, rows[len(names) :]), hidden
     longest = max(len(train) for train, _ in divided.values())
     longest += -longest % config.train.batch_size
     longest_validation = max(len(validation) for _, validation in divided.values())
     longest_validation += -longest_validation % config.train.batch_size
+    longest_pool = max(map(len, pool_rows.values()))
     folds = {}
     for (repeat, fold), rows_of_fold in divided.items():
         train, validation = (by_length(samples.features, part) for part in rows_of_fold)
@@ -190,7 +193,7 @@ def make_folds(
             *_padded(validation, longest_validation),
             scaler=scaler,
             deviation=_deviation(samples, train, scaler) if config_lib.uses_views(config) else {},
-            pool_index=_pool_index(config, samples, pool_rows[repeat]),
+            pool_index=_pool_index(config, samples, pool_rows[repeat, fold], longest_pool),
         )
     return folds
 
@@ -223,12 +226,15 @@ def _labelled_rows(
     return rows[keep], rows[~keep]
 
 
-def _pool_index(config: ConfigDict, samples: Samples, hidden: np.ndarray) -> np.ndarray | None:
+def _pool_index(
+    config: ConfigDict, samples: Samples, hidden: np.ndarray, longest: int
+) -> np.ndarray | None:
+    """A run's rows of the pool; fewer than `longest` are filled up with the first of them again."""
     if samples.pool is None:
         return None
     if hides_labels(config):
         further = np.arange(len(samples.labels.emotion), len(samples.pool.number))
-        return np.concatenate([hidden, further]).astype(np.int32)
+        return np.concatenate([np.resize(hidden, longest), further]).astype(np.int32)
     return samples.pool.number
 
 

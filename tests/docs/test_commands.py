@@ -39,6 +39,11 @@ SMALL = {
     "evaluate.bootstrap": "20",
     "semi.mu": "1",
 }
+# What commands import, some of it late: imported once for all of them.
+PRELOADED = [
+    "mer_jax.main", "mer_jax.experiment", "mer_jax.modes.train", "tensorflow_datasets",
+    "orbax.checkpoint",
+]  # fmt: skip
 LABELS = {"test1-label.csv": "mer_multi", "test3-label.csv": "mer_semi"}
 
 
@@ -117,9 +122,9 @@ def context(compilation_cache, tmp_path_factory):
         datasets = tmp_path_factory.mktemp("datasets")
         patch.setenv("TFDS_DATA_DIR", str(datasets))
         patch.setenv("JAX_COMPILATION_CACHE_DIR", str(compilation_cache))
-        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.2")
+        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
         found = multiprocessing.get_context("forkserver")
-        found.set_forkserver_preload(["mer_jax.main", "mer_jax.experiment"])
+        found.set_forkserver_preload(PRELOADED)
         yield found
 
 

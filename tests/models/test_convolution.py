@@ -1,5 +1,7 @@
 """Convolutions and batch norm over padded clips, and LSTM-FCN's branches, against NumPy."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -14,6 +16,18 @@ MASK = jnp.asarray(np.arange(6)[None] < LENGTHS[:, None])
 def clips(size, seed=0):
     x = np.random.default_rng(seed).normal(size=(3, 6, size)).astype(np.float32)
     return jnp.asarray(x * np.asarray(MASK)[..., None])
+
+
+@partial(jax.jit, static_argnums=(0, 3))
+def run(module, variables, inputs, train, rngs=None):
+    """What a module gives and its state after that, compiled whole rather than step by step."""
+    return module.apply(variables, *inputs, train, rngs=rngs, mutable=[STATISTICS])
+
+
+@partial(jax.jit, static_argnums=0)
+def begin(module, key, inputs):
+    """A module's variables."""
+    return module.init(key, *inputs, False)
 
 
 def test_a_convolution_keeps_the_length_and_sees_zeros_beyond_the_ends():
@@ -56,13 +70,12 @@ def test_batch_norm_takes_the_frames_that_count():
 
 def test_a_clip_alone_is_what_it_is_among_longer_ones():
     module, x, weight = FullyConvolutional(((4, 8), (5, 3))), clips(2), jnp.ones(3)
-    variables = module.init(jax.random.key(0), x, MASK, weight, False)
-    together = module.apply(variables, x, MASK, weight, False)
+    variables = begin(module, jax.random.key(0), (x, MASK, weight))
+    together, _ = run(module, variables, (x, MASK, weight), False)
     for i, length in enumerate(LENGTHS):
         own = x[i : i + 1, :length], MASK[i : i + 1, :length], weight[:1]
-        np.testing.assert_allclose(
-            module.apply(variables, *own, False)[0], together[i], rtol=1e-4, atol=1e-5
-        )
+        alone, _ = run(module, variables, own, False)
+        np.testing.assert_allclose(alone[0], together[i], rtol=1e-4, atol=1e-5)
 
 
 def test_attention_weighs_a_clips_own_frames():
@@ -83,28 +96,27 @@ def test_attention_weighs_a_clips_own_frames():
 def test_shuffled_columns_are_the_lstms_steps():
     x, full = clips(2), jnp.ones((3, 6), bool)
     plain, shuffled = LSTMFCN(5, has_attention=True), LSTMFCN(5, shuffled=True)
-    given = (x, full, jnp.ones(3), 0.5, False)
-    variables = shuffled.init(jax.random.key(0), *given)
+    given = (x, full, jnp.ones(3), 0.5)
+    variables = begin(shuffled, jax.random.key(0), given)
     assert variables["params"]["lstm"]["kernel_ih_l0"].shape == (6, 20)
-    seen = shuffled.apply(variables, *given)
+    seen, _ = run(shuffled, variables, given, False)
     assert seen.vector.shape == (3, 128 + 5)
     assert seen.frame_weight is None
-    turned = (jnp.swapaxes(x, 1, 2), jnp.ones((3, 2), bool), jnp.ones(3), 0.5, False)
+    turned = (jnp.swapaxes(x, 1, 2), jnp.ones((3, 2), bool), jnp.ones(3), 0.5)
     lstm = {"lstm": variables["params"]["lstm"]}
-    of_turned = plain.init(jax.random.key(1), *turned)
+    of_turned = begin(plain, jax.random.key(1), turned)
     of_turned["params"] |= lstm
-    state = LSTMFCN(5).apply(of_turned, *turned).vector[:, 128:]
+    state = run(LSTMFCN(5), of_turned, turned, False)[0].vector[:, 128:]
     np.testing.assert_allclose(seen.vector[:, 128:], state, atol=1e-6)
-    assert plain.apply(of_turned, *turned).frame_weight.shape == (3, 2)
+    assert run(plain, of_turned, turned, False)[0].frame_weight.shape == (3, 2)
 
 
 def test_dropout_meets_the_lstms_part_alone():
     x, module = clips(2), LSTMFCN(64)
     given = (x, MASK, jnp.ones(3), 0.8)
-    variables = module.init(jax.random.key(0), *given, False)
-    still = module.apply(variables, *given, False).vector
-    rngs = {"dropout": jax.random.key(1)}
-    seen, _ = module.apply(variables, *given, True, rngs=rngs, mutable=[STATISTICS])
+    variables = begin(module, jax.random.key(0), given)
+    still = run(module, variables, given, False)[0].vector
+    seen, _ = run(module, variables, given, True, {"dropout": jax.random.key(1)})
     assert 0.6 < (seen.vector[:, 128:] == 0).mean() < 0.95
     kept = seen.vector[:, 128:] != 0
     np.testing.assert_allclose(seen.vector[:, 128:][kept], 5 * still[:, 128:][kept], rtol=1e-4)

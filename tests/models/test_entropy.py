@@ -1,5 +1,7 @@
 """MMIM's entropy term against NumPy's covariances, and what it remembers of the last batch."""
 
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -18,12 +20,18 @@ SIGNS = np.array([1, -1, 1, 0, -1, 1, -1, 1], np.float32), np.array([-1, 1, 1, 0
 MODULE = SignedEntropy()
 
 
+@partial(jax.jit, static_argnums=3)
+def applied(variables, y, sign, train):
+    """The module's term, and what it remembers."""
+    return MODULE.apply(variables, y, sign, train, mutable=[MEMORY])
+
+
 def of_two_batches():
     """Two batches [B, 8] of unlike size, the parameters, and the memory after the first."""
     rng = np.random.default_rng(0)
     first, second = (jnp.asarray(rng.normal(size=(len(s), 8)), jnp.float32) for s in SIGNS)
-    made = MODULE.init(jax.random.key(0), first, None, True)
-    term, memory = MODULE.apply(made, first, jnp.asarray(SIGNS[0]), True, mutable=[MEMORY])
+    made = jax.jit(lambda key: MODULE.init(key, first, None, True))(jax.random.key(0))
+    term, memory = applied(made, first, jnp.asarray(SIGNS[0]), True)
     assert term == 0
     return first, second, {"params": made["params"], **memory}
 
@@ -33,7 +41,7 @@ def test_the_term_is_that_of_both_batches_covariances_and_the_last_one_has_no_gr
     dense = variables["params"]["projection"]
 
     def term(y):
-        return MODULE.apply(variables, y, jnp.asarray(SIGNS[1]), True, mutable=[MEMORY])[0]
+        return applied(variables, y, jnp.asarray(SIGNS[1]), True)[0]
 
     def defined(y):
         projected = jnp.tanh(y @ dense["kernel"] + dense["bias"][None])
@@ -44,14 +52,16 @@ def test_the_term_is_that_of_both_batches_covariances_and_the_last_one_has_no_gr
             total += jnp.linalg.slogdet(jnp.cov(rows.T, bias=True) + 0.01 * jnp.eye(2))[1]
         return total / 4
 
-    np.testing.assert_allclose(term(second), defined(second), rtol=1e-4)
-    np.testing.assert_allclose(jax.grad(term)(second), jax.grad(defined)(second), rtol=1e-3)
+    value, gradient = jax.jit(jax.value_and_grad(term))(second)
+    expected, of_defined = jax.jit(jax.value_and_grad(defined))(second)
+    np.testing.assert_allclose(value, expected, rtol=1e-4)
+    np.testing.assert_allclose(gradient, of_defined, rtol=1e-3)
 
 
 def test_it_says_nothing_without_labels_or_outside_training():
     _, second, variables = of_two_batches()
     for sign, train in ((None, True), (jnp.asarray(SIGNS[1]), False), (jnp.zeros(5), True)):
-        term, memory = MODULE.apply(variables, second, sign, train, mutable=[MEMORY])
+        term, memory = applied(variables, second, sign, train)
         assert term == 0 or (sign == 0).all()  # of no sign: the last batch's alone
         assert np.isfinite(term)
         kept = jnp.array_equal(memory[MEMORY]["total"], variables[MEMORY]["total"])

@@ -6,12 +6,13 @@ import pytest
 
 from mer_jax import config as config_lib
 from mer_jax.corpora import MER2023
+from mer_jax.data import folds as folds_lib
 from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.errors import InputError
 from mer_jax.training import division, plan
 from mer_jax.training.feed import Feed
 from mer_jax.training.spreading import Spreading
-from tests.support.plans import NAMES, planned
+from tests.support.plans import NAMES, SMALL, planned
 from tests.support.runs import config_of, folds_of, samples_of
 
 
@@ -62,6 +63,33 @@ def test_no_clip_of_a_fold_is_in_the_pool():
         labelled.setdefault(repeat, used | validation)
         assert labelled[repeat] == used | validation, fold
     assert labelled[0] != labelled[1]  # drawn anew for each repeat
+
+
+def test_no_group_that_validates_is_in_the_pool_unless_the_test_clips_are():
+    groups = [f"speaker_{i % 5}" for i in range(len(NAMES))]  # of 12 clips each
+
+    def pools(**changes):
+        config = config_of(**SMALL, semi__method="fixmatch", **changes)
+        samples = samples_of(len(NAMES))
+        samples = samples._replace(pool=division.find_pool(config, samples, None))
+        folds = division.make_folds(config, samples, NAMES, groups)
+        for (repeat, _), fold in folds.items():
+            rows = folds_lib.labelled(
+                NAMES, np.where(samples.labels.emotion_mask, samples.labels.emotion, -1), 0.5, 0,
+                repeat,
+            )  # fmt: skip
+            validating = {groups[i] for i in fold.validation_index[fold.validation_weight > 0]}
+            hidden = set(np.flatnonzero(~rows).tolist())
+            others = {i for i in hidden if groups[i] not in validating}
+            yield fold.pool_index, hidden, others
+
+    found = list(pools())
+    for pool, hidden, others in found:
+        assert set(pool.tolist()) == others < hidden
+    assert len({len(pool) for pool, *_ in found}) == 1  # the shorter ones have clips twice
+    assert any(len(others) < len(pool) for pool, _, others in found)
+    for pool, hidden, _ in pools(semi__transductive=True):
+        assert set(pool.tolist()) == hidden
 
 
 def test_exactly_two_of_each_class_are_labelled_and_the_rest_is_the_pool():

@@ -10,6 +10,7 @@ from mer_jax.data.npy import FRAME, UTTERANCE
 from mer_jax.models.fusion.shared import DROPOUT, ENCODER, HIDDEN, RELEASE
 from mer_jax.models.layers import Batch, TorchDense, torch_uniform
 from mer_jax.models.modality_encoders import AUDIO_VIDEO_TEXT, dropped, encoded, in_order
+from mer_jax.models.outer_product import Dropping, dense_of_dropped_outer
 
 
 class Tfn(nn.Module):
@@ -20,9 +21,9 @@ class Tfn(nn.Module):
     as P and (H + 1) hidden vectors.
 
     Dropout on single entries of the product, the release's, cannot be written so, since its mask is
-    no product of smaller ones: with `release` a training step makes the product and its mask. By
-    default the mask is that of P: each entry is zeroed with the same probability, those that share
-    their place in P together.
+    no product of smaller ones: with `release` a training step makes the product and its mask, the
+    part of one entry of a after the other. By default the mask is that of P: each entry is zeroed
+    with the same probability, those that share their place in P together.
     """
 
     SETTINGS: ClassVar = (HIDDEN, RELEASE, ENCODER, DROPOUT)
@@ -43,12 +44,11 @@ class Tfn(nn.Module):
         rest_BxP = jnp.ones((len(first), 1), first.dtype)
         for each in others:
             rest_BxP = _outer(rest_BxP, each)
+        layer = _DenseOfOuter(self.hidden, name="post_fusion_layer_1")
         if self.release and train:
-            tensor_BxIP = dropped(self, _outer(first, rest_BxP), rate, train)
-            x = TorchDense(self.hidden, name="post_fusion_layer_1")(tensor_BxIP)
+            x = layer(first, rest_BxP, Dropping(rate, self.make_rng("dropout")))
         else:
-            rest_BxP = dropped(self, rest_BxP, rate, train)
-            x = _DenseOfOuter(self.hidden, name="post_fusion_layer_1")(first, rest_BxP)
+            x = layer(first, dropped(self, rest_BxP, rate, train))
         return nn.relu(TorchDense(self.hidden, name="post_fusion_layer_2")(nn.relu(x))), {}
 
 
@@ -58,14 +58,19 @@ class _DenseOfOuter(nn.Module):
     features: int
 
     @nn.compact
-    def __call__(self, x: Float[Array, "B I"], y: Float[Array, "B P"]) -> Float[Array, "B H"]:
-        """The layer's output for each row."""
+    def __call__(
+        self, x: Float[Array, "B I"], y: Float[Array, "B P"], dropping: Dropping | None = None
+    ) -> Float[Array, "B H"]:
+        """The layer's output for each row, of the product with single entries dropped if asked."""
         fan_in = x.shape[1] * y.shape[1]
         kernel_IPxH = self.param("kernel", torch_uniform, (fan_in, self.features), fan_in)
         bias_H = self.param("bias", torch_uniform, (self.features,), fan_in)
         kernel_IxPxH = kernel_IPxH.reshape(x.shape[1], y.shape[1], self.features)
-        of_each_IxBxH = jnp.einsum("bp,iph->ibh", y, kernel_IxPxH)
-        out_BxH = jnp.einsum("bi,ibh->bh", x, of_each_IxBxH)
+        if dropping is None:
+            of_each_IxBxH = jnp.einsum("bp,iph->ibh", y, kernel_IxPxH)
+            out_BxH = jnp.einsum("bi,ibh->bh", x, of_each_IxBxH)
+        else:
+            out_BxH = dense_of_dropped_outer(x, y, kernel_IxPxH, dropping)
         return out_BxH + jnp.broadcast_to(bias_H, out_BxH.shape)
 
 
