@@ -139,6 +139,7 @@ def of_torch(name: str, shape: Shape, threads: int) -> dict[str, float]:
 
 def of_ours(name: str, shape: Shape, chunk: str | int = "auto") -> dict[str, Any]:
     """Seconds of a run-epoch of the grid, and of compiling its program."""
+    environment.find_devices(environment.cores())  # as a training does
     import run_epochs
 
     from mer_jax import config as config_lib
@@ -179,17 +180,19 @@ def of_ours(name: str, shape: Shape, chunk: str | int = "auto") -> dict[str, Any
     split = Split(names=names, features=features, labels=labels)
     groups = plan.group(config, trials, tuple(SIZES), CMUMOSI.task)
     frames = shape.frames if of.is_framed else 1
-    widths = plan.widths(config, groups, sizes(features), frames)
+    count = plan.spread(config, groups, environment.cores())
+    widths = plan.widths(config, groups, sizes(features), frames, max(count, 1))
     samples = division.training_samples(split, None)
     folds = division.make_folds(config, samples, names, None)
-    prepared = plan.Plan(config, trials, samples, folds)
-    measured = run_epochs.measure(prepared, plan.cut(groups, widths), 1, shape.rounds)
+    prepared = plan.Plan(config, trials, samples, folds, count)
+    measured = run_epochs.measure(prepared, plan.cut(groups, widths, count), 1, shape.rounds)
     runs = sum(len(group) for group in groups.values())
     return {
         "run_epoch_s": sum(count * timing.epoch_s for _, count, timing in measured) / runs,
         "compile_s": max(timing.compile_s for *_, timing in measured),
         "programs": len(measured),
         "width": measured[0][0].width,
+        "devices": max(count, 1),
         "runs": runs,
     }
 

@@ -64,6 +64,15 @@ def compilation_cache(tmp_path_factory):
     return folder
 
 
+@pytest.fixture(scope="session")
+def compiled_programs(compilation_cache):
+    """The variables by which a process shares that folder."""
+    return {
+        "JAX_COMPILATION_CACHE_DIR": str(compilation_cache),
+        "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": str(_WORTH_KEEPING_SECONDS),
+    }
+
+
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     # The suite was started in the background; what tests start would ignore Ctrl-C as well.
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -83,7 +92,7 @@ def few_programs():
 
 
 @pytest.fixture
-def start_command_line(compilation_cache):
+def start_command_line(compiled_programs):
     """Starts `python -m mer_jax.main` with some arguments; its output is text.
 
     `prefix` is what the command begins with, `environment` what its variables have beside ours.
@@ -92,8 +101,7 @@ def start_command_line(compilation_cache):
     def start(*arguments, devices=1, prefix=(), environment=None):
         variables = {
             **os.environ,
-            "JAX_COMPILATION_CACHE_DIR": str(compilation_cache),
-            "JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS": str(_WORTH_KEEPING_SECONDS),
+            **compiled_programs,
             "XLA_FLAGS": f"{os.environ['XLA_FLAGS']} {_DEVICES}={devices}",
             **(environment or {}),
         }

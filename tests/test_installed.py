@@ -63,14 +63,14 @@ def environment_with(place, *installed):
     return scripts
 
 
-def variables(compilation_cache):
-    """The variables of this process without what would find the checkout."""
+def variables(shared):
+    """The variables of this process without what would find the checkout, and the `shared` ones."""
     rest = {name: value for name, value in os.environ.items() if name != "PYTHONPATH"}
-    return {**rest, "JAX_COMPILATION_CACHE_DIR": str(compilation_cache)}
+    return {**rest, **shared}
 
 
 @pytest.mark.parametrize("editable", [False, True], ids=["wheel", "editable"])
-def test_it_trains_where_no_checkout_is(source, tmp_path, compilation_cache, editable):
+def test_it_trains_where_no_checkout_is(source, tmp_path, compiled_programs, editable):
     elsewhere = tmp_path / "elsewhere"
     elsewhere.mkdir()
     if editable:
@@ -80,7 +80,7 @@ def test_it_trains_where_no_checkout_is(source, tmp_path, compilation_cache, edi
         run(sys.executable, *PIP, "wheel", *WITHOUT_NETWORK, "--wheel-dir", wheels, source)
         installed = wheels.glob("*.whl")
     scripts = environment_with(tmp_path / "environment", *installed)
-    here = {"cwd": elsewhere, "env": variables(compilation_cache)}
+    here = {"cwd": elsewhere, "env": variables(compiled_programs)}
     place = run(scripts / "python", "-c", "import mer_jax; print(mer_jax.__file__)", **here)
     assert pathlib.Path(place).is_relative_to(source if editable else scripts.parent)
     # A folder of the name that config files import from, as other projects have one.

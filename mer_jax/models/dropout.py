@@ -5,6 +5,10 @@ from jaxtyping import Array, Float, Key, Num
 
 from mer_jax import random_bits
 
+# From this many values on their mask is stored: the forward pass and both products of the backward
+# one would each draw it again, which takes longer than reading it.
+_STORED_SIZE = 2**18
+
 
 def dropout(
     x: Float[Array, "..."],
@@ -14,9 +18,9 @@ def dropout(
 ) -> Array:
     """Zeroes each value with probability `rate`, which may be traced, and rescales the others.
 
-    With `stored` the mask is drawn once, where the kernels that read it would each draw it again.
+    With `stored` the mask is stored whatever its size: where several kernels read it.
     """
     kept = random_bits.bernoulli(key, 1 - rate, x.shape)
-    if stored:
+    if stored or x.size >= _STORED_SIZE:
         kept = random_bits.materialised(key, kept)
     return jnp.where(kept, x / (1 - rate), 0)

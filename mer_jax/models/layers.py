@@ -1,5 +1,6 @@
 """The parts of the models: a batch, a dense layer initialised as PyTorch's, stacks of it."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -36,24 +37,29 @@ def torch_uniform(key: Key[Array, ""], shape: tuple[int, ...], fan_in: int) -> A
 
 def product(x: Float[Array, "*batch D"], kernel: Float[Array, "D H"]) -> Float[Array, "*batch H"]:
     """Computes x @ kernel; the backward pass never transposes a matrix of the kernel's size."""
-    y = _product(x.reshape(-1, x.shape[-1]), kernel)
+    of_tokens = x.ndim > 2
+    y = _product(x.reshape(-1, x.shape[-1]), kernel, of_tokens)
     return y.reshape(*x.shape[:-1], kernel.shape[-1])
 
 
-@jax.custom_vjp
-def _product(x_BxD, kernel_DxH):
+@functools.partial(jax.custom_vjp, nondiff_argnums=(2,))
+def _product(x_BxD, kernel_DxH, of_tokens):
     return x_BxD @ kernel_DxH
 
 
-def _product_forward(x_BxD, kernel_DxH):
+def _product_forward(x_BxD, kernel_DxH, of_tokens):
     return x_BxD @ kernel_DxH, (x_BxD, kernel_DxH)
 
 
-def _product_backward(operands, gradient_BxH):
+def _product_backward(of_tokens, operands, gradient_BxH):
     # Autodiff's forms make XLA transpose the kernel or its gradient in every step on a CPU: twice
     # the time of a run that trains alone (benchmarks/README.md).
     x_BxD, kernel_DxH = operands
-    return (kernel_DxH @ gradient_BxH.T).T, x_BxD.T @ gradient_BxH
+    x_gradient_BxD = (kernel_DxH @ gradient_BxH.T).T
+    if of_tokens and len(x_BxD) > kernel_DxH.shape[1]:
+        # Many rows: the kernel's gradient is smaller than x, and transposed in its place.
+        return x_gradient_BxD, (gradient_BxH.T @ x_BxD).T
+    return x_gradient_BxD, x_BxD.T @ gradient_BxH
 
 
 _product.defvjp(_product_forward, _product_backward)

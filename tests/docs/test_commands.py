@@ -116,13 +116,13 @@ def prepare(arguments, folder):
 
 
 @pytest.fixture(scope="module")
-def context(compilation_cache, tmp_path_factory):
+def context(compiled_programs, tmp_path_factory):
     """Starts processes that have imported the package already and share compiled programs."""
     with pytest.MonkeyPatch.context() as patch:
         datasets = tmp_path_factory.mktemp("datasets")
         patch.setenv("TFDS_DATA_DIR", str(datasets))
-        patch.setenv("JAX_COMPILATION_CACHE_DIR", str(compilation_cache))
-        patch.setenv("JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS", "0.1")
+        for name, value in compiled_programs.items():
+            patch.setenv(name, value)
         found = multiprocessing.get_context("forkserver")
         found.set_forkserver_preload(PRELOADED)
         yield found

@@ -1,9 +1,10 @@
-"""Dropout: its share, its scale."""
+"""Dropout: its share, its scale, its mask."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from mer_jax import random_bits
 from mer_jax.models.dropout import dropout
 
 
@@ -32,3 +33,11 @@ def test_a_stored_mask_is_the_drawn_one():
     )
     jax.tree.map(np.testing.assert_array_equal, one, other)
     assert 10 < (one[1] == 0).sum() < 40
+
+
+def test_a_large_mask_is_that_of_its_words():
+    key, x = jax.random.key(5), jnp.ones((2, 2**17))
+    expected = np.where(random_bits.bernoulli(key, 0.75, x.shape), 1 / 0.75, 0)
+    found, gradient = jax.jit(jax.value_and_grad(lambda x: dropout(x, 0.25, key).sum()))(x)
+    np.testing.assert_allclose(found, expected.sum(), rtol=1e-5)
+    np.testing.assert_allclose(gradient, expected, rtol=1e-6)

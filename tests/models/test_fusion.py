@@ -1,5 +1,7 @@
 """The paper's and its code's fusions against NumPy transcriptions of their equations."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -28,6 +30,13 @@ def batch_of(modalities, seed=0, rows=BATCH):
     rng = np.random.default_rng(seed)
     features = {m: jnp.asarray(rng.normal(size=(rows, SIZES[m])), jnp.float32) for m in modalities}
     return Batch(features, {}, jnp.ones(rows))
+
+
+@functools.cache
+def begun(fusion, modalities):
+    """The model's first variables, the same for all tests that change nothing in them."""
+    model, batch = model_of(fusion, modalities), batch_of(modalities)
+    return jax.jit(model.init)(jax.random.key(1), batch, TRACED)
 
 
 OWN = ("unimodal", "attention", "attention_release", "mlp_release", "concat")
@@ -100,7 +109,7 @@ TRANSCRIPTIONS = {
 @pytest.mark.parametrize(("fusion", "modalities"), COMBINATIONS)
 def test_equals_its_equations(fusion, modalities):
     model, batch = model_of(fusion, modalities), batch_of(modalities)
-    variables = model.init(jax.random.key(1), batch, TRACED)
+    variables = begun(fusion, modalities)
     output = model.apply(variables, batch, TRACED)
     params = variables["params"]
     z = TRANSCRIPTIONS[fusion](params["fusion"], batch.features, modalities)
@@ -111,7 +120,7 @@ def test_equals_its_equations(fusion, modalities):
 @pytest.mark.parametrize(("fusion", "modalities"), COMBINATIONS)
 def test_weights_of_modalities_are_shown_where_there_are_any(fusion, modalities):
     model, batch = model_of(fusion, modalities), batch_of(modalities)
-    variables = model.init(jax.random.key(1), batch, TRACED)
+    variables = begun(fusion, modalities)
     assert list(variables) == ["params"], "what is shown is no state"
     _, sown = model.apply(variables, batch, TRACED, mutable=[SOWN])
     if fusion not in ("attention", "attention_release"):
@@ -137,7 +146,7 @@ def test_weights_of_modalities_are_shown_where_there_are_any(fusion, modalities)
 @pytest.mark.parametrize(("fusion", "modalities"), COMBINATIONS)
 def test_permuting_samples_permutes_predictions(fusion, modalities):
     model, batch = model_of(fusion, modalities), batch_of(modalities)
-    variables = model.init(jax.random.key(1), batch, TRACED)
+    variables = begun(fusion, modalities)
     order = np.random.default_rng(0).permutation(BATCH)
     permuted = jax.tree.map(lambda x: x[order], batch)
     straight = model.apply(variables, batch, TRACED)
@@ -149,7 +158,7 @@ def test_permuting_samples_permutes_predictions(fusion, modalities):
 @pytest.mark.parametrize(("fusion", "modalities"), COMBINATIONS)
 def test_frames_are_averaged_and_padding_never_changes_a_logit(fusion, modalities):
     model, batch = model_of(fusion, modalities), batch_of(modalities)
-    variables = model.init(jax.random.key(1), batch, TRACED)
+    variables = begun(fusion, modalities)
     rng = np.random.default_rng(2)
     frames, mask = {}, {}
     for m, mean in batch.features.items():
@@ -185,7 +194,7 @@ def test_heads_follow_from_the_task(fusion, modalities, task):
 @pytest.mark.parametrize(("fusion", "modalities"), COMBINATIONS)
 def test_every_parameter_learns_and_no_gradient_is_nan(fusion, modalities):
     model, batch = model_of(fusion, modalities), batch_of(modalities, rows=64)
-    variables = model.init(jax.random.key(1), batch, TRACED)
+    variables = begun(fusion, modalities)
 
     def loss(variables):
         output = model.apply(variables, batch, TRACED)

@@ -130,8 +130,9 @@ def test_mctns_decoders_are_told_the_targets_in_the_release_alone(release):
     """Of what does not depend on the target the mean square from it is a parabola in its size."""
     model, traced, _ = model_of("mctn", {**CASES["mctn"][0], "release": release})
     batch = batch_of(3, (4, 4, 4))
-    params = model.init(jax.random.key(0), batch, traced)
+    params = jax.jit(model.init)(jax.random.key(0), batch, traced)
 
+    @jax.jit
     def lost(size):
         features = {**batch.features, "audio": size * batch.features["audio"]}
         return model.apply(params, batch._replace(features=features), traced).aux["translation"]
