@@ -100,7 +100,7 @@ def _train(config, workdir, repeated, display, until_trained) -> None:
                 _finish(prepared, checkpoints, workdir, display)
             kept.show(workdir.results(prepared.corpus.task), config, workdir)
             if config.report:
-                written.ensure(config, workdir, display=display)
+                written.ensure(config, workdir, display, prepared.corpus)
 
 
 def _train_chunks(

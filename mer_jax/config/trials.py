@@ -12,7 +12,7 @@ from mer_jax.config.keys import Key, declared, flatten
 from mer_jax.config.kinds import as_tuple
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
-from mer_jax.semi import AUTO, METHODS, TRIED
+from mer_jax.semi import AUTO, METHODS, TRIED, settings_of
 from mer_jax.settings import span_of
 from mer_jax.spans import Span
 from mer_jax.training import losses, optimizer
@@ -100,7 +100,7 @@ def _used(trial: dict[str, Any]) -> dict[str, Any]:
     unused |= losses.unused(trial)
     method = trial["semi.method"]
     if method:
-        unused |= METHODS.settings().keys() - {s.key for s in METHODS[method].SETTINGS}
+        unused |= METHODS.settings().keys() - {s.key for s in settings_of(trial)}
     else:
         unused |= {key for key in trial if key.startswith("semi.")}
     return {key: value for key, value in trial.items() if key not in unused}

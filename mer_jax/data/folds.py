@@ -41,6 +41,32 @@ def assign(
     return of_unit[unit]
 
 
+def assign_by_class(
+    names: Sequence[str], emotion: np.ndarray, k: int, seed: int, repeat: int
+) -> np.ndarray:
+    """As `assign`, with each class in as many folds as it can be: int [N] in 0..k-1.
+
+    The clips, class after class in random order, are dealt to the folds in turn, so that folds and
+    classes in folds differ by one clip at most. `emotion` holds class indices, any negative number
+    for none (a class of its own).
+
+    Raises:
+      InputError: fewer clips than folds.
+    """
+    names, emotion = np.asarray(names), np.asarray(emotion)
+    if len(names) < k:
+        raise InputError(
+            f"config.folds={k}: only {counted(len(names), 'clip')} to divide into folds"
+        )
+    rng = np.random.default_rng((seed, repeat))
+    shuffled = rng.permutation(np.argsort(names))
+    classes = rng.permutation(np.unique(emotion))
+    dealt = np.concatenate([shuffled[emotion[shuffled] == each] for each in classes])
+    of = np.empty(len(names), int)
+    of[dealt] = np.arange(len(names)) % k
+    return of
+
+
 def labelled(
     names: Sequence[str], emotion: np.ndarray, fraction: float, seed: int, repeat: int
 ) -> np.ndarray:

@@ -184,12 +184,15 @@ class Frames:
         return Frames(self.values, self.start, self.length, frames - self.length)
 
     def padded(self, frames: int) -> tuple[np.ndarray, np.ndarray]:
-        """float32 [N, `frames`, D], zeros around each clip, and the mask [N, `frames`]."""
+        """float32 [N, `frames`, D], zeros around each clip, and the mask [N, `frames`].
+
+        Of a longer clip its first frames.
+        """
         frame_1xT = np.arange(frames)[None, :]
         mask_NxT = (frame_1xT >= self.blank[:, None]) & (frame_1xT < self.ends[:, None])
         padded_NxTxD = np.zeros((len(self), frames, self.values.shape[1]), np.float32)
         for row, (blank, end) in enumerate(zip(self.blank, self.ends, strict=True)):
-            padded_NxTxD[row, blank:end] = self.clip(row)
+            padded_NxTxD[row, blank:end] = self.clip(row)[: max(frames - blank, 0)]
         return padded_NxTxD, mask_NxT
 
     @property

@@ -12,7 +12,15 @@ from mer_jax import random_bits
 from mer_jax.errors import InputError
 from mer_jax.settings import NAME, Kind
 
+NEIGHBOURS = "neighbours"  # the augmentation that needs to know which clips are near each other
 Features = dict[str, Array]  # by modality: float32 [B, D], or [B, T, D] at frame level
+
+
+class Others(NamedTuple):
+    """Another clip for each clip of a batch."""
+
+    features: Features  # in the shapes of the batch's
+    frame_mask: dict[str, Array]  # by frame-level modality: bool [B, T], False for padding
 
 
 class Inputs(NamedTuple):
@@ -21,6 +29,7 @@ class Inputs(NamedTuple):
     features: Features
     frame_mask: dict[str, Array]  # by frame-level modality: bool [B, T], False for padding
     deviation: dict[str, Array]  # by modality [D]
+    neighbour: Others | None = None  # one of each clip's nearest clips; None: no view takes it
     words: Iterator[Features] = iter(())  # 32 random bits for each value, new ones by `next`
 
 
@@ -75,6 +84,18 @@ def mixup(key: Key[Array, ""], inputs: Inputs, strength: float) -> Features:
     return moved(inputs.features, inputs.frame_mask, share_B, other_B)
 
 
+def neighbours(key: Key[Array, ""], inputs: Inputs, strength: float) -> Features:
+    """Moves each clip towards one of its nearest clips by a share drawn from [0, `strength`].
+
+    At most half way, as mixup. Between a clip and its neighbour lies what clips of their class look
+    like, where noise leads out of all classes in all directions alike.
+    """
+    assert inputs.neighbour is not None
+    rows = next(iter(inputs.features.values())).shape[0]
+    share_B = jax.random.uniform(key, (rows, 1), maxval=strength)[:, 0]
+    return _towards(inputs.features, inputs.frame_mask, share_B, inputs.neighbour)
+
+
 def moved(
     features: Features, frame_mask: dict[str, Array], share_B: Array, other_B: Array
 ) -> Features:
@@ -82,11 +103,21 @@ def moved(
 
     A frame moves towards that clip's frame at its place, and stays where either clip has ended.
     """
+    others = Others(
+        {m: x[other_B] for m, x in features.items()},
+        {m: mask[other_B] for m, mask in frame_mask.items()},
+    )
+    return _towards(features, frame_mask, share_B, others)
+
+
+def _towards(
+    features: Features, frame_mask: dict[str, Array], share_B: Array, others: Others
+) -> Features:
     mixed = {}
     for m, x in features.items():
-        mixed[m] = x + _by_clip(share_B, x) * (x[other_B] - x)
+        mixed[m] = x + _by_clip(share_B, x) * (others.features[m] - x)
         if m in frame_mask:
-            both = frame_mask[m] & frame_mask[m][other_B]
+            both = frame_mask[m] & others.frame_mask[m]
             mixed[m] = jnp.where(both[..., None], mixed[m], x)
     return mixed
 
@@ -127,6 +158,7 @@ AUGMENTATIONS: dict[str, Augmentation] = {
     "modality_dropout": modality_dropout,
     "mixup": mixup,
     "time_masking": time_masking,
+    NEIGHBOURS: neighbours,
 }
 _MOST = {
     "noise": 100.0,
@@ -134,6 +166,7 @@ _MOST = {
     "modality_dropout": 1.0,
     "mixup": 0.5,
     "time_masking": 1.0,
+    NEIGHBOURS: 0.5,
 }
 View = tuple[tuple[str, float], ...]  # augmentations in their order, each with its strength
 
@@ -164,6 +197,11 @@ def parse(text: str, where: str) -> View:
     return tuple(view)
 
 
+def takes_neighbours(*seen: View) -> bool:
+    """Whether any of some views moves clips towards their neighbours."""
+    return any(name == NEIGHBOURS for view in seen for name, _ in view)
+
+
 def _read(value: Any, where: str) -> str:
     parse(NAME.read(value, where), where)
     return value
@@ -178,16 +216,18 @@ def apply(
     features: Features,
     frame_mask: dict[str, Array],
     deviation: dict[str, Array],
+    neighbour: Others | None = None,
 ) -> Features:
     """Augments a batch: every augmentation of the view in turn.
 
-    `frame_mask` is a Batch's; padded frames stay zero. `deviation` is [D] by modality.
+    `frame_mask` is a Batch's; padded frames stay zero. `deviation` is [D] by modality. `neighbour`
+    has to be there where the view takes neighbours.
     """
     words = _words(jax.random.fold_in(key, len(view)), features)
     for number, (name, strength) in enumerate(view):
         step_key = jax.random.fold_in(key, number)
-        inputs = Inputs(features, frame_mask, deviation, words)
-        features = AUGMENTATIONS[name](step_key, inputs, strength)
+        seen = Inputs(features, frame_mask, deviation, neighbour, words)
+        features = AUGMENTATIONS[name](step_key, seen, strength)
     features = {
         m: jnp.where(frame_mask[m][..., None], x, 0) if m in frame_mask else x
         for m, x in features.items()

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple, Protocol
 import numpy as np
 
 from mer_jax.data.arrays import Labels
-from mer_jax.evaluation import greedy, members, stacking
+from mer_jax.evaluation import decoding, greedy, members, stacking
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.metrics import EMOTION, VALENCE
 from mer_jax.task import Task
@@ -77,6 +77,7 @@ class Combined(NamedTuple):
     predictions: dict[str, Predictions]
     scores: dict[str, dict[str, Any]]
     weights: members.Weights
+    calibration: dict[str, Any] | None = None  # of the clips out of fold; None: none are known
 
 
 def combine(
@@ -87,19 +88,22 @@ def combine(
     *,
     resamples: int,
     seed: int,
+    judged: np.ndarray | None = None,
 ) -> Combined:
     """Brings the members together by one of `FITS`, whose rule is fitted to the split out of fold.
 
     That split itself is predicted, and scored, fold by fold: by rules that saw none of the fold's
     labels. `fold` is int [N] of its clips; None where nothing is fitted, for the plain mean.
+    `judged` are the folds that are calibrated by the others, where they are not the same.
     """
+    judged = fold if judged is None else judged
     fit = FITS[by]
     if fold is None:
         rule = equal(task, next(iter(splits.values())).members)
     else:
         own = next(of for of in splits.values() if of.out_of_fold)
         rule = fit(task, own.members, own.labels)
-    predictions, scores = {}, {}
+    predictions, scores, calibration = {}, {}, None
     for name, of in splits.items():
         if of.out_of_fold and fold is not None:
             together = out_of_fold(fit, task, of.members, of.labels, fold)
@@ -110,7 +114,9 @@ def combine(
             task, together, of.members, of.labels, resamples=resamples, seed=seed
         )
         scores[name]["out_of_fold"] = of.out_of_fold
-    return Combined(predictions, scores, rule.weights)
+        if of.out_of_fold and judged is not None:
+            calibration = decoding.calibration_of(task, together, of.labels, judged)
+    return Combined(predictions, scores, rule.weights, calibration)
 
 
 def content(names: Sequence[str], by: str, found: Combined, resamples: int) -> dict[str, Any]:
@@ -123,5 +129,6 @@ def content(names: Sequence[str], by: str, found: Combined, resamples: int) -> d
             for head, of_head in found.weights.items()
         },
         "resamples": resamples,
+        "calibration": found.calibration,
         "splits": found.scores,
     }

@@ -85,11 +85,33 @@ def fit(
     Raises InputError where `evaluate.joint_decoding` is on and one of the two is not predicted.
     """
     _check_heads(config, task)
-    jointly, predictions = config.evaluate.joint_decoding, Predictions(*predictions[:2])
+    jointly = config.evaluate.joint_decoding
     if jointly and not (labels.emotion_mask & labels.valence_mask).any():
         raise InputError(
             f"config.evaluate.{JOINT}: no clip of train has an emotion and a valence; leave it out"
         )
+    fitted, decoded = _fit(task, jointly, predictions, labels, fold)
+    if config.evaluate.calibrate:
+        return fitted
+    return fitted._replace(decoding=fitted.decoding._replace(temperature=1.0), predictions=decoded)
+
+
+def calibration_of(
+    task: Task, predictions: Predictions, labels: Labels, fold: np.ndarray
+) -> dict[str, Any] | None:
+    """The temperature of N clips predicted out of fold, and their errors before it and after.
+
+    Each fold, int [N], is judged at the temperature of the others. None where no clip's emotion is
+    known.
+    """
+    return _fit(task, False, predictions, labels, fold)[0].recorded.get(CALIBRATION)
+
+
+def _fit(
+    task: Task, jointly: bool, predictions: Predictions, labels: Labels, fold: np.ndarray
+) -> tuple[Fitted, Predictions]:
+    """What the clips tell, with their calibrated predictions; and these only decoded."""
+    predictions = Predictions(*predictions[:2])
     found = _fitted(task, jointly, predictions, labels)
     decoded, calibrated = (_copied(predictions) for _ in range(2))
     for number in np.unique(fold):
@@ -116,9 +138,7 @@ def fit(
             "before": errors[0],
             "after": errors[1],
         }
-    if config.evaluate.calibrate:
-        return Fitted(found, calibrated, recorded)
-    return Fitted(found._replace(temperature=1.0), decoded, recorded)
+    return Fitted(found, calibrated, recorded), decoded
 
 
 def _fitted(task: Task, jointly: bool, predictions: Predictions, labels: Labels) -> Decoding:

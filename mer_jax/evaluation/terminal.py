@@ -113,6 +113,7 @@ def ensemble(found: dict[str, Any], wanted: Sequence[str], synthetic: bool) -> s
         f"{WAYS[found['combine']]} {len(found['members'])} members' probabilities and valences; "
         "below it each member by itself.",
         *_weights(found),
+        *_calibration(found),
         clips({split: of["clips"] for split, of in splits.items()}),
     ]
     return "\n".join([*aligned(lines), *said, *([SYNTHETIC_NOTICE] if synthetic else [])])
@@ -127,6 +128,16 @@ def _weights(found: dict[str, Any]) -> Iterator[str]:
         yield f"Weights, {head}: {', '.join(chosen)}."
     if any(of["out_of_fold"] for of in found["splits"].values()):
         yield "Out of fold each clip is predicted by what was chosen on the other folds' clips."
+
+
+def _calibration(found: dict[str, Any]) -> Iterator[str]:
+    """The sentence on how far an ensemble's confidences are from its accuracy, out of fold."""
+    of = found.get("calibration")
+    if of:
+        yield (
+            f"Out of fold the expected calibration error is {of['before']['ece']:.3f}, and "
+            f"{of['after']['ece']:.3f} at temperature {of['temperature']:.2f}."
+        )
 
 
 def clips(of_splits: Mapping[str, Mapping[str, int]]) -> str:

@@ -8,143 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
-from jaxtyping import Array, Bool, Float, Int, Num
+from jaxtyping import Array, Float, Int
 
-from mer_jax.models.layers import product
-from mer_jax.models.modality_encoders import dropped
+from mer_jax.models.crossmodal_layer import Layer, Rate, Sight, dropped
 from mer_jax.models.transformer import LayerNorm, standardised
 
-_WIDER = 4  # the feed-forward net's inner width, in widths of the encoder
 _LONGEST_WAVE = 10000  # of the positions, in frames over 2 pi
-Rate = Num[Array, ""] | float
-
-
-class Sight(NamedTuple):
-    """Which frames each frame may look at, and which frame of a clip stands for it at the end."""
-
-    visible: Array  # bool [B or 1, Lq, Lk]
-    last: Array | None = None  # int [B]: only this frame's result is wanted
-
-
-class XavierDense(nn.Module):
-    """x W + b with Xavier's uniform initialisation and a bias of zeros."""
-
-    features: int
-
-    @nn.compact
-    def __call__(self, x: Float[Array, "*batch D"]) -> Float[Array, "*batch H"]:
-        """Maps the last axis to `features`."""
-        xavier = nn.initializers.xavier_uniform()
-        y = product(x, self.param("kernel", xavier, (x.shape[-1], self.features)))
-        bias = self.param("bias", nn.initializers.zeros, (self.features,))
-        return y + jnp.broadcast_to(bias, y.shape)
-
-
-class _Attention(nn.Module):
-    """Multi-head attention with PyTorch's parameters; also gives the weights."""
-
-    heads: int
-
-    @nn.compact
-    def __call__(
-        self,
-        query: Float[Array, "B Q D"],
-        sources: tuple[Array, ...],
-        visible: Bool[Array, "_ Q K"],
-        rate: Rate,
-        train: bool,
-    ) -> tuple[Float[Array, "B Q D"], Float[Array, "B h Q K"]]:
-        """`sources` are [B, K, D]: one for keys and values, or one for each."""
-        width = query.shape[-1]
-        xavier = nn.initializers.xavier_uniform()
-        kernel = self.param("in_proj_kernel", xavier, (width, 3 * width))
-        bias = self.param("in_proj_bias", nn.initializers.zeros, (3 * width,))
-
-        def projected(x: Array, first: int, last: int) -> list[Array]:
-            """Queries, keys and values of x, those from `first` to `last`, by head."""
-            y = product(x, kernel[:, first * width : last * width])
-            y += jnp.broadcast_to(bias[first * width : last * width], y.shape)
-            shape = (*x.shape[:2], self.heads, width // self.heads)
-            return [part.reshape(shape) for part in jnp.split(y, last - first, axis=-1)]
-
-        if len(sources) == 1 and sources[0] is query:
-            q, k, v = projected(query, 0, 3)
-        else:
-            (q,) = projected(query, 0, 1)
-            if len(sources) == 1:
-                k, v = projected(sources[0], 1, 3)
-            else:
-                (k,), (v,) = projected(sources[0], 1, 2), projected(sources[1], 2, 3)
-        score = jnp.einsum("bqhd,bkhd->bhqk", q * (width // self.heads) ** -0.5, k)
-        never = jnp.finfo(score.dtype).min / 2  # finite: a frame that sees none stays without NaN
-        score = jnp.where(visible[:, None], score, never)
-        share = dropped(self, jnp.ones_like(score), rate, train) if train else None
-        gathered, weight = _gathered(score, share, v)
-        gathered = gathered.reshape(query.shape)
-        return XavierDense(width, name="out_proj")(gathered), weight
-
-
-@jax.custom_vjp
-def _gathered(score, share, v):
-    """What the softmax of scores [B, h, Q, K] gathers of v [B, K, h, D], and its weights.
-
-    `share` is what dropout leaves of each weight, None: all. The weights have no gradient.
-    """
-    weight = nn.softmax(score)
-    kept = weight if share is None else weight * share
-    return jnp.einsum("bhqk,bkhd->bqhd", kept, v), weight
-
-
-def _gathered_forward(score, share, v):
-    gathered, weight = _gathered(score, share, v)
-    return (gathered, weight), (gathered, weight, share, v)
-
-
-def _gathered_backward(held, gradient):
-    # The softmax's sum over keys of weight times gradient is that of what was gathered over D, as
-    # FlashAttention (Dao et al. 2022) has it: short rows of keys are slow to sum on a CPU.
-    gathered, weight, share, v = held
-    gradient, _ = gradient
-    kept = weight if share is None else weight * share
-    of_kept = jnp.einsum("bqhd,bkhd->bhqk", gradient, v)
-    total_BxhxQx1 = jnp.einsum("bqhd,bqhd->bhq", gradient, gathered)[..., None]
-    of_v = jnp.einsum("bhqk,bqhd->bkhd", kept, gradient)
-    of_share = None if share is None else jnp.zeros_like(share)
-    return kept * of_kept - weight * total_BxhxQx1, of_share, of_v
-
-
-_gathered.defvjp(_gathered_forward, _gathered_backward)
-
-
-class _Layer(nn.Module):
-    """Attention, then a feed-forward net, a LayerNorm before each, both residual."""
-
-    heads: int
-
-    @nn.compact
-    def __call__(
-        self, x: Float[Array, "B Q D"], sources: tuple, sight: Sight, rate: Rate, train: bool
-    ) -> tuple[Float[Array, "B _ D"], Float[Array, "B h _ K"]]:
-        """`sources` are the keys' and values' standardised vectors, none for x itself.
-
-        Also the weights.
-        """
-        norm = LayerNorm(name="layer_norms.0")
-        query, visible = norm(x), sight.visible
-        sources = tuple(norm(source, is_standard=True) for source in sources) or (query,)
-        if sight.last is not None:
-            rows = jnp.arange(len(x))
-            query, x = (each[rows, sight.last][:, None] for each in (query, x))
-            visible = jnp.broadcast_to(visible, (len(x), *visible.shape[1:]))
-            visible = visible[rows, sight.last][:, None]
-        attention = _Attention(self.heads, name="self_attn")
-        gathered, weight = attention(query, sources, visible, rate, train)
-        x = x + dropped(self, gathered, rate, train)
-        width = x.shape[-1]
-        inner = XavierDense(_WIDER * width, name="fc1")(LayerNorm(name="layer_norms.1")(x))
-        inner = dropped(self, nn.relu(inner), rate, train)
-        fed = XavierDense(width, name="fc2")(inner)
-        return x + dropped(self, fed, rate, train), weight
 
 
 class CrossModalEncoder(nn.Module):
@@ -184,7 +53,7 @@ class CrossModalEncoder(nn.Module):
         count = 0 if y is None else 1 + self.twice
         # y stays as it is from layer to layer, so that its part of their first LayerNorm is shared.
         sources = tuple(standardised(embedded(y, 1)) for _ in range(count))
-        layer, all_frames = _Layer(self.heads, parent=None), sight._replace(last=None)
+        layer, all_frames = Layer(self.heads, parent=None), sight._replace(last=None)
 
         def init(key: Array) -> dict:
             return layer.init(key, x, sources, all_frames, rate, False)["params"]

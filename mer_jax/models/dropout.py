@@ -14,13 +14,14 @@ def dropout(
     x: Float[Array, "..."],
     rate: Num[Array, ""] | float,
     key: Key[Array, ""],
-    stored: bool = False,
+    stored: bool | None = None,
 ) -> Array:
     """Zeroes each value with probability `rate`, which may be traced, and rescales the others.
 
-    With `stored` the mask is stored whatever its size: where several kernels read it.
+    `stored` says whether the mask is drawn once and kept for the backward pass; None: by its size.
+    Of nets that are computed side by side the size of one is seen here.
     """
     kept = random_bits.bernoulli(key, 1 - rate, x.shape)
-    if stored or x.size >= _STORED_SIZE:
+    if stored or (stored is None and x.size >= _STORED_SIZE):
         kept = random_bits.materialised(key, kept)
     return jnp.where(kept, x / (1 - rate), 0)

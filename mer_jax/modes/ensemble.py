@@ -55,17 +55,24 @@ def ensemble(
     splits = {name: of for name in first.splits if (of := _split(runs, name)) is not None}
     if not splits:
         raise InputError(f"{', '.join(runs)}: there is no split that all members predict")
-    fold, validated = None, splits.get(first.out_of_fold)
-    if combine != MEAN:
-        if validated is None or not validated.out_of_fold:
-            raise InputError(
-                f"--combine={combine} chooses by clips that all members predict out of fold, and "
-                f"there are none; use --combine={MEAN}"
-            )
-        fold = _folds(list(runs.values()), validated.names, config)
+    judged, validated = None, splits.get(first.out_of_fold)
+    are_validated = validated is not None and validated.out_of_fold
+    if combine != MEAN and not are_validated:
+        raise InputError(
+            f"--combine={combine} chooses by clips that all members predict out of fold, and "
+            f"there are none; use --combine={MEAN}"
+        )
+    if are_validated:
+        try:
+            judged = _folds(list(runs.values()), validated.names, config)
+        except InputError as error:
+            if combine != MEAN:
+                raise
+            LOG.info("the mean has no temperature: %s", error)
     found = combining.combine(
-        first.task, combine, splits, fold, resamples=config.evaluate.bootstrap, seed=config.seed
-    )
+        first.task, combine, splits, None if combine == MEAN else judged,
+        resamples=config.evaluate.bootstrap, seed=config.seed, judged=judged,
+    )  # fmt: skip
     for name, predictions in found.predictions.items():
         path = place.predictions_file(name)
         submission.write(
@@ -123,7 +130,7 @@ def _folds(runs: Sequence[Run], names: np.ndarray, config: ConfigDict) -> np.nda
     if runs[0].config.folds and all((of == of_runs[0]).all() for of in of_runs):
         return of_runs[0]
     LOG.info(
-        "the members validated in different folds; members are chosen in %d folds of their own",
+        "the members validated in different folds; they are judged together in %d other folds",
         config.folds,
     )
     if not config.folds:

@@ -36,24 +36,29 @@ def load_run(
     labels: str | pathlib.Path | None = None,
     config: ConfigDict | None = None,
     display: Display = SILENT,
+    corpus: Corpus | None = None,
 ) -> "Run":
     """A finished workdir, such as `load_run("runs/quickstart")`.
 
     `labels` is a file with labels of test clips that were published later, as for --mode=evaluate.
     `config` says where the features lie now; without it the run's own config.json does.
-    `display` shows the progress of predicting.
+    `display` shows the progress of predicting. `corpus` is the one that it was trained on, where it
+    is loaded already.
 
     Raises:
       InputError: nothing was trained there, or its files do not agree.
     """
     finished = Workdir(workdir).finished()
-    return Run(
+    run = Run(
         pathlib.Path(workdir),
         finished,
         finished.config if config is None else config,
         None if labels is None else pathlib.Path(labels),
         display,
     )
+    if corpus is not None:
+        run.corpus = corpus
+    return run
 
 
 class Run:

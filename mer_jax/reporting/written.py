@@ -6,6 +6,7 @@ import pathlib
 
 from ml_collections import ConfigDict
 
+from mer_jax.data.corpus import Corpus
 from mer_jax.progress import SILENT, Display
 from mer_jax.workdir import Workdir
 
@@ -17,21 +18,25 @@ def write(
     workdir: os.PathLike[str],
     labels: pathlib.Path | None = None,
     display: Display = SILENT,
+    corpus: Corpus | None = None,
 ) -> None:
-    """Writes report.md, report.html and figures/, with the labels of a file where one is given."""
+    """Writes report.md, report.html and figures/, with the labels of a file where one is given.
+
+    `corpus` is the one that was trained on, where it is loaded already.
+    """
     # Here, because matplotlib takes a second to load and not every command draws.
     from mer_jax.reporting import sections
     from mer_jax.reporting.run import load_run
 
-    sections.write(load_run(workdir, labels, config, display))
+    sections.write(load_run(workdir, labels, config, display, corpus))
     _print_place(workdir)
 
 
 def ensure(
     config: ConfigDict,
     workdir: os.PathLike[str],
-    labels: pathlib.Path | None = None,
     display: Display = SILENT,
+    corpus: Corpus | None = None,
 ) -> None:
     """Writes the report where the workdir has none.
 
@@ -41,7 +46,7 @@ def ensure(
         _print_place(workdir)
         return
     try:
-        write(config, workdir, labels, display)
+        write(config, workdir, display=display, corpus=corpus)
     except Exception as error:  # whatever it is, the training before it is worth more
         LOG.warning(
             "%s: the results are written, but the report could not be drawn: %s: %s; "

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
 from mer_jax.data import views
+from mer_jax.data.views import Others
 from mer_jax.models.multitask import Output
 from mer_jax.semi import METHODS, EpochStart, Weak
 from mer_jax.semi.log import Diagnostics
@@ -26,6 +27,10 @@ class Clips(NamedTuple):
     emotion_mask: Array  # bool [U]
     frame_mask: dict[str, Array] | None = None  # a Batch's, of the clips of a step; None: vectors
     spread: Float[Array, "U C"] | None = None  # of a step: what labels spread to each clip
+    # Of a whole pool: each clip's nearest clips, the nearest first, as rows of the pool or, counted
+    # on from its last, of the samples. None: no view takes neighbours.
+    near: Int[Array, "U k"] | None = None
+    neighbour: Others | None = None  # of a step: one of these for each clip, drawn at random
 
 
 class SemiState(NamedTuple):
@@ -68,7 +73,8 @@ def loss(
     weak_key, strong_key, dropout_key = jax.random.split(key, 3)
 
     def seen_through(view: views.View, key: Key[Array, ""]) -> dict[str, Array]:
-        return views.apply(view, key, clips.features, clips.frame_mask or {}, deviation)
+        mask = clips.frame_mask or {}
+        return views.apply(view, key, clips.features, mask, deviation, clips.neighbour)
 
     weak = jax.lax.stop_gradient(predict(seen_through(semi.weak, weak_key), None))
     strong = predict(seen_through(semi.strong, strong_key), dropout_key)

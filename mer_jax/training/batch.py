@@ -1,19 +1,25 @@
 """The one place that makes a Batch: rows of samples or of the pool, scaled as a fold says."""
 
+import functools
 from typing import Any
 
+import jax
 import jax.numpy as jnp
 from jax import lax
-from jaxtyping import Array, Float, Int
+from jaxtyping import Array, Float, Int, Key
 
+from mer_jax.data import views
 from mer_jax.data.arrays import Labels
 from mer_jax.data.framing import Framing
+from mer_jax.data.views import Others
 from mer_jax.models.layers import Batch
+from mer_jax.semi.graph import NEIGHBOURS
 from mer_jax.semi.step import Clips
 from mer_jax.training.frames import DeviceFrames, HostFrames
 from mer_jax.training.host_rows import HostRows, fetch
 from mer_jax.training.state import Given
 
+_OF_NEIGHBOURS = 4  # of a step's key: 1 to 3 are of views, of the pool and of mixup
 Scaler = dict[str, tuple[Array, Array]]  # by modality: mean and deviation [D]
 Masks = dict[str, Array]  # by frame-level modality: bool [B, T]
 
@@ -64,8 +70,11 @@ def of_rows(
     return batch._replace(sign=jnp.where(known, jnp.sign(labels.valence), 0)), labels
 
 
-def of_pool(given: Given, rows: Int[Array, "U"]) -> Clips:
-    """Some rows of the pool, scaled as the labelled ones are."""
+def of_pool(given: Given, rows: Int[Array, "U"], key: Key[Array, ""] | None = None) -> Clips:
+    """Some rows of the pool, scaled as the labelled ones are.
+
+    With the `key` of a step each with one of its neighbours, where a view takes them.
+    """
     pool = given.samples.pool
     features, masks = _taken(pool.features, rows, {})
     number, spread = pool.number[rows], given.fold.spread
@@ -76,7 +85,32 @@ def of_pool(given: Given, rows: Int[Array, "U"]) -> Clips:
         pool.emotion_mask[rows],
         shown(masks, given.static.framing),
         None if spread is None else spread[number],
+        neighbour=None if key is None else _neighbours(given, rows, key),
     )
+
+
+def _neighbours(given: Given, rows: Int[Array, "U"], key: Key[Array, ""]) -> Others | None:
+    """For each of some rows of the pool one of its nearest clips, which may be a labelled one."""
+    semi, pool = given.static.semi, given.samples.pool
+    if not views.takes_neighbours(semi.weak, semi.strong):
+        return None
+    count = jnp.minimum(given.hparams.semi[NEIGHBOURS.name], pool.near.shape[1])
+    draws_U = jax.random.uniform(jax.random.fold_in(key, _OF_NEIGHBOURS), rows.shape)
+    drawn_U = jnp.floor(draws_U * count).astype(jnp.int32)
+    near_U, size = pool.near[rows, drawn_U], len(pool.number)
+    # Of frames as many as the pool's clips have: a frame moves towards the one at its place.
+    longest = {m: x.shape[1] for m, x in pool.features.items() if len(x.shape) > 2}
+    of_pool, masks = _taken(pool.features, jnp.minimum(near_U, size - 1), longest)
+    of_samples, of_masks = _taken(given.samples.features, jnp.maximum(near_U - size, 0), longest)
+    chosen = functools.partial(_chosen, near_U < size)
+    features = {m: chosen(x.astype(jnp.float32), of_samples[m]) for m, x in of_pool.items()}
+    masks = {m: chosen(mask, of_masks[m]) for m, mask in masks.items()}
+    return Others(scaled(features, given.fold.scaler, masks), shown(masks, given.static.framing))
+
+
+def _chosen(first_U: Array, one: Array, other: Array) -> Array:
+    """By clip the one where it is the first, else the other."""
+    return jnp.where(first_U.reshape(-1, *(1 for _ in one.shape[1:])), one, other)
 
 
 def shown(frame_mask: Masks, framing: Framing | None) -> Masks:

@@ -18,6 +18,7 @@ from mer_jax.errors import InputError, counted
 from mer_jax.semi.step import Clips
 from mer_jax.task import TRAIN, UNLABELLED, VALIDATION
 from mer_jax.training.buckets import by_length
+from mer_jax.training.order import is_few
 from mer_jax.training.state import Fold, Samples
 
 LOG = logging.getLogger("mer_jax")
@@ -170,7 +171,7 @@ def make_folds(
         kept, hidden = _labelled_rows(config, samples, names, repeat)
         if config.folds:
             of_kept = None if groups is None else [groups[row] for row in kept]
-            of = folds_lib.assign(names[kept], config.folds, config.seed, repeat, of_kept)
+            of = _assigned(config, samples, names, kept, repeat, of_kept)
             for fold in range(config.folds):
                 divided[repeat, fold] = kept[of != fold], kept[of == fold]
                 apart = None if config.semi.transductive else groups
@@ -196,6 +197,32 @@ def make_folds(
             pool_index=_pool_index(config, samples, pool_rows[repeat, fold], longest_pool),
         )
     return folds
+
+
+def _assigned(
+    config: ConfigDict,
+    samples: Samples,
+    names: np.ndarray,
+    kept: np.ndarray,
+    repeat: int,
+    groups: Sequence[str] | None,
+) -> np.ndarray:
+    """The fold of each labelled clip of train, whose rows are `kept`."""
+    drawn = names[kept], config.folds, config.seed, repeat
+    if groups is not None or not _divides_by_class(config, len(kept)):
+        return folds_lib.assign(*drawn, groups)
+    labels = samples.labels.rows(kept)
+    emotion = np.where(labels.emotion_mask, labels.emotion, -1)
+    return folds_lib.assign_by_class(drawn[0], emotion, *drawn[1:])
+
+
+def _divides_by_class(config: ConfigDict, labelled: int) -> bool:
+    """Whether folds are drawn by class: where a method is chosen by the few clips of each.
+
+    Drawn without regard to class, both labels of one may lie in one fold, whose runs then never
+    learn it and vote against it in the ensemble.
+    """
+    return config_lib.chooses_method(config) and is_few(labelled / config.folds)
 
 
 def hides_labels(config: ConfigDict) -> bool:

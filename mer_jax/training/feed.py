@@ -10,7 +10,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import config as config_lib
+from mer_jax.data import views
 from mer_jax.data.rows import Frames, Rows, Vectors
+from mer_jax.errors import InputError
 from mer_jax.semi.step import Clips
 from mer_jax.training import devices
 from mer_jax.training.division import hides_labels
@@ -35,8 +37,10 @@ class Feed:
     """
 
     def __init__(self, plan: Plan):
-        self._pool = plan.samples.pool
         self.spreading = Spreading(plan)  # of labels to the pool, for the methods that ask
+        self._pool = plan.samples.pool
+        if self._pool is not None:
+            self._pool = self._pool._replace(near=self.spreading.near())
         self._shard = 0  # clips of an epoch, where the pool streams
         self._seed = plan.config.seed
         self._where = devices.replicated(plan.devices)
@@ -76,6 +80,11 @@ class Feed:
             LOG.info("%s: stays on the device as bfloat16", described)
             features = {m: _as_bfloat16(x) for m, x in self._pool.features.items()}
             self._pool = self._pool._replace(features=features)
+        elif self._pool.near is not None:
+            raise InputError(
+                f"config.semi.strong: {described}: it streams, and {views.NEIGHBOURS} need the "
+                "clips around each clip; raise config.data.device_bytes, or use other views"
+            )
         else:
             rows = max(len(fold.train_weight) for fold in plan.folds.values())
             mu = max(trial.get("semi.mu", 0) for trial in plan.trials)

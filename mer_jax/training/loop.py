@@ -222,7 +222,7 @@ def _step(
             static.views, view_key, batch.features, batch.frame_mask, given.fold.deviation
         )
         batch = batch._replace(features=features)
-    clips = None if static.semi is None else batch_lib.of_pool(given, step.pool_rows)
+    clips = None if static.semi is None else batch_lib.of_pool(given, step.pool_rows, step.key)
     of_params = functools.partial(_loss, given, learner, (batch, labels, clips), step.key)
     whole, packed = given.packing.whole, given.packing.packed
     (loss, after), gradient = jax.value_and_grad(of_params, has_aux=True)(whole(learner.params))

@@ -1,7 +1,7 @@
 """In which order an epoch takes its clips: labelled ones in batches, and those of the pool."""
 
 import math
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -71,7 +71,12 @@ def is_kept(
 
 def validates_few(fold: Fold) -> Bool[Array, ""]:
     """Whether a fold validates on too few clips to choose an epoch, or a method by its F1."""
-    return fold.validation_weight.sum() < _ENOUGH_TO_CHOOSE
+    return is_few(fold.validation_weight.sum())
+
+
+def is_few(clips: Any) -> Any:
+    """Whether so many clips of a fold, a number or an array of one, are too few to choose by."""
+    return clips < _ENOUGH_TO_CHOOSE
 
 
 def _labelled(

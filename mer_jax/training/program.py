@@ -17,7 +17,7 @@ from mer_jax.errors import InputError
 from mer_jax.models import multitask
 from mer_jax.models.fusion import FUSIONS, check_sets, check_task, levels
 from mer_jax.models.groups import groups_of
-from mer_jax.semi import METHODS
+from mer_jax.semi import settings_of
 from mer_jax.semi.method import SHARED, Semi
 from mer_jax.task import MODALITIES, Task
 from mer_jax.training import losses, optimizer
@@ -81,13 +81,24 @@ def static_of(
         epochs=config.train.epochs,
         batch_size=config.train.batch_size,
         optimizer=tuple(_optimizer_of(trial)),
-        views=views.parse(trial.get("train.views", ""), "config.train.views"),
+        views=_views_of(trial),
         semi=_semi_of(trial, task),
         level=_level(config, trial["model.fusion"]),
         framing=_framing(config, trial["model.fusion"], modalities),
         steps=config_lib.least_steps(config),
         objective=objective,
     )
+
+
+def _views_of(trial: dict[str, Any]) -> View:
+    """The augmentation of labelled clips, which no graph joins to others."""
+    view = views.parse(trial.get("train.views", ""), "config.train.views")
+    if views.takes_neighbours(view):
+        raise InputError(
+            f"config.train.views: {views.NEIGHBOURS} is for unlabelled clips, in config.semi.weak "
+            "and config.semi.strong; for labelled ones use mixup"
+        )
+    return view
 
 
 def _level(config: ConfigDict, fusion: str) -> str:
@@ -153,7 +164,7 @@ def _semi_of(trial: dict[str, Any], task: Task) -> Semi | None:
         return None
     if not task.classes:
         raise InputError("config.semi.method: pseudo-labels need emotions, which the task lacks")
-    own = METHODS[trial["semi.method"]].SETTINGS
+    own = settings_of(trial)
     return Semi(
         method=trial["semi.method"],
         mu=trial["semi.mu"],
@@ -168,7 +179,7 @@ def hparams_of(trial: dict[str, Any]) -> HParams:
     fusion = FUSIONS[trial["model.fusion"]]
     semi = None
     if "semi.method" in trial:
-        own = METHODS[trial["semi.method"]].SETTINGS
+        own = settings_of(trial)
         semi = {s.name: trial[s.key] for s in (*SHARED, *own) if s.traced}
     return HParams(
         optimizer=_optimizer_of(trial),

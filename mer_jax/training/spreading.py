@@ -1,17 +1,17 @@
-"""The targets that labels spread to the pool of a run, before it is trained."""
+"""The graph of a plan's clips: which are near each other, and what labels spread to the pool."""
 
 import functools
 import logging
 from typing import Any
 
 import numpy as np
-from jaxtyping import Float32
+from jaxtyping import Float32, Int32
 
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.rows import Rows
 from mer_jax.data.standardise import standardises_columns
 from mer_jax.errors import InputError
-from mer_jax.semi import METHODS, graph, neighbours
+from mer_jax.semi import METHODS, graph, moves_to_neighbours, neighbours
 from mer_jax.training import devices
 from mer_jax.training.division import hides_labels
 from mer_jax.training.plan import Plan, Run
@@ -23,7 +23,7 @@ _MEMORY_SHARE = 0.5  # of the machine's, for these
 
 def check_memory(plan: Plan) -> None:
     """Refuses a plan whose graph needs more memory than this machine has for it: InputError."""
-    if not any(_spreads(trial) for trial in plan.trials):
+    if not any(_spreads(trial) or _moves(trial) for trial in plan.trials):
         return
     parts = _parts(plan)
     clips = sum(map(rows_lib.count, parts))
@@ -33,7 +33,7 @@ def check_memory(plan: Plan) -> None:
         raise InputError(
             f"config.semi.method: the graph of {clips} clips with {width} values each takes "
             f"{needed / 1e9:.0f} GB, and this machine has {most / 1e9:.0f} GB for it; use "
-            "fewer feature sets, or a method without a graph"
+            "fewer feature sets, or a method and views without a graph"
         )
 
 
@@ -45,6 +45,7 @@ class Spreading:
 
     def __init__(self, plan: Plan):
         self._plan = plan
+        self._nearest = functools.cache(self._find)
         self._joined = functools.cache(self._join)
         self._spread = functools.cache(self._targets)
 
@@ -56,12 +57,28 @@ class Spreading:
         settings = trial[graph.NEIGHBOURS.key], trial[graph.ALPHA.key]
         return self._spread(run.repeat, run.fold, classes, *settings)
 
-    def _join(self, count: int) -> neighbours.Joined:
+    def near(self) -> Int32[np.ndarray, "P k"] | None:
+        """The nearest clips of each clip of the pool, as `Clips.near`; None: no trial asks.
+
+        As many as the trial that asks for most.
+        """
+        counts = [t[graph.NEIGHBOURS.key] for t in self._plan.trials if _moves(t)]
+        if not counts:
+            return None
+        size, found = len(self._plan.samples.pool.number), self._nearest(max(counts))
+        samples = len(found) - size  # that stand before the pool
+        of_pool = found[samples:]
+        return np.where(of_pool < samples, size + of_pool, of_pool - samples)
+
+    def _find(self, count: int) -> Int32[np.ndarray, "N k"]:
         parts = _parts(self._plan)
         clips = sum(map(rows_lib.count, parts))
         LOG.info("joining %d clips to their %d nearest ones", clips, count)
         standardised = standardises_columns(self._plan.config.data.standardise)
-        return neighbours.join(neighbours.side_by_side(parts, standardised), count)
+        return neighbours.nearest(neighbours.side_by_side(parts, standardised), count)
+
+    def _join(self, count: int) -> neighbours.Joined:
+        return neighbours.join(self._nearest(count))
 
     def _targets(
         self, repeat: int, fold: int, classes: int, count: int, alpha: float
@@ -73,12 +90,16 @@ class Spreading:
         joined, pool = self._joined(count), len(plan.samples.pool.number)
         label = np.zeros((joined.shape[0], classes), np.float32)
         label[rows, labels.emotion[rows]] = 1
-        return neighbours.spread(joined, label, alpha)[-pool:]
+        return neighbours.balanced(neighbours.spread(joined, label, alpha), label)[-pool:]
 
 
 def _spreads(trial: dict[str, Any]) -> bool:
     method = trial.get("semi.method")
     return method is not None and METHODS[method].SPREADS
+
+
+def _moves(trial: dict[str, Any]) -> bool:
+    return "semi.method" in trial and moves_to_neighbours(trial)
 
 
 def _parts(plan: Plan) -> list[dict[str, Rows]]:

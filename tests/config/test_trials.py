@@ -5,6 +5,7 @@ from typing import ClassVar
 import pytest
 
 from mer_jax import config as config_lib
+from mer_jax.corpora import MER2023
 from mer_jax.errors import InputError
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.settings import SHARE, Setting
@@ -67,6 +68,26 @@ def test_a_grid_with_a_pool_has_enough_steps_unless_told_otherwise():
     assert steps(train__steps="30") == 30
     with pytest.raises(InputError, match=r'^config\.train\.steps: -1 is not "auto" or a whole'):
         steps(train__steps=-1)
+
+
+def test_only_views_with_neighbours_read_how_many_there_are():
+    def trial_of(**changes):
+        changes = {"model__hidden": 8, "train__learning_rate": 1e-3, **changes}
+        (trial,) = config_lib.trials(config_lib.check(changed(semi__method="softmatch", **changes)))
+        return trial
+
+    assert "semi.neighbours" not in trial_of()
+    for view in ("semi__weak", "semi__strong"):
+        trial = trial_of(**{view: "noise 0.1, neighbours 0.2"})
+        assert trial["semi.neighbours"] == 7
+        assert program.hparams_of(trial).semi["neighbours"] == 7
+
+
+def test_labelled_clips_have_no_neighbours():
+    config = config_lib.check(changed(train__views="neighbours 0.5", model__hidden=8))
+    trial = config_lib.trials(config)[0]
+    with pytest.raises(InputError, match=r"^config\.train\.views: neighbours is for unlabelled"):
+        program.static_of(config, trial, ("audio",), MER2023.task)
 
 
 def test_auto_stands_for_supervised_training_and_several_methods():

@@ -141,3 +141,23 @@ def test_a_class_of_fewer_clips_is_told():
     assert str(refusal.value) == (
         "config.data.labelled_per_class=2: a class of train has only 1 clip"
     )
+
+
+def test_each_class_is_in_as_many_folds_as_it_can_be():
+    rng = np.random.default_rng(0)
+    emotion = np.array([0] * 2 + [1] * 5 + [2] * 13 + [-1] * 3)
+    order = rng.permutation(len(emotion))
+    emotion, of_names = emotion[order], np.array(names(len(emotion)))
+    drawn = folds.assign_by_class(of_names, emotion, 5, seed=0, repeat=1)
+    for each, most in {0: 1, 1: 1, 2: 3, -1: 1}.items():
+        counts = np.bincount(drawn[emotion == each], minlength=5)
+        assert counts.max() == most and counts.max() - counts.min() <= 1
+    sizes = np.bincount(drawn, minlength=5)
+    assert sizes.max() - sizes.min() <= 1
+    shuffled = rng.permutation(len(emotion))
+    again = folds.assign_by_class(of_names[shuffled], emotion[shuffled], 5, 0, 1)
+    np.testing.assert_array_equal(again, drawn[shuffled])
+    others = [folds.assign_by_class(of_names, emotion, 5, *of) for of in ((0, 0), (1, 1))]
+    assert all((other != drawn).any() for other in others)
+    with pytest.raises(InputError, match=r"^config\.folds=5: only 4 clips to divide into folds"):
+        folds.assign_by_class(names(4), np.zeros(4, int), 5, 0, 0)

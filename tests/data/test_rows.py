@@ -48,6 +48,9 @@ def test_padding_stands_behind_a_clip_and_is_masked(mapped):
     np.testing.assert_array_equal(padded[0, :2], CLIPS[0])
     np.testing.assert_array_equal(padded[1, :3], CLIPS[3])
     assert not padded[~mask].any()
+    cut, of_cut = mapped[np.array([0, 3])].padded(2)
+    np.testing.assert_array_equal(cut, [CLIPS[0], CLIPS[3][:2]])
+    assert of_cut.all()
 
 
 def test_at_the_utterance_level_frames_are_averaged(mapped):

@@ -67,6 +67,21 @@ def test_mixup_moves_a_clip_less_than_half_way_to_another():
     assert (moved <= 0.4 * 99).all()
 
 
+def test_a_clip_is_moved_less_than_half_way_to_its_neighbour():
+    rows = jnp.arange(100.0)[:, None] * jnp.ones((1, 2))
+    clips, near = {"audio": rows, "text": -rows}, {"audio": rows + 10, "text": -rows - 10}
+    steps = views.parse("neighbours 0.4", "here")
+    assert views.takes_neighbours((), steps)
+    assert not views.takes_neighbours(views.parse("noise 0.4", "here"))
+    seen = views.apply(steps, jax.random.key(0), clips, {}, {}, views.Others(near, {}))
+    np.testing.assert_allclose(seen["audio"], -seen["text"])  # one share for all of a clip
+    np.testing.assert_allclose(seen["audio"][:, 0], seen["audio"][:, 1])
+    moved = np.asarray(seen["audio"])[:, 0] - np.arange(100)
+    assert (moved >= -1e-5).all() and (moved <= 4.001).all()
+    assert moved.min() < 0.5
+    assert abs(moved.mean() - 2) < 0.4
+
+
 def test_steps_follow_each_other_with_draws_of_their_own():
     once = view("feature_dropout 0.5")["audio"]
     twice = view("feature_dropout 0.5, feature_dropout 0.5")["audio"]
@@ -80,7 +95,7 @@ def test_the_draws_of_a_view_are_apart():
     x = {"audio": jnp.zeros((ROWS, 3)), "text": jnp.ones((ROWS, 3))}
     deviation = {m: jnp.ones(3) for m in x}
     key = jax.random.key(3)
-    inputs = views.Inputs(x, {}, deviation, views._words(key, x))
+    inputs = views.Inputs(x, {}, deviation, words=views._words(key, x))
     drawn = [np.asarray(views.noise(key, inputs, 1.0)["audio"]).ravel() for _ in range(3)]
     dropped = views.feature_dropout(key, inputs, 0.5)["text"] == 0
     drawn += [
@@ -88,7 +103,7 @@ def test_the_draws_of_a_view_are_apart():
         np.asarray(views.noise(key, inputs, 1.0)["text"]).ravel(),
     ]
     np.testing.assert_allclose(np.corrcoef(drawn), np.eye(5), atol=0.05)
-    again = views.Inputs(x, {}, deviation, views._words(key, x))
+    again = views.Inputs(x, {}, deviation, words=views._words(key, x))
     np.testing.assert_array_equal(views.noise(key, again, 1.0)["audio"].ravel(), drawn[0])
 
 
@@ -101,6 +116,7 @@ def test_the_draws_of_a_view_are_apart():
         ("noise nan", "here: 'noise nan'"),
         ("noise 0.1, mixup 0.6", "here: 'mixup 0.6': mixup takes a strength from 0 to 0.5"),
         ("feature_dropout 1", "here: 'feature_dropout 1'"),
+        ("neighbours 0.6", "here: 'neighbours 0.6': neighbours takes a strength from 0 to 0.5"),
     ],
 )
 def test_a_wrong_view_is_told(text, message):
@@ -225,3 +241,16 @@ def test_time_masking_zeroes_a_span_of_frames_and_nothing_of_a_vector():
     shares = gone[lengths == 10].mean(0)  # a span of 10 in 20 frames covers the middle most often
     assert shares[9] > shares[0] > 0
     assert shares[-1] > 0
+
+
+def test_a_frame_moves_to_that_of_the_neighbour_where_both_clips_have_one():
+    features, mask = framed()
+    other = {m: jnp.roll(x, 1, axis=0) + 1 for m, x in features.items()}
+    of_other = {m: jnp.roll(x, 1, axis=0) for m, x in mask.items()}
+    near = views.Others(other, of_other)
+    steps = views.parse("neighbours 0.5", "here")
+    seen = views.apply(steps, jax.random.key(0), features, mask, DEVIATION, near)
+    both = np.asarray(mask["audio"] & of_other["audio"])
+    moved = np.asarray(seen["audio"] - features["audio"])[..., 0]
+    assert (moved[both] > 0).all() and (moved[both] <= 0.5).all()
+    assert not moved[~both].any()

@@ -5,8 +5,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from mer_jax.models import crossmodal
-from mer_jax.models.crossmodal import CrossModalEncoder, Sight
+from mer_jax.models import crossmodal_layer
+from mer_jax.models.crossmodal import CrossModalEncoder
+from mer_jax.models.crossmodal_layer import Sight
 
 RNG = np.random.default_rng(0)
 
@@ -17,19 +18,26 @@ def normal(*shape):
 
 @pytest.mark.parametrize("has_dropout", [False, True])
 def test_what_attention_gathers_has_the_gradient_of_autodiff(has_dropout):
-    score, v, direction = normal(2, 3, 4, 5), normal(2, 5, 3, 6), normal(2, 4, 3, 6)
-    share = jnp.asarray(RNG.random(score.shape) > 0.3) / 0.7 if has_dropout else None
+    q, k, v, direction = (
+        normal(2, 4, 3, 6),
+        normal(2, 5, 3, 6),
+        normal(2, 5, 3, 6),
+        normal(2, 4, 3, 6),
+    )
+    visible = jnp.asarray(RNG.random((2, 4, 5)) > 0.4).at[0, 1].set(False)  # one frame sees none
+    share = jnp.asarray(RNG.random((2, 3, 4, 5)) > 0.3) / 0.7 if has_dropout else None
 
-    def expected(score, v):
+    def expected(q, k, v):
+        score = jnp.where(visible[:, None], jnp.einsum("bqhd,bkhd->bhqk", q, k), -1e30)
         kept = jax.nn.softmax(score) * (1 if share is None else share)
         return (jnp.einsum("bhqk,bkhd->bqhd", kept, v) * direction).sum()
 
-    def found(score, v):
-        return (crossmodal._gathered(score, share, v)[0] * direction).sum()
+    def found(q, k, v):
+        return (crossmodal_layer._gathered(q, k, v, visible, share)[0] * direction).sum()
 
     for a, b in zip(
-        jax.jit(jax.grad(found, (0, 1)))(score, v),
-        jax.jit(jax.grad(expected, (0, 1)))(score, v),
+        jax.jit(jax.grad(found, (0, 1, 2)))(q, k, v),
+        jax.jit(jax.grad(expected, (0, 1, 2)))(q, k, v),
         strict=True,
     ):
         np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6)

@@ -10,7 +10,7 @@ import mer_jax
 from mer_jax import command_line
 from mer_jax.data import folds, synthetic
 from mer_jax.errors import InputError
-from mer_jax.evaluation import combining, greedy, stacking
+from mer_jax.evaluation import calibration, combining, greedy, stacking
 from mer_jax.modes import ensemble, train
 from tests.support.trainings import COUNTS, config_of, rows_of, true_labels
 
@@ -74,7 +74,19 @@ def test_the_mean_of_two_trainings_is_written_and_scored(trained, config, tmp_pa
         low, high = of["interval"]["acc"]
         assert low <= of["ensemble"]["acc"] <= high
         assert of["out_of_fold"] == (split == "train")
+    validated = runs[0].predicted("train")
+    together = [run.predictions["train"]["probabilities"] for run in runs]
+    logits, emotion = np.log(np.mean(together, 0)), validated.labels.emotion
+    fold = runs[0].fold_of(validated.names)
+    of = found["calibration"]
+    assert of["temperature"] == pytest.approx(calibration.temperature(logits, emotion), rel=1e-4)
+    assert of["before"]["nll"] == pytest.approx(calibration.errors(logits, emotion)["nll"])
+    for number in (0, 1):
+        others = calibration.temperature(logits[fold != number], emotion[fold != number])
+        logits[fold == number] /= others
+    assert of["after"] == pytest.approx(calibration.errors(logits, emotion), rel=1e-4)
     lines = capsys.readouterr().out.splitlines()
+    assert any(f"at temperature {of['temperature']:.2f}." in line for line in lines)
     assert lines[2].startswith("train, out of fold  ")
     assert lines[4].startswith(f"  {trained[0]}  ")
     assert any("train 60, mer_multi 12," in line for line in lines)

@@ -35,6 +35,10 @@ def one_hot(y, rows):
     return label
 
 
+def joined_of(x, k):
+    return neighbours.join(neighbours.nearest(x, k))
+
+
 def weights_of(x, k):
     """W by its definition, from all distances."""
     distance = ((x[:, None] - x[None]) ** 2).sum(-1)
@@ -49,7 +53,7 @@ def test_labels_spread_as_scikit_learns_do(alpha):
     x, y, labelled = digits()
     x, y, labelled = x[:200], y[:200], labelled[labelled < 200]
     x += 0.1 * np.random.default_rng(1).random(x.shape).astype(np.float32)  # no two alike far away
-    found = neighbours.spread(neighbours.join(x, 6), one_hot(y, labelled), alpha)
+    found = neighbours.spread(joined_of(x, 6), one_hot(y, labelled), alpha)
     known = np.full(len(y), -1)
     known[labelled] = y[labelled]
     kernel = lambda a, b: weights_of(x.astype(np.float64), 6)  # noqa: E731
@@ -65,7 +69,7 @@ def test_targets_are_as_good_as_scikit_learns():
     known[labelled] = y[labelled]
     model = LabelSpreading(kernel="knn", n_neighbors=7, alpha=0.2, max_iter=100).fit(x, known)
     halves = {"upper": x[:, :32], "lower": x[:, 32:]}
-    joined = neighbours.join(neighbours.side_by_side([halves], False), 7)
+    joined = joined_of(neighbours.side_by_side([halves], False), 7)
     found = neighbours.spread(joined, one_hot(y, labelled), 0.99).argmax(1)
     rest = np.setdiff1d(np.arange(len(y)), labelled)
     ours, theirs = ((of == y)[rest].mean() for of in (found, model.transduction_))
@@ -75,10 +79,17 @@ def test_targets_are_as_good_as_scikit_learns():
 def test_a_clip_that_no_label_reaches_is_of_all_classes_alike():
     x = np.array([[0.0], [0.1], [9.0], [9.1]], np.float32)
     label = np.array([[1.0, 0.0], [0, 0], [0, 0], [0, 0]])
-    found = neighbours.spread(neighbours.join(x, 1), label, 0.5)
+    found = neighbours.spread(joined_of(x, 1), label, 0.5)
     np.testing.assert_allclose(found, [[1, 0], [1, 0], [0.5, 0.5], [0.5, 0.5]])
     # Of clips fewer than neighbours each is joined to all others.
-    assert (neighbours.join(x, 7) > 0).sum() == 12
+    assert (joined_of(x, 7) > 0).sum() == 12
+
+
+def test_the_nearest_clips_come_first():
+    x = np.random.default_rng(0).normal(size=(40, 3)).astype(np.float32)
+    distance = ((x[:, None] - x[None]) ** 2).sum(-1)
+    np.fill_diagonal(distance, np.inf)
+    np.testing.assert_array_equal(neighbours.nearest(x, 5), np.argsort(distance, axis=1)[:, :5])
 
 
 def test_modalities_have_the_same_share_in_distances():
@@ -106,7 +117,27 @@ def test_clips_count_by_the_certainty_of_what_reaches_them():
     weak = semi.Weak(jnp.full((3, 3), 1 / 3), jnp.arange(3), jnp.asarray(spread))
     chosen = semi.METHODS["graph"].choose((), weak, {})
     np.testing.assert_allclose(chosen.weight, [1, 1 - np.log(2) / np.log(3), 0], atol=1e-6)
-    np.testing.assert_array_equal(chosen.target, spread)
+    np.testing.assert_array_equal(chosen.target, np.eye(3)[[0, 0, 0]])  # the first of equals
+    weak = weak._replace(spread=jnp.asarray([[0.2, 0.5, 0.3]]))
+    np.testing.assert_array_equal(semi.METHODS["graph"].choose((), weak, {}).target, [[0, 1, 0]])
+
+
+def test_each_class_gets_its_share_of_the_labels():
+    share = np.array([[0.8, 0.2], [0.6, 0.4], [0.7, 0.3], [0.5, 0.5]], np.float32)
+    label = np.array([[1.0, 0], [0, 0], [0, 1], [0, 0]])
+    found = neighbours.balanced(share, label)
+    # One label of each: both classes count alike, and 2.6 of the first are as many as 1.4.
+    expected = share / share.sum(0)
+    expected /= expected.sum(1, keepdims=True)
+    np.testing.assert_allclose(found[:3], expected[:3], rtol=1e-5)
+    assert found[1].argmax() == 1, "less than other clips have of the first class"
+    np.testing.assert_array_equal(found[3], share[3])
+    more = neighbours.balanced(share, np.array([[1.0, 0], [1, 0], [1, 0], [0, 1]]))
+    np.testing.assert_allclose(
+        more[1, 0] / more[1, 1], 4 / 2 * found[1, 0] / found[1, 1], rtol=1e-5
+    )
+    nothing = np.array([[1.0, 0], [1, 0]], np.float32)  # a class that no label has
+    np.testing.assert_array_equal(neighbours.balanced(nothing, nothing), nothing)
 
 
 def spread_of(samples, **changes):
@@ -155,3 +186,41 @@ def test_a_graph_that_does_not_fit_is_refused(monkeypatch):
     spreading.check_memory(planned(samples, semi__method="fixmatch"))
     with pytest.raises(InputError, match=r"^config\.semi\.method: the graph of 60 clips with 10 v"):
         spreading.check_memory(grid_plan)
+
+
+VIEW = "neighbours 0.5, noise 0.1"
+
+
+def nearest_of(features, k):
+    """The rows of the nearest clips, from all distances; modalities count alike."""
+    x = np.concatenate([x / np.sqrt(x.var(0).sum()) for x in features.values()], 1)
+    distance = ((x[:, None] - x[None]) ** 2).sum(-1)
+    np.fill_diagonal(distance, np.inf)
+    return np.argsort(distance, axis=1)[:, :k]
+
+
+def test_clips_of_the_pool_know_their_nearest_clips():
+    samples = samples_of(len(NAMES))
+    hidden = planned(samples, semi__method="freematch", semi__strong=VIEW, semi__neighbours=(2, 3))
+    near = Spreading(hidden).near()
+    np.testing.assert_array_equal(near, nearest_of(samples.features, 3))
+    assert Spreading(planned(samples, semi__method="graph")).near() is None
+
+
+def test_labelled_clips_are_near_those_of_a_pool_of_its_own(monkeypatch):
+    samples, others = samples_of(len(NAMES)), samples_of(30, seed=1)
+    pool = Split(NAMES[:30], others.features, others.labels)
+    grid_plan = planned(
+        samples, pool, semi__method="freematch", data__labelled_fraction=1.0, semi__strong=VIEW
+    )
+    together = {m: np.concatenate([x, others.features[m]]) for m, x in samples.features.items()}
+    expected = nearest_of(together, 7)[len(NAMES) :]
+    found = Spreading(grid_plan).near()
+    is_labelled = expected < len(NAMES)
+    assert is_labelled.any() and not is_labelled.all()
+    np.testing.assert_array_equal(found[~is_labelled], expected[~is_labelled] - len(NAMES))
+    np.testing.assert_array_equal(found[is_labelled], expected[is_labelled] + 30)
+    with_graph = planned(samples, semi__method="freematch", semi__strong=VIEW)
+    monkeypatch.setattr(devices, "host_bytes", lambda: 10_000)
+    with pytest.raises(InputError, match="a method and views without a graph"):
+        spreading.check_memory(with_graph)

@@ -187,3 +187,25 @@ def test_test_clips_may_join_a_pool_of_hidden_labels():
     assert feed.spans(0, 3) == [(0, 3)]
     rows = feed.samples(0).pool.features["audio"][jax.numpy.arange(60, 69)]
     np.testing.assert_array_equal(rows, tests.features["audio"])
+
+
+def test_where_auto_chooses_by_few_clips_each_fold_learns_every_class():
+    """Of two labels a class at most one is in a fold; other trainings keep the folds they had."""
+    few = {"data__labelled_fraction": 1.0, "data__labelled_per_class": 2}
+    for method, divides in (("auto", True), (("auto", "fixmatch"), True), ("fixmatch", False)):
+        grid_plan = planned(semi__method=method, semi__neighbours=3, repeats=4, **few)
+        emotion, most = grid_plan.samples.labels.emotion, 0
+        for fold in grid_plan.folds.values():
+            rows = fold.validation_index[fold.validation_weight > 0]
+            most = max(most, np.bincount(emotion[rows]).max())
+        assert (most == 1) == divides
+
+
+def test_where_many_clips_validate_auto_keeps_the_folds():
+    samples = samples_of(200)
+    names = np.array([f"clip_{i:03d}" for i in range(200)])
+    config = config_of(semi__method="auto", data__labelled_fraction=0.9)
+    samples = samples._replace(pool=division.find_pool(config, samples, None))
+    plain = config_of(semi__method="fixmatch", data__labelled_fraction=0.9)
+    one, other = (division.make_folds(of, samples, names, None) for of in (config, plain))
+    np.testing.assert_array_equal(one[0, 1].train_index, other[0, 1].train_index)

@@ -7,6 +7,7 @@ import pytest
 
 from mer_jax.data.arrays import Labels, Split
 from mer_jax.data.rows import Stacked, Vectors
+from mer_jax.errors import InputError
 from mer_jax.training import batch
 from mer_jax.training.feed import Feed
 from tests.support.plans import planned, trained
@@ -99,3 +100,13 @@ def test_clips_that_lie_scattered_are_fed_as_those_that_do_not(limit):
                 assert type(x) is type(b.features[m])
                 np.testing.assert_array_equal(x[index], b.features[m][index])
         np.testing.assert_array_equal(one.pool.number, other.pool.number)
+
+
+def test_neighbours_of_a_pool_that_streams_are_refused():
+    bytes_of_pool = 400 * (6 + 4) * 4
+    grid_plan = of_own_pool(
+        400, data__device_bytes=bytes_of_pool // 3, semi__strong="neighbours 0.5"
+    )
+    with pytest.raises(InputError, match=r"^config\.semi\.strong: pool of 400 clips.* it streams"):
+        Feed(grid_plan)
+    assert Feed(of_own_pool(400, semi__strong="neighbours 0.5")).samples(0).pool.near is not None

@@ -166,7 +166,7 @@ VIEWS = "modality_dropout 0.3, mixup 0.3, time_masking 0.5"
         {"data__standardise": True, "train__views": VIEWS},
         {
             "semi__method": "fixmatch", "data__labelled_fraction": 0.5, "semi__weak": "mixup 0.2",
-            "semi__strong": VIEWS,
+            "semi__strong": f"neighbours 0.5, {VIEWS}",
         },
     ],
     ids=["supervised", "semi-supervised"],
@@ -197,7 +197,7 @@ def test_a_pool_of_frames_that_is_too_large_is_fetched_by_step():
         planned(
             samples, split, model__fusion="pooled_frames", data__labelled_fraction=1.0,
             frames__buckets=1,
-            semi__method="fixmatch", data__device_bytes=limit,
+            semi__method="fixmatch", semi__strong="neighbours 0.5", data__device_bytes=limit,
         )
         for limit in (0, size + 1)
     ]  # fmt: skip

@@ -7,6 +7,7 @@ import pytest
 
 from mer_jax import config as config_lib
 from mer_jax.corpora import MER2023
+from mer_jax.data.arrays import Split
 from mer_jax.semi import METHODS, flexmatch, log
 from mer_jax.training import batch as batch_lib
 from mer_jax.training import division, forward, grid, plan, program
@@ -245,3 +246,48 @@ def test_where_few_clips_validate_the_last_epoch_is_kept_however_it_scores(
     given = given._replace(fold=given.fold._replace(validation_weight=jnp.ones(clips)))
     taken = order_lib.steps_of(given, jax.random.key(0), jnp.int32(0))
     assert bool(order_lib.is_kept(given, taken, jnp.float32(score), jnp.float32(0.9))) == kept
+
+
+@pytest.mark.parametrize("is_hidden", [True, False])
+def test_a_step_draws_one_of_each_clips_nearest_clips(is_hidden):
+    """As many as the trial's `neighbours`, of more that another trial of the grid asks for."""
+    changes = {"semi__method": "freematch", "semi__strong": "neighbours 0.5"}
+    samples, pool = samples_of(len(NAMES)), None
+    if not is_hidden:
+        others = samples_of(40, seed=1)
+        pool = Split(NAMES[:40], others.features, others.labels)
+        changes["data__labelled_fraction"] = 1.0
+    grid_plan = planned(samples, pool, semi__neighbours=(2, 5), **changes)
+    feed = Feed(grid_plan)
+    given = given_of(grid_plan)._replace(samples=feed.resident)
+    rows = np.repeat(np.arange(len(feed.resident.pool.number)), 30)
+    clips = batch_lib.of_pool(given, jnp.asarray(rows), jax.random.key(0))
+    every = {
+        m: np.concatenate([np.asarray(feed.resident.pool.features[m]), samples.features[m]])
+        for m in MODALITIES
+    }
+    near = np.asarray(feed.resident.pool.near)
+    assert near.shape == (len(feed.resident.pool.number), 5)
+    drawn = [
+        [
+            all((clips.neighbour.features[m] == every[m][near[rows, k]]).all(1)[i] for m in every)
+            for k in range(5)
+        ]
+        for i in range(0, len(rows), 7)
+    ]
+    counts = np.array(drawn).sum(0)
+    assert counts.sum() == len(drawn) and not counts[2:].any()
+    assert abs(counts[0] / counts.sum() - 0.5) < 0.15
+    again = batch_lib.of_pool(given, jnp.asarray(rows), jax.random.key(1)).neighbour
+    assert (again.features["audio"] != clips.neighbour.features["audio"]).any()
+    assert batch_lib.of_pool(given, jnp.asarray(rows)).neighbour is None
+
+
+def test_what_moves_to_neighbours_trains_otherwise():
+    plain, moved = (
+        trained(planned(semi__method="freematch", semi__weak="", semi__strong=view))
+        for view in ("", "neighbours 0.5")
+    )
+    leaves = zip(*map(jax.tree.leaves, (plain.params, moved.params)), strict=True)
+    assert any(not np.array_equal(*pair) for pair in leaves)
+    assert np.isfinite(np.asarray(moved.history["loss"])[:, :3]).all()

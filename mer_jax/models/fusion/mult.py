@@ -9,7 +9,8 @@ from jaxtyping import Array, Float
 from mer_jax.data.npy import FRAME
 from mer_jax.errors import InputError
 from mer_jax.models.aligned import LETTERS, ORDER
-from mer_jax.models.crossmodal import CrossModalEncoder, Question, Sight, side_by_side
+from mer_jax.models.crossmodal import CrossModalEncoder, Question, side_by_side
+from mer_jax.models.crossmodal_layer import Sight
 from mer_jax.models.fusion.shared import DROPOUT, HIDDEN, NUM_LAYERS, RELEASE
 from mer_jax.models.layers import (
     FRAME_ATTENTION,
