@@ -66,6 +66,7 @@ def test_every_clip_once_each_in_its_bucket_and_shapes_alike_for_all_runs():
     of = (Bucket(3, ()), Bucket(2, ()))
     weight = jnp.asarray(np.arange(20) < 18, jnp.float32)
 
+    @jax.jit
     def order(key, epoch):
         return bucketed_order(key, epoch, weight, of, BATCH)
 

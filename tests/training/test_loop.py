@@ -200,7 +200,8 @@ def test_a_batch_of_padding_alone_leaves_the_run_as_it_is():
     step = order_lib.Step(
         fold.train_index[order[-1]], fold.train_weight[order[-1]], key, None, None
     )
-    after, seen = loop._step(given, False, {}, learner, step)
+    stepped = jax.jit(lambda learner, step: loop._step(given, False, {}, learner, step))
+    after, seen = stepped(learner, step)
     assert seen.size == 0
     assert_same_bits(after, learner)
 
