@@ -1,10 +1,10 @@
-"""RAVDESS's speech, features by --mode=extract: eight emotions, each speaker by his own clips."""
+"""RAVDESS's speech with features by --mode=extract: eight emotions, speakers as groups."""
 
 from configs import base
 
 
 def get_config():
-    """Needs --config.data.root, the folder with clips.csv, whose speakers fold by fold validate."""
+    """Needs --config.data.root, a folder with clips.csv, by whose speakers folds are drawn."""
     config = base.get_config()
     config.data.corpus = "table"
     config.data.standardise = "group"
