@@ -8,23 +8,48 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Key, UInt32
 
-_ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
+_ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
+_ROUNDS_OF_A_KEY = 4  # after which its next part is added
 _PARITY = 0x1BD11BDA
+_ROUNDS = 20  # jax.random's
+FEWEST_ROUNDS = 13  # that pass BigCrush (Salmon et al., table 2): for noise that nobody predicts
 _DRAWN_BITS = 24  # what a float32 holds without rounding
+# Of four bytes' sum, to which the word that they make is added as a fraction: no two are alike.
+_MEAN, _DEVIATION = (4 * 255 + 1) / 2, math.sqrt((3 + (1 + 2**-8) ** 2) * (256**2 - 1) / 12)
+# Least squares between the quantiles of that sum, standardised, and the normal distribution's, by
+# their probability: of the powers 1, 3, 5, 7.
+_STRAIGHTENED = (0.958839861, 0.0166710996, -0.00203199938, 0.000317700743)
 
 
 def bernoulli(key: Key[Array, ""], share, shape: tuple[int, ...]) -> Bool[Array, "..."]:
     """True with probability `share`, which may be traced."""
-    return _below(random_words(key, shape), share)
+    return bernoulli_of(random_words(key, shape), share)
 
 
 def bernoulli_at(key: Key[Array, ""], share, number: UInt32[Array, "..."]) -> Bool[Array, "..."]:
     """What `bernoulli` draws for the entries of these numbers, counted in the order of rows."""
-    return _below(_threefry(key, number), share)
+    return bernoulli_of(_threefry(key, number)[0], share)
 
 
-def _below(word: UInt32[Array, "..."], share) -> Bool[Array, "..."]:
-    return (word >> (32 - _DRAWN_BITS)).astype(jnp.float32) < share * 2**_DRAWN_BITS
+def bernoulli_of(words: UInt32[Array, "..."], share) -> Bool[Array, "..."]:
+    """True with probability `share`, which may be traced, by a random word each."""
+    drawn = words >> (32 - _DRAWN_BITS)
+    return drawn.astype(jnp.float32) < share * 2**_DRAWN_BITS
+
+
+def normal_of(words: UInt32[Array, "..."]) -> Float[Array, "..."]:
+    """Nearly normal numbers by a random word each: a ninth of `normal`'s work on drawn words.
+
+    The sum of a word's four bytes, its quantiles moved to the normal distribution's: up to 4.9,
+    deviation 1.000, kurtosis 2.999; the distribution function is within 0.0005.
+    """
+    pairs = (words & 0x00FF00FF) + ((words >> 8) & 0x00FF00FF)
+    total = (pairs & 0xFFFF) + (pairs >> 16)
+    total = total.astype(jnp.int32).astype(jnp.float32) + words.astype(jnp.float32) * 2**-32
+    x = (total - _MEAN) / _DEVIATION
+    c1, c3, c5, c7 = _STRAIGHTENED
+    square = x * x
+    return x * (c1 + square * (c3 + square * (c5 + square * c7)))
 
 
 def normal(key: Key[Array, ""], shape: tuple[int, ...]) -> Float[Array, "..."]:
@@ -45,34 +70,49 @@ def materialised(key: Key[Array, ""], tree: Any) -> Any:
     never = ((word >> 1) >> 31).astype(jnp.int32)  # 0: all bits are gone
     _, tree = jax.lax.while_loop(
         lambda carry: carry[0] < never,
-        lambda carry: (carry[0] + 1, jax.tree.map(lambda x: x + x, carry[1])),
+        lambda carry: (carry[0] + 1, jax.tree.map(_changed, carry[1])),
         (jnp.int32(0), tree),
     )
     return tree
 
 
-@functools.partial(jax.jit, static_argnums=1)  # traced and lowered once for all uses of a shape
+def _changed(x: Array) -> Array:
+    return ~x if x.dtype == bool else x + x
+
+
 def random_words(key: Key[Array, ""], shape: tuple[int, ...]) -> UInt32[Array, "..."]:
-    """32 random bits for each element: Threefry-2x32 of its number in `shape` under `key`.
+    """32 random bits for each element: the first word of its `word_pairs`."""
+    return word_pairs(key, shape)[0]
+
+
+@functools.partial(jax.jit, static_argnums=(1, 2))  # lowered once for all uses of a shape
+def word_pairs(
+    key: Key[Array, ""], shape: tuple[int, ...], rounds: int = _ROUNDS
+) -> tuple[UInt32[Array, "..."], UInt32[Array, "..."]]:
+    """Twice 32 random bits for each element: Threefry-2x32 of its number in `shape` under `key`.
 
     Salmon et al., "Parallel random numbers: as easy as 1, 2, 3", SC 2011: the function behind
     `jax.random`, which runs its rounds as a loop on CPUs. Written out they are one fused kernel:
     a quarter of a training step at the paper's sizes. A run's bits depend on its own key alone,
     also under `jax.vmap`.
     """
-    return _threefry(key, jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape))
+    return _threefry(key, jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape), rounds)
 
 
-def _threefry(key: Key[Array, ""], number: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
-    """The first of the two words of each number under a key."""
+def _threefry(
+    key: Key[Array, ""], number: UInt32[Array, "..."], rounds: int = _ROUNDS
+) -> tuple[UInt32[Array, "..."], UInt32[Array, "..."]]:
+    """The two words of each number under a key."""
     k0, k1 = (jnp.broadcast_to(word, number.shape) for word in jax.random.key_data(key))
     keys = (k0, k1, k0 ^ k1 ^ jnp.uint32(_PARITY))
     x0 = number + keys[0]
     x1 = keys[1]
-    for i in range(5):
-        for rotation in _ROTATIONS[i % 2]:
-            x0 += x1
-            x1 = ((x1 << rotation) | (x1 >> (32 - rotation))) ^ x0
-        x0 += keys[(i + 1) % 3]
-        x1 += keys[(i + 2) % 3] + jnp.uint32(i + 1)
-    return x0
+    for done in range(rounds):
+        rotation = _ROTATIONS[done % len(_ROTATIONS)]
+        x0 += x1
+        x1 = ((x1 << rotation) | (x1 >> (32 - rotation))) ^ x0
+        part, more = divmod(done + 1, _ROUNDS_OF_A_KEY)
+        if not more:
+            x0 += keys[part % 3]
+            x1 += keys[(part + 1) % 3] + jnp.uint32(part)
+    return x0, x1

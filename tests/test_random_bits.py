@@ -7,16 +7,50 @@ import numpy as np
 import scipy.stats
 
 from mer_jax import random_bits
-from mer_jax.random_bits import bernoulli, normal, random_words
+from mer_jax.random_bits import bernoulli, normal, normal_of, random_words, word_pairs
+
+KEY, ALL = (0x13198A2E, 0x03707344), (0xFFFFFFFF, 0xFFFFFFFF)
+# Random123's tests/kat_vectors: rounds, counter, key, words.
+KNOWN = [
+    (13, (0, 0), (0, 0), (0x9D1C5EC6, 0x8BD50731)),
+    (13, ALL, ALL, (0xFD36D048, 0x2D17272C)),
+    (13, (0x243F6A88, 0x85A308D3), KEY, (0xBA3E4725, 0xF27D669E)),
+    (20, (0, 0), (0, 0), (0x6B200159, 0x99BA4EFE)),
+]
+
+
+def threefry(rounds, counter, key):
+    """Random123's Threefry-2x32 in whole numbers, a round after another."""
+    most = 1 << 32
+    parts = (*key, key[0] ^ key[1] ^ 0x1BD11BDA)
+    a, b = ((counter[i] + key[i]) % most for i in (0, 1))
+    for number in range(rounds):
+        turn = (13, 15, 26, 6, 17, 29, 16, 24)[number % 8]
+        a = (a + b) % most
+        b = ((b << turn) % most | b >> (32 - turn)) ^ a
+        if number % 4 == 3:
+            added = number // 4 + 1
+            a = (a + parts[added % 3]) % most
+            b = (b + parts[(added + 1) % 3] + added) % most
+    return a, b
 
 
 def test_words_are_threefrys():
     key = jax.random.fold_in(jax.random.key(7), 3)
     counts = jnp.concatenate([jnp.arange(15, dtype=jnp.uint32), jnp.zeros(15, jnp.uint32)])
-    expected = jax.extend.random.threefry_2x32(jax.random.key_data(key), counts)[:15]
-    np.testing.assert_array_equal(
-        jax.jit(random_words, static_argnums=1)(key, (3, 5)).ravel(), expected
-    )
+    expected = jax.extend.random.threefry_2x32(jax.random.key_data(key), counts)
+    for found, words in zip(word_pairs(key, (3, 5)), np.split(expected, 2), strict=True):
+        np.testing.assert_array_equal(found.ravel(), words)
+    np.testing.assert_array_equal(random_words(key, (3, 5)).ravel(), expected[:15])
+
+
+def test_words_of_fewer_rounds_are_random123s():
+    for rounds, counter, key, words in KNOWN:
+        assert threefry(rounds, counter, key) == words
+    of_key = jax.random.wrap_key_data(jnp.array(KEY, jnp.uint32), impl="threefry2x32")
+    found = np.stack(word_pairs(of_key, (2, 3), 13)).reshape(2, 6)
+    expected = [threefry(13, (number, 0), KEY) for number in range(6)]
+    np.testing.assert_array_equal(found.T, expected)
 
 
 def test_a_runs_words_do_not_depend_on_its_neighbours():
@@ -37,6 +71,34 @@ def test_normal_numbers_are_normal():
     assert np.isfinite(drawn).all()
 
 
+def test_normal_numbers_of_words_are_normal():
+    drawn = np.asarray(normal_of(random_words(jax.random.key(2), (40_000,))), np.float64)
+    assert scipy.stats.kstest(drawn, "norm").pvalue > 0.01
+    np.testing.assert_allclose([drawn.std(), scipy.stats.kurtosis(drawn)], [1, 0], atol=0.05)
+    assert len(np.unique(drawn)) > 0.95 * len(drawn)
+
+
+def test_a_words_bytes_give_the_quantile_of_their_sum():
+    """The distribution of four bytes' sum, by counting, against the normal one at each value.
+
+    The word as a fraction moves it by half a step at most.
+    """
+    byte = np.full(256, 1 / 256)
+    share = np.convolve(np.convolve(byte, byte), np.convolve(byte, byte))
+    total = np.arange(len(share))
+    # Words whose bytes, all four in turn the odd ones, have each sum.
+    bytes_4 = (total[None, :] + np.arange(4)[:, None]) // 4
+    np.testing.assert_array_equal(bytes_4.sum(0), total)
+    for order in (bytes_4, bytes_4[::-1], np.roll(bytes_4, 1, 0)):
+        words = (order << np.array([[0], [8], [16], [24]])).sum(0)
+        found = np.asarray(normal_of(jnp.asarray(words, jnp.uint32)), np.float64)
+        excess = np.abs(scipy.stats.norm.cdf(found) - (np.cumsum(share) - share / 2)) - share / 2
+        assert excess.max() < 5e-4
+        moments = [(share * found**power).sum() for power in (1, 2, 3, 4, 6)]
+        np.testing.assert_allclose(moments, [0, 1, 0, 3, 15], atol=0.03)
+        assert 4.8 < found.max() < 4.9
+
+
 def test_a_share_is_true():
     drawn = bernoulli(jax.random.key(3), 0.3, (200, 500))
     assert abs(float(drawn.mean()) - 0.3) < 0.005
@@ -46,7 +108,11 @@ def test_what_is_materialised_stays_as_it_is():
     """Its loop would double it. No key may start it, least of all the largest."""
     words = np.array([[0, 0], [1, 2], [2**31, 5], [2**32 - 1, 2**32 - 1]], np.uint32)
     keys = jax.random.wrap_key_data(jnp.asarray(words), impl="threefry2x32")
-    values = {"audio": jnp.arange(12.0).reshape(4, 3), "text": jnp.ones((4, 2))}
+    values = {
+        "audio": jnp.arange(12.0).reshape(4, 3),
+        "text": jnp.ones((4, 2)),
+        "mask": jnp.arange(12).reshape(4, 3) % 2 == 0,
+    }
     found = jax.jit(jax.vmap(random_bits.materialised))(keys, values)
     for name, value in values.items():
         np.testing.assert_array_equal(found[name], value)

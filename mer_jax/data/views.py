@@ -1,6 +1,7 @@
 """Views of clips: chains of augmentations of features, weak or strong."""
 
-from collections.abc import Callable
+import itertools
+from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import jax
@@ -29,22 +30,27 @@ class Inputs(NamedTuple):
     frame_mask: dict[str, Array]  # by frame-level modality: bool [B, T], False for padding
     deviation: dict[str, Array]  # by modality [D]
     neighbour: Others | None = None  # one of each clip's nearest clips; None: no view takes it
+    words: Iterator[Features] = iter(())  # 32 random bits for each value, new ones by `next`
 
 
 def noise(key: Key[Array, ""], inputs: Inputs, strength: float) -> Features:
-    """Adds Gaussian noise of `strength` times each column's deviation."""
+    """Adds nearly Gaussian noise of `strength` times each column's deviation."""
+    del key
+    words = next(inputs.words)
+    drawn = {m: strength * random_bits.normal_of(words[m]) for m in inputs.features}
     return {
-        m: x
-        + strength * jnp.broadcast_to(inputs.deviation[m], x.shape) * random_bits.normal(k, x.shape)
-        for k, (m, x) in _keyed(key, inputs.features)
+        m: x + jnp.broadcast_to(inputs.deviation[m], x.shape) * drawn[m]
+        for m, x in inputs.features.items()
     }
 
 
 def feature_dropout(key: Key[Array, ""], inputs: Inputs, strength: float) -> Features:
     """Zeroes each value with probability `strength` and rescales the others."""
+    del key
+    words = next(inputs.words)
     return {
-        m: jnp.where(random_bits.bernoulli(k, 1 - strength, x.shape), x / (1 - strength), 0)
-        for k, (m, x) in _keyed(key, inputs.features)
+        m: jnp.where(random_bits.bernoulli_of(words[m], 1 - strength), x / (1 - strength), 0)
+        for m, x in inputs.features.items()
     }
 
 
@@ -58,8 +64,8 @@ def modality_dropout(key: Key[Array, ""], inputs: Inputs, strength: float) -> Fe
         return features
     drop_key, which_key = jax.random.split(key)
     rows = next(iter(features.values())).shape[0]
-    dropped_B = jax.random.bernoulli(drop_key, strength, (rows,))
-    which_B = jax.random.randint(which_key, (rows,), 0, len(features))
+    dropped_B = random_bits.bernoulli(drop_key, strength, (rows,))
+    which_B = random_bits.random_words(which_key, (rows,)) % len(features)
     return {
         m: jnp.where(_by_clip(dropped_B & (which_B == i), x), 0, x)
         for i, (m, x) in enumerate(features.items())
@@ -217,15 +223,30 @@ def apply(
     `frame_mask` is a Batch's; padded frames stay zero. `deviation` is [D] by modality. `neighbour`
     has to be there where the view takes neighbours.
     """
+    words = _words(jax.random.fold_in(key, len(view)), features)
     for number, (name, strength) in enumerate(view):
         step_key = jax.random.fold_in(key, number)
-        seen = Inputs(features, frame_mask, deviation, neighbour)
+        seen = Inputs(features, frame_mask, deviation, neighbour, words)
         features = AUGMENTATIONS[name](step_key, seen, strength)
     features = {
         m: jnp.where(frame_mask[m][..., None], x, 0) if m in frame_mask else x
         for m, x in features.items()
     }
     return random_bits.materialised(key, features)
+
+
+def _words(key: Key[Array, ""], features: Features) -> Iterator[Features]:
+    """Random words for each value, without end: one call of Threefry gives two of them.
+
+    The draws of its views took a quarter of a step of FixMatch, most of it in making them normal.
+    """
+    for number in itertools.count():
+        pairs = {
+            m: random_bits.word_pairs(k, x.shape, random_bits.FEWEST_ROUNDS)
+            for k, (m, x) in _keyed(jax.random.fold_in(key, number), features)
+        }
+        for place in (0, 1):
+            yield {m: pair[place] for m, pair in pairs.items()}
 
 
 def _keyed(key: Key[Array, ""], features: Features) -> Any:

@@ -108,7 +108,7 @@ class Encoder(nn.Module):
         for i, width in enumerate(self.widths):
             x = nn.relu(TorchDense(width, name=f"dense_{i}")(x))
             if train:
-                x = dropout(x, rate, self.make_rng("dropout"))
+                x = dropout(x, rate, self.make_rng("dropout"), stored=True)
         return x
 
 

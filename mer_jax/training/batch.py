@@ -5,6 +5,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+from jax import lax
 from jaxtyping import Array, Float, Int, Key
 
 from mer_jax.data import views
@@ -76,7 +77,6 @@ def of_pool(given: Given, rows: Int[Array, "U"], key: Key[Array, ""] | None = No
     """
     pool = given.samples.pool
     features, masks = _taken(pool.features, rows, {})
-    features = {m: x.astype(jnp.float32) for m, x in features.items()}
     number, spread = pool.number[rows], given.fold.spread
     return Clips(
         scaled(features, given.fold.scaler, masks),
@@ -133,8 +133,20 @@ def _taken(
         elif modality in fetched:
             rows[modality] = fetched[modality]
         else:
-            rows[modality] = x[index]
+            rows[modality] = _rows(x, index)
     return rows, masks
+
+
+def _rows(x: Float[Array, "N D"], index: Int[Array, "B"]) -> Float[Array, "B D"]:
+    """Some rows as float32; of bfloat16 by their bits, since XLA on CPUs gathers no bfloat16.
+
+    It would make float32 of the whole array first, in every epoch.
+    """
+    if x.dtype != jnp.bfloat16:
+        return x[index]
+    bits = lax.bitcast_convert_type(x, jnp.uint16)[index]
+    bits_of_float32 = bits.astype(jnp.uint32) << 16  # whose first half a bfloat16 is
+    return lax.bitcast_convert_type(bits_of_float32, jnp.float32)
 
 
 def scaled(

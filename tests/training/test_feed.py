@@ -8,6 +8,7 @@ import pytest
 from mer_jax.data.arrays import Labels, Split
 from mer_jax.data.rows import Stacked, Vectors
 from mer_jax.errors import InputError
+from mer_jax.training import batch
 from mer_jax.training.feed import Feed
 from tests.support.plans import planned, trained
 from tests.support.runs import samples_of
@@ -64,6 +65,16 @@ def test_a_pool_that_fits_as_bfloat16_stays():
         jax.tree.leaves(trained(whole).params), jax.tree.leaves(trained(halved).params), strict=True
     ):
         np.testing.assert_allclose(a, b, atol=0.02)
+
+
+def test_rows_of_bfloat16_are_gathered_as_they_lie():
+    values = jnp.asarray(np.random.default_rng(0).normal(size=(500, 7)), jnp.bfloat16)
+    index = jnp.array([499, 3, 3, 0])
+    taken = jax.jit(lambda x, index: batch._taken({"audio": x}, index, {})[0]["audio"])
+    found = taken(values, index)
+    assert found.dtype == jnp.float32
+    np.testing.assert_array_equal(found, np.asarray(values, np.float32)[np.asarray(index)])
+    assert "f32[500," not in taken.lower(values, index).compile().as_text(), "all made float32"
 
 
 @pytest.mark.parametrize("limit", [0, 400 * 10 * 4 - 1, 400 * 10 * 4 // 3, 100])
