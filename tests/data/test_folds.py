@@ -148,12 +148,14 @@ def test_each_class_is_in_as_many_folds_as_it_can_be():
     emotion = np.array([0] * 2 + [1] * 5 + [2] * 13 + [-1] * 3)
     order = rng.permutation(len(emotion))
     emotion, of_names = emotion[order], np.array(names(len(emotion)))
+    for repeat in range(4):
+        drawn = folds.assign_by_class(of_names, emotion, 5, seed=0, repeat=repeat)
+        for each, most in {0: 1, 1: 1, 2: 3, -1: 1}.items():
+            counts = np.bincount(drawn[emotion == each], minlength=5)
+            assert counts.max() == most and counts.max() - counts.min() <= 1
+        sizes = np.bincount(drawn, minlength=5)
+        assert sizes.max() - sizes.min() <= 1
     drawn = folds.assign_by_class(of_names, emotion, 5, seed=0, repeat=1)
-    for each, most in {0: 1, 1: 1, 2: 3, -1: 1}.items():
-        counts = np.bincount(drawn[emotion == each], minlength=5)
-        assert counts.max() == most and counts.max() - counts.min() <= 1
-    sizes = np.bincount(drawn, minlength=5)
-    assert sizes.max() - sizes.min() <= 1
     shuffled = rng.permutation(len(emotion))
     again = folds.assign_by_class(of_names[shuffled], emotion[shuffled], 5, 0, 1)
     np.testing.assert_array_equal(again, drawn[shuffled])

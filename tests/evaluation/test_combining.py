@@ -9,7 +9,7 @@ from sklearn.linear_model import LogisticRegression, Ridge
 
 from mer_jax.data.arrays import Labels
 from mer_jax.errors import InputError
-from mer_jax.evaluation import combining, ensemble, greedy, members, stacking
+from mer_jax.evaluation import calibration, combining, ensemble, greedy, members, stacking
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.task import Task
 from mer_jax.ways import WAYS
@@ -199,3 +199,17 @@ def test_what_is_fitted_predicts_other_splits_and_folds_are_scored_together(labe
     assert content["weights"]["valence"]["y"] == rule.weights["valence"][1]
     plain = combining.combine(TASK, "mean", {"train": own}, None, resamples=0, seed=0)
     np.testing.assert_array_equal(plain.predictions["train"].emotion, members.mean(each).emotion)
+    assert plain.calibration is None
+    judged = combining.combine(
+        TASK, "mean", {"train": own}, None, resamples=0, seed=0, judged=fold
+    ).calibration
+    logits, true = members.mean(each).emotion[known], labels.emotion[known]
+    of_all = calibration.temperature(logits, true)
+    assert judged["temperature"] == pytest.approx(of_all, rel=1e-6)
+    assert judged["before"] == pytest.approx(calibration.errors(logits, true))
+    fold = fold[known]
+    of_others = [calibration.temperature(logits[fold != f], true[fold != f]) for f in range(3)]
+    assert max(of_others) > 1.02 * min(of_others)
+    cooled = logits / np.array(of_others)[fold][:, None]
+    assert judged["after"] == pytest.approx(calibration.errors(cooled, true), rel=1e-5)
+    assert judged["after"] != pytest.approx(calibration.errors(logits / of_all, true), rel=1e-4)
