@@ -12,7 +12,7 @@ _ROTATIONS = (13, 15, 26, 6, 17, 29, 16, 24)
 _ROUNDS_OF_A_KEY = 4  # after which its next part is added
 _PARITY = 0x1BD11BDA
 _ROUNDS = 20  # jax.random's
-FEWEST_ROUNDS = 13  # that pass BigCrush (Salmon et al., table 2): for noise that nobody predicts
+FEWEST_ROUNDS = 13  # that pass BigCrush (Salmon et al.): for noise that nobody predicts
 _DRAWN_BITS = 24  # what a float32 holds without rounding
 # Of four bytes' sum, to which the word that they make is added as a fraction: no two are alike.
 _MEAN, _DEVIATION = (4 * 255 + 1) / 2, math.sqrt((3 + (1 + 2**-8) ** 2) * (256**2 - 1) / 12)
