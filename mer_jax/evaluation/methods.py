@@ -19,6 +19,7 @@ METHODS = "methods"  # in results.json
 SUPERVISED = "supervised"
 # One standard error: the share of a normal distribution that lies further than it on one side.
 _CHANCE = 0.16
+_NO_ERROR = 1e-6  # of a Brier score: every clip is right, and nothing is left to tell
 
 
 class Choice(NamedTuple):
@@ -49,8 +50,10 @@ def choose(
     training, with the least Brier score (Monthly Weather Review, 1950) among those that are better
     than supervised training by a standard error of the paired difference, each after the
     temperature that suits it: confidence alone, which grows with the number of steps, decides
-    nothing; nor does one clip that is wrong for certain, as in the log loss. Methods that see the
-    validation clips' labels stand back: from a handful they learn which classes these are.
+    nothing; nor does one clip that is wrong for certain, as in the log loss. Where supervised
+    training is right on all of them, though, every score is 0 after the temperature, and those
+    before it decide. Methods that see the validation clips' labels stand back: from a handful they
+    learn which classes these are.
 
     Trials with a run that failed stand back; where supervised training has no other, the best trial
     of all is used.
@@ -67,10 +70,11 @@ def choose(
         for method, numbers in by_method.items()
     }
     metric, base = task.selection, validated(best[""])
-    rows, errors = [], []
+    rows, errors, plain = [], [], []
     for method, number in best.items():
         predictions, labels = base if not method else validated(number)
         errors.append(_errors(predictions, labels))
+        plain.append(_errors(predictions, labels, suited=False))
         rows.append(
             {
                 "method": method or SUPERVISED,
@@ -82,23 +86,31 @@ def choose(
             }
         )
     by_brier = few and all(row["brier"] is not None for row in rows)
-    used = _of_few(rows, errors) if by_brier else _of_many(rows, metrics.selection_sign(task))
+    if by_brier:
+        used = _of_few(rows, errors, plain)
+    else:
+        used = _of_many(rows, metrics.selection_sign(task))
     for row in rows:
         row["used"] = row is used
     LOG.info("used: %s, by cross-validation on the labelled clips", used["method"])
     return Choice(best["" if used["method"] == SUPERVISED else used["method"]], rows)
 
 
-def _of_few(rows: Sequence[dict[str, Any]], errors: Sequence[np.ndarray]) -> dict[str, Any]:
-    (base,) = (of for row, of in zip(rows, errors, strict=True) if row["method"] == SUPERVISED)
+def _of_few(
+    rows: Sequence[dict[str, Any]], suited: Sequence[np.ndarray], plain: Sequence[np.ndarray]
+) -> dict[str, Any]:
+    """By each row's errors [N] at its temperature; by those without it where they are all 0."""
+    place = [row["method"] for row in rows].index(SUPERVISED)
+    errors = plain if suited[place].mean() < _NO_ERROR else suited
+    base = errors[place]
     able = [
-        row
+        (row, of.mean())
         for row, of in zip(rows, errors, strict=True)
         if row["method"] == SUPERVISED
         or (not semi.METHODS[row["method"]].VALIDATES and _is_less(of, base))
     ]
-    # The simplest of equals: where all clips are right every score is 0 but for the last digits.
-    return min(able, key=lambda row: round(row["brier"], 6))
+    # The simplest of equals: where all clips are right scores are 0 but for the last digits.
+    return min(able, key=lambda of_row: round(of_row[1] / _NO_ERROR))[0]
 
 
 def _is_less(ours_N: np.ndarray, theirs_N: np.ndarray) -> bool:
@@ -115,17 +127,18 @@ def _of_many(rows: Sequence[dict[str, Any]], sign: int) -> dict[str, Any]:
     return max(able, key=lambda row: -2.0 if row["score"] is None else sign * row["score"])
 
 
-def _errors(predictions: Predictions, labels: Labels) -> np.ndarray | None:
-    """Each clip's squared distance from the truth, 0 to 2, at the best temperature; None: none.
+def _errors(predictions: Predictions, labels: Labels, suited: bool = True) -> np.ndarray | None:
+    """Each clip's squared distance from the truth, 0 to 2; None: no emotion is known.
 
-    Their mean is the Brier score.
+    Their mean is the Brier score. `suited`: at the best temperature, else as it is predicted.
     """
     known = labels.emotion_mask
     if predictions.emotion is None or not known.any():
         return None
     logits, emotion = predictions.emotion[known], labels.emotion[known]
-    suited = logits / calibration.temperature(logits, emotion)
-    probability = np.exp(calibration.log_softmax(suited.astype(np.float64)))
+    if suited:
+        logits = logits / calibration.temperature(logits, emotion)
+    probability = np.exp(calibration.log_softmax(logits.astype(np.float64)))
     truth = np.eye(logits.shape[1])[emotion]
     return ((probability - truth) ** 2).sum(-1)
 

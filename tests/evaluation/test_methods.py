@@ -86,7 +86,7 @@ def test_of_few_clips_the_least_brier_score_decides_if_by_a_standard_error():
     # Seven are better and five worse: the same mean, by 0.6 of them.
     assert choice({1: 40, 2: 42, 4: 38}, few=True, first={2: 5})[0].trial == 1
     assert choice({1: 40, 2: 39, 4: 38}, few=True)[0].trial == 1
-    assert choice({1: 60, 2: 60, 4: 60}, few=True, confident={1: 0.5})[0].trial == 1  # equal
+    assert choice({1: 60, 2: 60, 4: 60}, few=True)[0].trial == 1  # equal
     # The best single confidence is the share of right clips; the other classes share the rest.
     wrong = 18 / 60
     share = wrong / (CLASSES - 1)
@@ -104,6 +104,17 @@ def test_confidence_alone_decides_nothing():
     assert plain.trial == scaled.trial == 1
     for one, other in zip(plain.recorded, scaled.recorded, strict=True):
         assert one["brier"] == pytest.approx(other["brier"], rel=1e-4)
+
+
+def test_where_supervised_training_is_right_on_all_clips_their_confidence_decides():
+    all_right = {1: 60, 2: 60, 4: 60}
+    found, _ = choice(all_right, few=True, confident={1: 2.0, 2: 8.0, 4: 4.0})
+    assert found.trial == 2
+    assert [row["brier"] for row in found.recorded] == pytest.approx([0, 0, 0], abs=1e-6)
+    assert choice(all_right, few=True, confident={1: 4.0, 2: 2.0, 4: 3.0})[0].trial == 1
+    # A method that is wrong on many clips is not used, however sure of the others.
+    mixed, _ = choice({1: 60, 2: 40, 4: 60}, few=True, confident={1: 2.0, 2: 50.0, 4: 2.0})
+    assert mixed.trial == 1
 
 
 def test_of_few_clips_a_method_that_sees_their_labels_stands_back():
