@@ -23,10 +23,10 @@ def assign(
     names = np.asarray(names)
     units = names if groups is None else np.asarray(groups)
     distinct, unit = np.unique(units, return_inverse=True)
-    if len(distinct) < k:
-        what = counted(len(distinct), "clip" if groups is None else "group")
-        of_clips = "" if groups is None else " of clips"
-        raise InputError(f"config.folds={k}: only {what}{of_clips} to divide into folds")
+    if groups is None:
+        _check_enough(k, counted(len(distinct), "clip"), len(distinct))
+    else:
+        _check_enough(k, f"{counted(len(distinct), 'group')} of clips", len(distinct))
     order = np.random.default_rng((seed, repeat)).permutation(len(distinct))
     if groups is None:
         of_unit = np.empty(len(distinct), int)
@@ -54,10 +54,7 @@ def assign_by_class(
       InputError: fewer clips than folds.
     """
     names, emotion = np.asarray(names), np.asarray(emotion)
-    if len(names) < k:
-        raise InputError(
-            f"config.folds={k}: only {counted(len(names), 'clip')} to divide into folds"
-        )
+    _check_enough(k, counted(len(names), "clip"), len(names))
     rng = np.random.default_rng((seed, repeat))
     shuffled = rng.permutation(np.argsort(names))
     classes = rng.permutation(np.unique(emotion))
@@ -65,6 +62,11 @@ def assign_by_class(
     of = np.empty(len(names), int)
     of[dealt] = np.arange(len(names)) % k
     return of
+
+
+def _check_enough(k: int, what: str, count: int) -> None:
+    if count < k:
+        raise InputError(f"config.folds={k}: only {what} to divide into folds")
 
 
 def labelled(

@@ -1,5 +1,6 @@
 """A layer of MulT's encoders: attention to given frames, then a feed-forward net (section 3)."""
 
+import functools
 from typing import NamedTuple
 
 import jax
@@ -8,7 +9,7 @@ from flax import linen as nn
 from jax import lax
 from jaxtyping import Array, Bool, Float, Num
 
-from mer_jax.models.dropout import dropout
+from mer_jax.models import modality_encoders
 from mer_jax.models.layers import product
 from mer_jax.models.transformer import LayerNorm
 
@@ -23,14 +24,8 @@ class Sight(NamedTuple):
     last: Array | None = None  # int [B]: only this frame's result is wanted
 
 
-def dropped(
-    module: nn.Module, x: Float[Array, "..."], rate: Rate, train: bool
-) -> Float[Array, "..."]:
-    """Dropout on `x` where `train`, called inside a module's `__call__`.
-
-    The mask is stored: the backward pass would draw that of a frame's gradient three times.
-    """
-    return dropout(x, rate, module.make_rng("dropout"), stored=True) if train else x
+# The backward pass would draw the mask of a frame's gradient three times.
+dropped = functools.partial(modality_encoders.dropped, stored=True)
 
 
 class XavierDense(nn.Module):

@@ -92,7 +92,14 @@ def in_order(h: dict[str, Array], order: tuple[str, ...]) -> list[Array]:
 
 
 def dropped(
-    module: nn.Module, x: Float[Array, "..."], rate: Num[Array, ""] | float, train: bool
+    module: nn.Module,
+    x: Float[Array, "..."],
+    rate: Num[Array, ""] | float,
+    train: bool,
+    stored: bool | None = None,
 ) -> Float[Array, "..."]:
-    """Dropout on `x` where `train`, called inside a module's `__call__`."""
-    return dropout(x, rate, module.make_rng("dropout")) if train else x
+    """Dropout on `x` where `train`, called inside a module's `__call__`.
+
+    `stored` is that of `dropout`.
+    """
+    return dropout(x, rate, module.make_rng("dropout"), stored) if train else x

@@ -210,8 +210,8 @@ def _methods(run: Run, _: Mapping[str, Picture]) -> Section | None:
     words = (
         f"Each method at its best trial: {title} over all clips that validated, its difference to "
         "supervised training, and 95 % by the bootstrap. The best is used if it is above that by "
-        "a standard error. Where folds validate on few clips, the least Brier score is used, after "
-        "temperature scaling, of those that learn nothing from these clips' labels."
+        "a standard error. Of few clips it is the least Brier score after temperature scaling, or "
+        "before it where all are right, of those that learn nothing from these clips' labels."
     )
     header = ("method", title, "difference", "95 %", "Brier score", "used")
     return Section("What unlabelled clips gave", [Text(words), Table(header, rows)])
