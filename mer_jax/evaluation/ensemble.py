@@ -12,6 +12,7 @@ import numpy as np
 from mer_jax import metrics
 from mer_jax.data import rows as rows_lib
 from mer_jax.data.rows import Rows
+from mer_jax.evaluation.calibration import log_softmax
 from mer_jax.models.layers import ATTENTION, FRAME_ATTENTION, SOWN
 from mer_jax.observer import Tick, nobody
 from mer_jax.task import Task
@@ -161,8 +162,11 @@ def average(predictions: Predictions, runs=slice(None)) -> Predictions:
 
 
 def probabilities(predictions: Predictions) -> np.ndarray:
-    """Softmax of the logits, each run's where there are several: float32 [..., N, C]."""
-    return np.asarray(jax.nn.softmax(predictions.emotion))
+    """Softmax of the logits, each run's where there are several: float32 [..., N, C].
+
+    In NumPy: JAX would compile each of its operations for each number of clips.
+    """
+    return np.exp(log_softmax(predictions.emotion.astype(np.float64))).astype(np.float32)
 
 
 def score(task: Task, predictions: Predictions, labels) -> dict[str, float | None]:
