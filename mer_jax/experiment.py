@@ -18,6 +18,7 @@ from mer_jax.data import standardise
 from mer_jax.data.arrays import Corpus, Labels
 from mer_jax.errors import counted
 from mer_jax.evaluation import (
+    ahead,
     counts,
     decoding,
     events,
@@ -40,7 +41,7 @@ from mer_jax.training import devices, grid, order, program, spreading
 from mer_jax.training import plan as plan_lib
 from mer_jax.training import record as record_lib
 from mer_jax.training import sizes as sizes_lib
-from mer_jax.training.checkpoint import Checkpoints
+from mer_jax.training.checkpoint import Checkpoints, load_orbax
 from mer_jax.training.division import divide
 from mer_jax.training.plan import Chunk, Plan
 from mer_jax.workdir import Workdir
@@ -94,7 +95,8 @@ def _train(config, workdir, repeated, display, until_trained) -> None:
             counted(len(prepared.plan.trials), "trial"), counted(config.repeats, "repeat"),
             counted(max(config.folds, 1), "fold"), counted(len(prepared.chunks), "chunk"),
         )  # fmt: skip
-        _train_chunks(prepared, checkpoints, workdir, display)
+        with ahead.beside(_needed_later(prepared) if devices.is_first() else ()):
+            _train_chunks(prepared, checkpoints, workdir, display)
     with devices.first_before_others("finished"):
         if devices.is_first():
             predicted = {}
@@ -103,6 +105,14 @@ def _train(config, workdir, repeated, display, until_trained) -> None:
             kept.show(workdir.results(prepared.corpus.task), config, workdir)
             if config.report:
                 written.ensure(config, workdir, None, display, prepared.corpus, predicted)
+
+
+def _needed_later(prepared: _Prepared) -> list[ahead.Job]:
+    """What `_finish` and the report take, to be made ready while the chunks train."""
+    config, corpus = prepared.plan.config, prepared.corpus
+    splits = test_splits(config, corpus)
+    loaded = [load_orbax, *([written.load] if config.report else [])]
+    return ahead.programs(corpus.task, config, prepared.plan, splits) + loaded
 
 
 def _train_chunks(

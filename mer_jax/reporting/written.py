@@ -3,7 +3,9 @@
 import logging
 import os
 import pathlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
 
 from ml_collections import ConfigDict
 
@@ -28,12 +30,17 @@ def write(
     `corpus` is the one that was trained on, where it is loaded already, and `predicted` what was
     predicted of splits of it, where that is at hand.
     """
-    # Here, because matplotlib takes a second to load and not every command draws.
+    sections, load_run = load()
+    sections.write(load_run(workdir, labels, config, display, corpus, predicted))
+    _print_place(workdir)
+
+
+def load() -> tuple[ModuleType, Callable[..., Any]]:
+    """What draws: matplotlib takes a second to load, and not every command draws."""
     from mer_jax.reporting import sections
     from mer_jax.reporting.run import load_run
 
-    sections.write(load_run(workdir, labels, config, display, corpus, predicted))
-    _print_place(workdir)
+    return sections, load_run
 
 
 def ensure(
