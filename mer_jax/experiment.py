@@ -18,6 +18,7 @@ from mer_jax.data import standardise
 from mer_jax.data.arrays import Corpus, Labels
 from mer_jax.errors import counted
 from mer_jax.evaluation import (
+    ahead,
     counts,
     decoding,
     events,
@@ -31,6 +32,7 @@ from mer_jax.evaluation import model as model_lib
 from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.evaluation.model import Model, test_splits
+from mer_jax.evaluation.predicted import Predicted
 from mer_jax.extraction.writer import copy_manifests
 from mer_jax.progress import SILENT, Display
 from mer_jax.reporting import written
@@ -39,7 +41,7 @@ from mer_jax.training import devices, grid, order, program, spreading
 from mer_jax.training import plan as plan_lib
 from mer_jax.training import record as record_lib
 from mer_jax.training import sizes as sizes_lib
-from mer_jax.training.checkpoint import Checkpoints
+from mer_jax.training.checkpoint import Checkpoints, load_orbax
 from mer_jax.training.division import divide
 from mer_jax.training.plan import Chunk, Plan
 from mer_jax.workdir import Workdir
@@ -93,14 +95,24 @@ def _train(config, workdir, repeated, display, until_trained) -> None:
             counted(len(prepared.plan.trials), "trial"), counted(config.repeats, "repeat"),
             counted(max(config.folds, 1), "fold"), counted(len(prepared.chunks), "chunk"),
         )  # fmt: skip
-        _train_chunks(prepared, checkpoints, workdir, display)
+        with ahead.beside(_needed_later(prepared) if devices.is_first() else ()):
+            _train_chunks(prepared, checkpoints, workdir, display)
     with devices.first_before_others("finished"):
         if devices.is_first():
+            predicted = {}
             if not trained:
-                _finish(prepared, checkpoints, workdir, display)
+                predicted = _finish(prepared, checkpoints, workdir, display)
             kept.show(workdir.results(prepared.corpus.task), config, workdir)
             if config.report:
-                written.ensure(config, workdir, display, prepared.corpus)
+                written.ensure(config, workdir, None, display, prepared.corpus, predicted)
+
+
+def _needed_later(prepared: _Prepared) -> list[ahead.Job]:
+    """What `_finish` and the report take, to be made ready while the chunks train."""
+    config, corpus = prepared.plan.config, prepared.corpus
+    splits = test_splits(config, corpus)
+    loaded = [load_orbax, *([written.load] if config.report else [])]
+    return ahead.programs(corpus.task, config, prepared.plan, splits) + loaded
 
 
 def _train_chunks(
@@ -191,8 +203,11 @@ def _is_trained(prepared: _Prepared, checkpoints: Checkpoints, workdir: Workdir)
 
 def _finish(
     prepared: _Prepared, checkpoints: Checkpoints, workdir: Workdir, display: Display
-) -> None:
-    """Chooses the best trial of a grid that is trained; keeps, tests and writes it."""
+) -> dict[str, Predicted]:
+    """Chooses the best trial of a grid that is trained; keeps, tests and writes it.
+
+    Gives what it predicts, by split.
+    """
     config, trials = prepared.plan.config, prepared.plan.trials
     corpus, chunks = prepared.corpus, prepared.chunks
     outcomes = grid.outcomes(chunks, checkpoints)
@@ -215,7 +230,11 @@ def _finish(
     splits = test_splits(config, corpus)
     of_train = prepared.plan, corpus.splits[TRAIN].names
     validated = kept.predict_validated(model, *of_train, config, workdir, display)
-    test = kept.predict_and_score(model, splits, config, workdir, display, validated.decoding)
+    test, predicted = kept.predict_and_score(
+        model, splits, config, workdir, display, validated.decoding
+    )
+    if validated.predicted is not None:
+        predicted[TRAIN] = validated.predicted
     known = out_of_fold.labels(prepared.plan.samples.labels, prepared.plan.folds)
     test["clips"] = {"cross_validation": counts.of_labels(corpus.task, known), **test["clips"]}
     results = results_lib.assemble(outcomes, trials, best, corpus.task, test, validated.scores)
@@ -227,6 +246,7 @@ def _finish(
     written.discard(workdir)
     workdir.write_results(results)
     checkpoints.drop_progress()
+    return predicted
 
 
 def _validated(

@@ -13,6 +13,8 @@ _ROUNDS_OF_A_KEY = 4  # after which its next part is added
 _PARITY = 0x1BD11BDA
 _ROUNDS = 20  # jax.random's
 FEWEST_ROUNDS = 13  # that pass BigCrush (Salmon et al.): for noise that nobody predicts
+_MULTIPLIED, _ADDED = 1664525, 1013904223  # of pcg4d, Numerical Recipes' congruential generator
+_SHUFFLED = 8  # rounds of `shuffled`'s cipher, whose functions are random: four are its theory's
 _DRAWN_BITS = 24  # what a float32 holds without rounding
 _NOT_MANTISSA = 9  # bits of a float32: its sign and exponent
 # Of four bytes' sum, to which the word that they make is added as a fraction: no two are alike.
@@ -107,8 +109,8 @@ def uniform(
 ) -> Float[Array, "..."]:
     """What `jax.random.uniform` draws, to the last bit, for fewer than 2**32 numbers.
 
-    Its rounds are a loop on CPUs, of four kernels for each use: a model's initial weights took as
-    long to compile as half of its training. Here they are one kernel.
+    Its rounds are a loop on CPUs, of four kernels for each use, which made a model's initial
+    weights take half as long to compile as its training. Here they are one kernel.
     """
     number = _numbers(shape)
     first, second = _threefry(key, jnp.zeros_like(number), number)
@@ -121,6 +123,54 @@ def uniform(
 
 def _numbers(shape: tuple[int, ...]) -> UInt32[Array, "..."]:
     return jnp.arange(math.prod(shape), dtype=jnp.uint32).reshape(shape)
+
+
+@functools.partial(jax.jit, static_argnums=1)
+def hashed_pairs(
+    key: Key[Array, ""], shape: tuple[int, ...]
+) -> tuple[UInt32[Array, "..."], UInt32[Array, "..."]]:
+    """Twice 32 random bits for each element, in a third of `word_pairs`' operations: for noise.
+
+    Two words of pcg4d of its number in `shape` and the key: Jarzynski and Olano, "Hash functions
+    for GPU rendering", JCGT 9 (3), 2020. Unlike Threefry's its keys have to be random themselves,
+    as those of `jax.random.split` are.
+    """
+    number = _numbers(shape)
+    words = (number, *(jnp.full(shape, word) for word in jax.random.key_data(key)), 0 * number)
+    a, b, c, d = _crossed(*(word * jnp.uint32(_MULTIPLIED) + jnp.uint32(_ADDED) for word in words))
+    a, b, c, d = _crossed(*(word ^ (word >> 16) for word in (a, b, c, d)))
+    return a, b
+
+
+def _crossed(a: Array, b: Array, c: Array, d: Array) -> tuple[Array, ...]:
+    a += b * d
+    b += c * a
+    c += a * b
+    d += b * c
+    return a, b, c, d
+
+
+def shuffled(key: Key[Array, ""], size: int, place: UInt32[Array, "..."]) -> UInt32[Array, "..."]:
+    """What stands at some places, below `size`, of a random order of 0..size-1.
+
+    A Feistel cipher of the numbers below the next square, taken again where it leaves the range
+    (Black and Rogaway, "Ciphers with arbitrary finite domains", CT-RSA 2002). It computes what is
+    asked for, where `jax.random.permutation` sorts everything, twice if that is much.
+    """
+    side = math.isqrt(size - 1) + 1
+    steps = random_words(key, (_SHUFFLED, side)) % side
+
+    def moved(number: Array) -> Array:
+        left, right = number // side, number % side
+        for step in steps:
+            left, right = right, (left + step[right]) % side
+        return left * side + right
+
+    return jax.lax.while_loop(
+        lambda number: (number >= size).any(),
+        lambda number: jnp.where(number >= size, moved(number), number),
+        moved(place),
+    )
 
 
 def _threefry(

@@ -10,7 +10,15 @@ import pytest
 import scipy.stats
 
 from mer_jax import random_bits
-from mer_jax.random_bits import bernoulli, normal, normal_of, random_words, word_pairs
+from mer_jax.random_bits import (
+    bernoulli,
+    hashed_pairs,
+    normal,
+    normal_of,
+    random_words,
+    shuffled,
+    word_pairs,
+)
 
 KEY, ALL = (0x13198A2E, 0x03707344), (0xFFFFFFFF, 0xFFFFFFFF)
 # Random123's tests/kat_vectors: rounds, counter, key, words.
@@ -63,6 +71,67 @@ def test_uniform_numbers_are_jaxs_to_the_last_bit(shape, low, high):
     expected = jax.jit(jax.vmap(draw))(keys)
     found = jax.jit(jax.vmap(lambda key: random_bits.uniform(key, shape, low, high)))(keys)
     np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
+
+
+def pcg4d(number, key):
+    """The code of Jarzynski and Olano's listing in whole numbers: the first two of its words."""
+    most = 1 << 32
+    x, y, z, w = ((v * 1664525 + 1013904223) % most for v in (number, *key, 0))
+    for last in (False, True):
+        x = (x + y * w) % most
+        y = (y + z * x) % most
+        z = (z + x * y) % most
+        w = (w + y * z) % most
+        if not last:
+            x, y, z, w = (v ^ v >> 16 for v in (x, y, z, w))
+    return x, y
+
+
+def test_hashed_words_are_pcg4ds():
+    of_key = jax.random.wrap_key_data(jnp.array(KEY, jnp.uint32), impl="threefry2x32")
+    found = np.stack(hashed_pairs(of_key, (2, 3))).reshape(2, 6)
+    np.testing.assert_array_equal(found.T, [pcg4d(number, KEY) for number in range(6)])
+
+
+def test_hashed_words_are_uniform_and_apart():
+    """Between their bits, a value's two words, neighbours along both axes, and keys."""
+    one, other = (hashed_pairs(key, (64, 1024)) for key in jax.random.split(jax.random.key(3)))
+    for words in (*one, *other):
+        drawn = np.asarray(words).ravel() / 2**32
+        assert scipy.stats.kstest(drawn, "uniform").pvalue > 0.01
+        bits = np.unpackbits(np.asarray(words).view(np.uint8).reshape(-1, 4), axis=1)
+        np.testing.assert_allclose(bits.mean(0), 0.5, atol=2 / np.sqrt(len(bits)))
+    x = np.asarray(one[0]) / 2**32
+    others = (one[1], other[0], np.roll(x, 1, 0), np.roll(x, 1, 1), np.roll(one[1], 1, 1))
+    together = [x.ravel(), *(np.asarray(each).ravel() / 2**32 for each in others)]
+    for values in (together, [np.abs(y / np.max(y) - 0.5) for y in together]):
+        np.testing.assert_allclose(np.corrcoef(values), np.eye(6), atol=4 / np.sqrt(x.size))
+
+
+def orders(size, count):
+    """Random orders of 0..size-1, [count, size]."""
+    keys = jax.random.split(jax.random.key(size), count)
+    place = jnp.arange(size, dtype=jnp.uint32)
+    return np.asarray(jax.vmap(lambda key: shuffled(key, size, place))(keys))
+
+
+def test_an_order_has_every_number_once():
+    for size in (1, 2, 3, 16, 17, 5000):
+        np.testing.assert_array_equal(np.sort(orders(size, 3)), np.tile(np.arange(size), (3, 1)))
+
+
+def test_orders_are_equally_likely():
+    _, counts = np.unique(orders(4, 12_000), axis=0, return_counts=True)
+    assert len(counts) == 24
+    assert scipy.stats.chisquare(counts).pvalue > 0.01
+
+
+def test_neighbours_of_an_order_are_apart():
+    found = orders(1000, 40)
+    for values in (found, np.diff(found) % 1000):
+        counts = [np.bincount(column, minlength=1000) for column in values.T[:: 1000 // 5]]
+        assert scipy.stats.chisquare(np.sum(counts, 0)[1:]).pvalue > 0.01
+    assert abs(np.corrcoef(found[:, 1:].ravel(), found[:, :-1].ravel())[0, 1]) < 0.02
 
 
 def test_a_runs_words_do_not_depend_on_its_neighbours():

@@ -1,5 +1,6 @@
 """Views of clips: chains of augmentations of features, weak or strong."""
 
+import functools
 import itertools
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
@@ -13,6 +14,8 @@ from mer_jax.errors import InputError
 from mer_jax.settings import NAME, Kind
 
 NEIGHBOURS = "neighbours"  # the augmentation that needs to know which clips are near each other
+Pairs = Callable[[Key[Array, ""], tuple[int, ...]], tuple[Array, Array]]
+WORD_PAIRS = functools.partial(random_bits.word_pairs, rounds=random_bits.FEWEST_ROUNDS)
 Features = dict[str, Array]  # by modality: float32 [B, D], or [B, T, D] at frame level
 
 
@@ -217,13 +220,16 @@ def apply(
     frame_mask: dict[str, Array],
     deviation: dict[str, Array],
     neighbour: Others | None = None,
+    *,
+    pairs: Pairs = WORD_PAIRS,
 ) -> Features:
     """Augments a batch: every augmentation of the view in turn.
 
     `frame_mask` is a Batch's; padded frames stay zero. `deviation` is [D] by modality. `neighbour`
-    has to be there where the view takes neighbours.
+    has to be there where the view takes neighbours. `pairs` draws two random words for each value
+    of a shape.
     """
-    words = _words(jax.random.fold_in(key, len(view)), features)
+    words = _words(jax.random.fold_in(key, len(view)), features, pairs)
     for number, (name, strength) in enumerate(view):
         step_key = jax.random.fold_in(key, number)
         seen = Inputs(features, frame_mask, deviation, neighbour, words)
@@ -235,15 +241,14 @@ def apply(
     return random_bits.materialised(key, features)
 
 
-def _words(key: Key[Array, ""], features: Features) -> Iterator[Features]:
-    """Random words for each value, without end: one call of Threefry gives two of them.
+def _words(key: Key[Array, ""], features: Features, draw: Pairs) -> Iterator[Features]:
+    """Random words for each value, without end: one call of `draw` gives two of them.
 
     The draws of its views took a quarter of a step of FixMatch, most of it in making them normal.
     """
     for number in itertools.count():
         pairs = {
-            m: random_bits.word_pairs(k, x.shape, random_bits.FEWEST_ROUNDS)
-            for k, (m, x) in _keyed(jax.random.fold_in(key, number), features)
+            m: draw(k, x.shape) for k, (m, x) in _keyed(jax.random.fold_in(key, number), features)
         }
         for place in (0, 1):
             yield {m: pair[place] for m, pair in pairs.items()}

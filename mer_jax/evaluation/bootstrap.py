@@ -12,6 +12,7 @@ import numpy as np
 
 from mer_jax import metrics
 from mer_jax.data.arrays import Labels
+from mer_jax.evaluation import ensemble
 from mer_jax.evaluation.ensemble import Predictions, number, programs
 from mer_jax.resampling import drawings, interval, not_better
 from mer_jax.task import Task
@@ -30,8 +31,19 @@ def scores(
     known = np.flatnonzero(labels.known)
     if not len(known):
         return {name: np.full(resamples, np.nan) for name in metrics.names(task)}
-    predictions, labels = jax.tree.map(lambda x: np.asarray(x)[known], (predictions, labels))
-    return _compute(task, predictions, labels, drawings(len(known), resamples, seed))
+    predictions = Predictions(*predictions[:2]).rows(known)
+    counts_RxN = drawings(len(known), resamples, seed)
+    return _compute(task, predictions, labels.rows(known), counts_RxN)
+
+
+def compile_scores(task: Task, labels: Labels, resamples: int) -> None:
+    """Compiles what `scores` takes for clips with labels such as these; computes nothing."""
+    labels = labels.rows(labels.known)
+    counts_RxN = np.zeros((resamples, len(labels.emotion)), np.float32)
+    if counts_RxN.size:
+        predictions = ensemble.blank(task, labels)
+        for only in programs(task):
+            _program(task, only).lower(predictions, labels, counts_RxN).compile()
 
 
 def _compute(task, predictions, labels, counts_RxN) -> dict[str, np.ndarray]:

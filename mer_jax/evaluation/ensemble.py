@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from mer_jax import metrics
 from mer_jax.data import rows as rows_lib
+from mer_jax.data.arrays import Labels
 from mer_jax.data.rows import Rows
+from mer_jax.evaluation.calibration import log_softmax
 from mer_jax.models.layers import ATTENTION, FRAME_ATTENTION, SOWN
 from mer_jax.observer import Tick, nobody
 from mer_jax.task import Task
@@ -161,17 +162,38 @@ def average(predictions: Predictions, runs=slice(None)) -> Predictions:
 
 
 def probabilities(predictions: Predictions) -> np.ndarray:
-    """Softmax of the logits, each run's where there are several: float32 [..., N, C]."""
-    return np.asarray(jax.nn.softmax(predictions.emotion))
+    """Softmax of the logits, each run's where there are several: float32 [..., N, C].
+
+    In NumPy: JAX would compile each of its operations for each number of clips.
+    """
+    return np.exp(log_softmax(predictions.emotion.astype(np.float64))).astype(np.float32)
 
 
-def score(task: Task, predictions: Predictions, labels) -> dict[str, float | None]:
+def score(task: Task, predictions: Predictions, labels: Labels) -> dict[str, float | None]:
     """Every metric of the task, None where the labels for it are missing."""
-    weight = jnp.ones(len(labels.emotion))
     found: dict[str, Any] = {}
     for only in programs(task):
-        found |= _compute(task, only)(predictions.emotion, predictions.valence, labels, weight)
+        found |= _compute(task, only)(*_scored(predictions, labels))
     return {name: number(float(found[name])) for name in metrics.names(task)}
+
+
+def _scored(predictions: Predictions, labels: Labels) -> tuple:
+    weight = np.ones(len(labels.emotion), np.float32)
+    return predictions.emotion, predictions.valence, labels, weight
+
+
+def compile_score(task: Task, labels: Labels) -> None:
+    """Compiles what `score` takes for clips with labels such as these; computes nothing."""
+    for only in programs(task):
+        _compute(task, only).lower(*_scored(blank(task, labels), labels)).compile()
+
+
+def blank(task: Task, labels: Labels) -> Predictions:
+    """Predictions of an ensemble for as many clips, all of them zero."""
+    clips = len(labels.emotion)
+    emotion = np.zeros((clips, len(task.classes)), np.float32) if task.classes else None
+    valence = np.zeros_like(labels.valence) if task.valence_range else None
+    return Predictions(emotion, valence)
 
 
 def programs(task: Task) -> list[tuple[str, ...]]:

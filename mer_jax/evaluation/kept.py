@@ -20,6 +20,7 @@ from mer_jax.evaluation import results as results_lib
 from mer_jax.evaluation.decoding import Decoding
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.evaluation.model import Model, predict_runs, test_splits
+from mer_jax.evaluation.predicted import Predicted
 from mer_jax.progress import Display
 from mer_jax.task import TRAIN
 from mer_jax.training.plan import Plan
@@ -60,21 +61,26 @@ def predict_and_score(
     workdir: Workdir,
     display: Display,
     decoding: Decoding,
-) -> dict[str, Any]:
-    """Predicts `splits`, writes their CSV files, and gives their scores, decoded as asked for."""
+) -> tuple[dict[str, Any], dict[str, Predicted]]:
+    """Predicts `splits`, writes their CSV files, and gives their scores, decoded as asked for.
+
+    Beside them what the ensemble predicts of each, as it is before decoding.
+    """
     task = model.static.task
+    predicted = {}
     predictions = {}
     for name, split in splits.items():
         predictions[name] = predict_runs(model, split.features, display, name)
-        together = decoding.decoded(ensemble.average(predictions[name]))
+        together = ensemble.average(predictions[name])
+        predicted[name] = Predicted(split.names, together, split.labels)
         submission.write(
             workdir.predictions_file(name),
             split.names,
-            decoding.calibrated(together),
+            decoding.calibrated(decoding.decoded(together)),
             task,
             config.evaluate.probabilities,
         )
-    return results_lib.test_scores(
+    scores = results_lib.test_scores(
         task,
         predictions,
         splits,
@@ -83,6 +89,7 @@ def predict_and_score(
         config.seed,
         decode=decoding.decoded,
     )
+    return scores, predicted
 
 
 class Validated(NamedTuple):
@@ -91,6 +98,7 @@ class Validated(NamedTuple):
     scores: dict[str, list[float]]  # by the metrics that training leaves to the end, a repeat each
     recorded: dict[str, Any]  # for results.json: scores over repeats, of the decoding; or nothing
     decoding: Decoding = Decoding()
+    predicted: Predicted | None = None  # these clips, before decoding; None: of no fold
 
 
 def predict_validated(
@@ -113,7 +121,6 @@ def predict_validated(
     if not (config.folds or metrics.at_the_end(task)):
         return Validated({}, {})
     of_runs = predict_runs(model, plan.samples.features, display, "the clips validated on")
-    of_runs = of_runs._replace(attention=None, frame_attention=None)
     repeat, fold = model.kept["repeat"], model.kept["fold"]
     validation = out_of_fold.scores(task, of_runs, repeat, fold, plan.folds, labels)
     if not config.folds:  # a split of its own validated, which no fold trained on
@@ -121,7 +128,7 @@ def predict_validated(
     scores = []
     for one in np.unique(repeat):
         runs = np.flatnonzero(repeat == one)
-        mine = jax.tree.map(lambda values, runs=runs: values[runs], of_runs)
+        mine = jax.tree.map(lambda values, runs=runs: values[runs], Predictions(*of_runs[:2]))
         scores.append(
             ensemble.score(task, *_known(mine, labels, repeat[runs], fold[runs], plan)[:2])
         )
@@ -135,12 +142,13 @@ def predict_validated(
         task,
         config.evaluate.probabilities,
     )
+    of_clips = Predicted(names[known], together, of_known)
     over_repeats = {
         name: results_lib.over_repeats([each[name] for each in scores])
         for name in metrics.names(task)
     }
     recorded = {"out_of_fold": over_repeats, **fitted.recorded}
-    return Validated(validation, recorded, fitted.decoding)
+    return Validated(validation, recorded, fitted.decoding, of_clips)
 
 
 def validated_by(

@@ -38,19 +38,19 @@ def evaluate(
 
     place = Workdir(workdir)
     results, model = restore(config, workdir)
-    _, splits = kept.labelled_splits(config, workdir, labels, display)
+    corpus, splits = kept.labelled_splits(config, workdir, labels, display)
     of_results = decoding.restore(results, config, model.static.task)
     if of_results is None:
         fitted = _fitted(config, workdir, display)
         of_results, results = fitted.decoding, {**results, **fitted.recorded}
-    scored = kept.predict_and_score(model, splits, config, place, display, of_results)
+    scored, predicted = kept.predict_and_score(model, splits, config, place, display, of_results)
     results = results_lib.with_scores(results, scored)
     reported = config.report or written.is_written(workdir)
     written.discard(workdir)
     place.write_results(results)
     kept.show(results, config, place)
     if reported:
-        written.ensure(config, workdir, labels, display)
+        written.ensure(config, workdir, labels, display, corpus, predicted)
 
 
 def _fitted(config: ConfigDict, workdir: pathlib.Path, display: Display) -> Fitted:

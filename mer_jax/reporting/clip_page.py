@@ -12,11 +12,11 @@ from mer_jax import files
 from mer_jax.data import corpus as corpus_lib
 from mer_jax.data import near_names
 from mer_jax.errors import InputError
+from mer_jax.evaluation.predicted import Predicted
 from mer_jax.extraction import again, audio, faces, transcripts, video
 from mer_jax.extraction import clips as clips_lib
 from mer_jax.extraction.record import FACES, SAMPLE_RATE, Clip, Frame, MediaError
 from mer_jax.reporting import document, drawing
-from mer_jax.reporting.analysis import Predicted
 from mer_jax.reporting.document import Document, Image, Section, Table, Text
 from mer_jax.reporting.drawing import Drawn, Picture
 from mer_jax.reporting.run import Run

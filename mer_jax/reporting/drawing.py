@@ -17,7 +17,7 @@ from matplotlib.figure import Figure
 from mer_jax.task import TRAIN, Task
 
 if TYPE_CHECKING:
-    from mer_jax.reporting.analysis import Predicted
+    from mer_jax.evaluation.predicted import Predicted
     from mer_jax.reporting.run import Run
 
 _SIZE = (4.8, 3.9)  # inches: a figure of one split; two stand side by side on a wide page

@@ -6,8 +6,8 @@ from matplotlib import ticker
 from mer_jax import colours, metrics
 from mer_jax.evaluation.calibration import BINS
 from mer_jax.evaluation.history import mean
+from mer_jax.evaluation.predicted import Predicted
 from mer_jax.reporting import analysis
-from mer_jax.reporting.analysis import Predicted
 from mer_jax.reporting.drawing import Drawn, Picture, confusion, name_below, new, of_splits
 from mer_jax.reporting.frame_figures import over_time
 from mer_jax.reporting.run import Run

@@ -4,7 +4,7 @@ import numpy as np
 from matplotlib import ticker
 
 from mer_jax import colours
-from mer_jax.reporting.analysis import Predicted
+from mer_jax.evaluation.predicted import Predicted
 from mer_jax.reporting.drawing import Drawn, Picture, of_splits
 from mer_jax.reporting.run import Run
 from mer_jax.task import Task

@@ -4,6 +4,7 @@ import functools
 import logging
 import os
 import pathlib
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,8 +17,8 @@ from mer_jax.data.arrays import Corpus, Labels, Split
 from mer_jax.evaluation import ensemble, history, out_of_fold
 from mer_jax.evaluation import model as model_lib
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.evaluation.predicted import Predicted
 from mer_jax.progress import SILENT, Display
-from mer_jax.reporting.analysis import Predicted
 from mer_jax.task import TRAIN, VALIDATION, Task
 from mer_jax.training.division import divide
 from mer_jax.training.program import framing_of, level_of
@@ -37,13 +38,15 @@ def load_run(
     config: ConfigDict | None = None,
     display: Display = SILENT,
     corpus: Corpus | None = None,
+    predicted: Mapping[str, Predicted] | None = None,
 ) -> "Run":
     """A finished workdir, such as `load_run("runs/quickstart")`.
 
     `labels` is a file with labels of test clips that were published later, as for --mode=evaluate.
     `config` says where the features lie now; without it the run's own config.json does.
     `display` shows the progress of predicting. `corpus` is the one that it was trained on, where it
-    is loaded already.
+    is loaded already, and `predicted` what `Run.predicted` would give of its splits, where that is
+    at hand: these are not predicted again.
 
     Raises:
       InputError: nothing was trained there, or its files do not agree.
@@ -58,6 +61,7 @@ def load_run(
     )
     if corpus is not None:
         run.corpus = corpus
+    run.take(predicted or {})
     return run
 
 
@@ -154,6 +158,12 @@ class Run:
             else:
                 self._predicted[split] = self._ensemble(self._test_splits[split], split)
         return self._predicted[split]
+
+    def take(self, predicted: Mapping[str, Predicted]) -> None:
+        """Takes what is predicted of splits, in place of predicting them."""
+        self._predicted |= predicted
+        if self.out_of_fold in predicted:
+            self._validated = predicted[self.out_of_fold]
 
     @functools.cached_property
     def corpus(self) -> Corpus:

@@ -8,7 +8,7 @@ from matplotlib.lines import Line2D
 from matplotlib.patches import Patch
 
 from mer_jax import colours
-from mer_jax.reporting.analysis import Predicted
+from mer_jax.evaluation.predicted import Predicted
 from mer_jax.reporting.drawing import Picture, new, of_splits
 from mer_jax.reporting.run import Run
 from mer_jax.task import Task

@@ -3,10 +3,14 @@
 import logging
 import os
 import pathlib
+from collections.abc import Callable, Mapping
+from types import ModuleType
+from typing import Any
 
 from ml_collections import ConfigDict
 
-from mer_jax.data.corpus import Corpus
+from mer_jax.data.arrays import Corpus
+from mer_jax.evaluation.predicted import Predicted
 from mer_jax.progress import SILENT, Display
 from mer_jax.workdir import Workdir
 
@@ -19,26 +23,35 @@ def write(
     labels: pathlib.Path | None = None,
     display: Display = SILENT,
     corpus: Corpus | None = None,
+    predicted: Mapping[str, Predicted] | None = None,
 ) -> None:
     """Writes report.md, report.html and figures/, with the labels of a file where one is given.
 
-    `corpus` is the one that was trained on, where it is loaded already.
+    `corpus` is the one that was trained on, where it is loaded already, and `predicted` what was
+    predicted of splits of it, where that is at hand.
     """
-    # Here, because matplotlib takes a second to load and not every command draws.
+    sections, load_run = load()
+    sections.write(load_run(workdir, labels, config, display, corpus, predicted))
+    _print_place(workdir)
+
+
+def load() -> tuple[ModuleType, Callable[..., Any]]:
+    """What draws: matplotlib takes a second to load, and not every command draws."""
     from mer_jax.reporting import sections
     from mer_jax.reporting.run import load_run
 
-    sections.write(load_run(workdir, labels, config, display, corpus))
-    _print_place(workdir)
+    return sections, load_run
 
 
 def ensure(
     config: ConfigDict,
     workdir: os.PathLike[str],
+    labels: pathlib.Path | None = None,
     display: Display = SILENT,
     corpus: Corpus | None = None,
+    predicted: Mapping[str, Predicted] | None = None,
 ) -> None:
-    """Writes the report where the workdir has none.
+    """Writes the report where the workdir has none; the parameters are those of `write`.
 
     The results stand by then, so that what goes wrong here is told and ends nothing.
     """
@@ -46,7 +59,7 @@ def ensure(
         _print_place(workdir)
         return
     try:
-        write(config, workdir, display=display, corpus=corpus)
+        write(config, workdir, labels, display, corpus, predicted)
     except Exception as error:  # whatever it is, the training before it is worth more
         LOG.warning(
             "%s: the results are written, but the report could not be drawn: %s: %s; "

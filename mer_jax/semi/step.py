@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 from jaxtyping import Array, Bool, Float, Int, Key
 
+from mer_jax import random_bits
 from mer_jax.data import views
 from mer_jax.data.views import Others
 from mer_jax.models.multitask import Output
@@ -74,7 +75,8 @@ def loss(
 
     def seen_through(view: views.View, key: Key[Array, ""]) -> dict[str, Array]:
         mask = clips.frame_mask or {}
-        return views.apply(view, key, clips.features, mask, deviation, clips.neighbour)
+        of_clips = (clips.features, mask, deviation, clips.neighbour)
+        return views.apply(view, key, *of_clips, pairs=random_bits.hashed_pairs)
 
     weak = jax.lax.stop_gradient(predict(seen_through(semi.weak, weak_key), None))
     strong = predict(seen_through(semi.strong, strong_key), dropout_key)

@@ -1,7 +1,7 @@
 """The one place that makes a Batch: rows of samples or of the pool, scaled as a fold says."""
 
 import functools
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,12 +16,20 @@ from mer_jax.models.layers import Batch
 from mer_jax.semi.graph import NEIGHBOURS
 from mer_jax.semi.step import Clips
 from mer_jax.training.frames import DeviceFrames, HostFrames
-from mer_jax.training.host_rows import HostRows, fetch
+from mer_jax.training.host_rows import fetch
+from mer_jax.training.order import Step
 from mer_jax.training.state import Given
 
 _OF_NEIGHBOURS = 4  # of a step's key: 1 to 3 are of views, of the pool and of mixup
 Scaler = dict[str, tuple[Array, Array]]  # by modality: mean and deviation [D]
 Masks = dict[str, Array]  # by frame-level modality: bool [B, T]
+
+
+class FromHost(NamedTuple):
+    """A step's rows that come from the host, by modality; empty where all are on the device."""
+
+    labelled: dict[str, Array]  # [B, D]
+    of_pool: dict[str, Array] | None = None  # [U, D]; None: supervised
 
 
 def of_features(
@@ -57,11 +65,15 @@ def of_rows(
     index: Int[Array, "B"],
     weight: Float[Array, "B"],
     longest: dict[str, int] | None = None,
+    fetched: dict[str, Array] | None = None,
 ) -> tuple[Batch, Labels]:
-    """The batch of some rows of the samples, padded to so many frames, and their labels."""
+    """The batch of some rows of the samples, padded to so many frames, and their labels.
+
+    `fetched` are the features of the host, where they have been fetched before.
+    """
     samples = given.samples
     labels = samples.labels.rows(index)
-    features, masks = _taken(samples.features, index, longest or {})
+    features, masks = _taken(samples.features, index, longest or {}, fetched)
     features = scaled(features, given.fold.scaler, masks)
     batch = of_features(features, weight, shown(masks, given.static.framing))
     if given.static.task.targets:  # several numbers have no one sign
@@ -70,13 +82,19 @@ def of_rows(
     return batch._replace(sign=jnp.where(known, jnp.sign(labels.valence), 0)), labels
 
 
-def of_pool(given: Given, rows: Int[Array, "U"], key: Key[Array, ""] | None = None) -> Clips:
+def of_pool(
+    given: Given,
+    rows: Int[Array, "U"],
+    key: Key[Array, ""] | None = None,
+    fetched: dict[str, Array] | None = None,
+) -> Clips:
     """Some rows of the pool, scaled as the labelled ones are.
 
-    With the `key` of a step each with one of its neighbours, where a view takes them.
+    With the `key` of a step each with one of its neighbours, where a view takes them; `fetched` as
+    for `of_rows`.
     """
     pool = given.samples.pool
-    features, masks = _taken(pool.features, rows, {})
+    features, masks = _taken(pool.features, rows, {}, fetched)
     number, spread = pool.number[rows], given.fold.spread
     return Clips(
         scaled(features, given.fold.scaler, masks),
@@ -87,6 +105,14 @@ def of_pool(given: Given, rows: Int[Array, "U"], key: Key[Array, ""] | None = No
         None if spread is None else spread[number],
         neighbour=None if key is None else _neighbours(given, rows, key),
     )
+
+
+def from_host(given: Given, step: Step) -> FromHost:
+    """What a step takes of vectors on the host; frames are fetched by the step itself."""
+    labelled = fetch(given.samples.features, step.index)
+    if step.pool_rows is None:
+        return FromHost(labelled)
+    return FromHost(labelled, fetch(given.samples.pool.features, step.pool_rows))
 
 
 def _neighbours(given: Given, rows: Int[Array, "U"], key: Key[Array, ""]) -> Others | None:
@@ -121,12 +147,14 @@ def shown(frame_mask: Masks, framing: Framing | None) -> Masks:
 
 
 def _taken(
-    features: dict[str, Any], index: Int[Array, "B"], longest: dict[str, int]
+    features: dict[str, Any],
+    index: Int[Array, "B"],
+    longest: dict[str, int],
+    fetched: dict[str, Array] | None = None,
 ) -> tuple[dict[str, Array], Masks]:
     """Some rows of each modality, and the masks of those that are frames."""
     rows, masks = {}, {}
-    on_host = {m: x for m, x in features.items() if isinstance(x, HostRows)}
-    fetched = fetch(on_host, index) if on_host else {}
+    fetched = fetch(features, index) if fetched is None else fetched
     for modality, x in features.items():
         if isinstance(x, DeviceFrames | HostFrames):
             rows[modality], masks[modality] = x.padded(index, longest.get(modality, 0))

@@ -87,7 +87,7 @@ class Checkpoints:
 
     def save_kept(self, kept: Any) -> None:
         """Saves the best trial's weights; the chunks stay until `drop_progress`."""
-        ocp = _orbax()
+        ocp = load_orbax()
         # The first process saves alone: the others have nothing to wait for.
         alone = ocp.options.MultiprocessingOptions(primary_host=0, active_processes={0})
         target = self._folder / KEPT
@@ -113,7 +113,7 @@ class Checkpoints:
         path = self._folder / KEPT
         if not path.is_dir():
             raise InputError(f"{self._folder}: no kept weights; train in this workdir first")
-        ocp = _orbax()
+        ocp = load_orbax()
         try:
             _check_digests(path)  # before orbax, which prints tracebacks of its own
             with files.plain_path(path) as plain, ocp.PyTreeCheckpointer() as checkpointer:
@@ -142,7 +142,7 @@ class Checkpoints:
         return self._folder / folder / f"{chunk:04d}.msgpack"
 
 
-def _orbax() -> Any:
+def load_orbax() -> Any:
     """orbax.checkpoint, loaded where it is used: no epoch has to wait for it."""
     import orbax.checkpoint
 

@@ -52,7 +52,7 @@ class Feed:
         resident = plan.samples._replace(pool=None if self._shard else self._pool)
         size = _bytes(resident.features)
         if size > limit:
-            LOG.info("features of %.0f MB: every step fetches its rows from the host", size / 1e6)
+            LOG.info("features of %.0f MB stay on the host: steps fetch their rows", size / 1e6)
             held = {m: _on_host(x) for m, x in resident.features.items()}
         else:
             held = {m: _on_device(x) for m, x in resident.features.items()}
@@ -73,7 +73,7 @@ class Feed:
         elif hides_labels(plan.config) or any(
             isinstance(x, Frames) for x in self._pool.features.values()
         ):
-            LOG.info("%s: every step fetches its clips from the host", described)
+            LOG.info("%s: stays on the host, steps fetch their clips", described)
             features = {m: _on_host(x) for m, x in self._pool.features.items()}
             self._pool = self._pool._replace(features=features)
         elif size // 2 <= limit:

@@ -19,11 +19,12 @@ from mer_jax.models.layers import Batch
 from mer_jax.models.multitask import LOG_VARIANCE, Output
 from mer_jax.semi import log
 from mer_jax.semi import step as semi_step
-from mer_jax.semi.method import EpochStart, Validated
+from mer_jax.semi.method import EpochStart
 from mer_jax.semi.step import Clips
 from mer_jax.training import batch as batch_lib
-from mer_jax.training import forward, losses, mixup
+from mer_jax.training import forward, host_rows, losses, mixup
 from mer_jax.training import packing as packing_lib
+from mer_jax.training.batch import FromHost
 from mer_jax.training.buckets import NO_FRAMES, Bucket, Lengths
 from mer_jax.training.order import Step, is_kept, steps_of
 from mer_jax.training.program import (
@@ -148,7 +149,9 @@ def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunS
         learner = _epoch_started(given, learner, steps.pool_rows)
         ramped = semi_step.ramped(given.hparams.semi, epoch)
         given = given._replace(hparams=given.hparams._replace(semi=ramped))
-    learner, logged = lax.scan(functools.partial(_any_step, given, whole_batches), learner, steps)
+    step = functools.partial(_any_step, given, whole_batches)
+    fetched = functools.partial(batch_lib.from_host, given)
+    learner, logged = host_rows.scan(step, learner, steps, fetched)
     # Once an epoch: looking at every step's gradient would cost a third of the training. Adam lets
     # no gradient that is not finite go by unseen: the weights and moments are not finite after it.
     loss_S = jnp.where(logged.size > 0, logged.loss, 0)
@@ -179,27 +182,16 @@ def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunS
 def _epoch_started(given: Given, learner: Learner, pool_SxU: Int[Array, "S U"]) -> Learner:
     """The learner as an epoch begins: the method may look at what the weights predict."""
     weights = given.packing.whole(learner.params), learner.model_state
-
-    def validated() -> Validated:
-        output, labels = forward.of_validation(given, *weights)
-        known = given.fold.validation_weight * labels.emotion_mask
-        return Validated(jax.nn.softmax(output.emotion), labels.emotion, known)
-
-    def predicted(rows_U: Int[Array, "U"]) -> Float[Array, "U C"]:
-        clips = batch_lib.of_pool(given, rows_U)
-        batch = batch_lib.of_features(clips.features, frame_mask=clips.frame_mask)
-        return jax.nn.softmax(forward.evaluate(given, *weights, batch).emotion)
-
-    def pool_probability() -> Float[Array, "E C"]:
-        return lax.map(predicted, pool_SxU).reshape(-1, len(given.static.task.classes))
-
-    start = EpochStart(validated, pool_probability)
+    start = EpochStart(
+        functools.partial(forward.validated, given, *weights),
+        functools.partial(forward.pool_probability, given, *weights, pool_SxU),
+    )
     semi = semi_step.each_epoch(given.static.semi, learner.semi, start, given.hparams.semi)
     return learner._replace(semi=semi)
 
 
 def _any_step(
-    given: Given, whole_batches: bool, learner: Learner, step: Step
+    given: Given, whole_batches: bool, learner: Learner, step: Step, fetched: FromHost
 ) -> tuple[Learner, StepLog]:
     """A step of whichever bucket its batch is of."""
     of_buckets = [
@@ -207,22 +199,29 @@ def _any_step(
         for bucket in given.lengths.train or (Bucket(0, ()),)
     ]
     if step.bucket is None:
-        return of_buckets[0](learner, step)
-    return lax.switch(step.bucket, of_buckets, learner, step)
+        return of_buckets[0](learner, step, fetched)
+    return lax.switch(step.bucket, of_buckets, learner, step, fetched)
 
 
 def _step(
-    given: Given, whole_batches: bool, longest: dict[str, int], learner: Learner, step: Step
+    given: Given,
+    whole_batches: bool,
+    longest: dict[str, int],
+    learner: Learner,
+    step: Step,
+    fetched: FromHost,
 ) -> tuple[Learner, StepLog]:
     static, hparams = given.static, given.hparams
-    batch, labels = batch_lib.of_rows(given, step.index, step.weight, longest)
+    batch, labels = batch_lib.of_rows(given, step.index, step.weight, longest, fetched.labelled)
     if static.views:
         view_key = jax.random.fold_in(step.key, 1)
         features = views.apply(
             static.views, view_key, batch.features, batch.frame_mask, given.fold.deviation
         )
         batch = batch._replace(features=features)
-    clips = None if static.semi is None else batch_lib.of_pool(given, step.pool_rows, step.key)
+    clips = None
+    if static.semi is not None:
+        clips = batch_lib.of_pool(given, step.pool_rows, step.key, fetched.of_pool)
     of_params = functools.partial(_loss, given, learner, (batch, labels, clips), step.key)
     whole, packed = given.packing.whole, given.packing.packed
     (loss, after), gradient = jax.value_and_grad(of_params, has_aux=True)(whole(learner.params))

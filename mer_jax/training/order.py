@@ -143,5 +143,5 @@ def pool_order(
     key: Key[Array, ""], rows: Int[Array, "P"], steps: int, clips: int
 ) -> Int[Array, "S U"]:
     """An epoch's rows of the pool, `clips` a step: in random order, again where they end."""
-    order_P = jax.random.permutation(key, rows)
-    return order_P[jnp.arange(steps * clips) % len(order_P)].reshape(steps, clips)
+    place = jnp.arange(steps * clips, dtype=jnp.uint32) % len(rows)
+    return rows[random_bits.shuffled(key, len(rows), place)].reshape(steps, clips)

@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from mer_jax import random_bits
 from mer_jax.data import views
 from mer_jax.errors import InputError
 
@@ -90,12 +91,13 @@ def test_steps_follow_each_other_with_draws_of_their_own():
     np.testing.assert_array_equal(view("")["audio"], FEATURES["audio"])
 
 
-def test_the_draws_of_a_view_are_apart():
-    """Two augmentations share a call of Threefry, two more have the next one."""
+@pytest.mark.parametrize("pairs", [views.WORD_PAIRS, random_bits.hashed_pairs])
+def test_the_draws_of_a_view_are_apart(pairs):
+    """Two augmentations share a call, two more have the next one."""
     x = {"audio": jnp.zeros((ROWS, 3)), "text": jnp.ones((ROWS, 3))}
     deviation = {m: jnp.ones(3) for m in x}
     key = jax.random.key(3)
-    inputs = views.Inputs(x, {}, deviation, words=views._words(key, x))
+    inputs = views.Inputs(x, {}, deviation, words=views._words(key, x, pairs))
     drawn = [np.asarray(views.noise(key, inputs, 1.0)["audio"]).ravel() for _ in range(3)]
     dropped = views.feature_dropout(key, inputs, 0.5)["text"] == 0
     drawn += [
@@ -103,7 +105,7 @@ def test_the_draws_of_a_view_are_apart():
         np.asarray(views.noise(key, inputs, 1.0)["text"]).ravel(),
     ]
     np.testing.assert_allclose(np.corrcoef(drawn), np.eye(5), atol=0.05)
-    again = views.Inputs(x, {}, deviation, words=views._words(key, x))
+    again = views.Inputs(x, {}, deviation, words=views._words(key, x, pairs))
     np.testing.assert_array_equal(views.noise(key, again, 1.0)["audio"].ravel(), drawn[0])
 
 

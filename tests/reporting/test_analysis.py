@@ -8,8 +8,8 @@ import sklearn.metrics as sk
 from mer_jax.corpora import MELD, MER2023
 from mer_jax.data.arrays import Labels
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.evaluation.predicted import Predicted
 from mer_jax.reporting import analysis
-from mer_jax.reporting.analysis import Predicted
 from mer_jax.task import Task, of_bounds
 
 TASK = MER2023.task

@@ -12,10 +12,10 @@ from mer_jax.data.npy import FRAME
 from mer_jax.data.rows import Frames
 from mer_jax.evaluation import ensemble
 from mer_jax.evaluation.ensemble import Predictions
+from mer_jax.evaluation.predicted import Predicted
 from mer_jax.models.fusion import FUSIONS
 from mer_jax.models.layers import FRAME_ATTENTION, SOWN, Batch
 from mer_jax.reporting import frame_figures
-from mer_jax.reporting.analysis import Predicted
 from mer_jax.training.batch import of_one_row
 from mer_jax.training.frames import on_device
 from mer_jax.training.program import HParams, Static, build_model

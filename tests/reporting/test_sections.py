@@ -10,6 +10,7 @@ import pytest
 import mer_jax
 from mer_jax import files
 from mer_jax.evaluation import calibration
+from mer_jax.evaluation import model as model_lib
 from mer_jax.evaluation.ensemble import Predictions
 from mer_jax.modes import evaluate, report, train
 from mer_jax.reporting import document, drawing, figures, sections
@@ -172,6 +173,15 @@ def test_killed_while_writing_and_started_again_the_report_appears(
     assert files_of(workdir) == files_of(reported)
 
 
+def test_a_training_predicts_for_its_report_no_second_time(reported, config, tmp_path, monkeypatch):
+    def restore(*_):
+        raise AssertionError("weights were read back")
+
+    monkeypatch.setattr(model_lib, "restore", restore)
+    train.train(config, tmp_path / "run")
+    assert files_of(tmp_path / "run") == files_of(reported)
+
+
 def test_a_failure_to_draw_ends_nothing_and_is_told(
     reported, config, tmp_path, monkeypatch, caplog, capsys
 ):
@@ -190,10 +200,13 @@ def test_evaluating_writes_it_anew_where_it_is_wanted(reported, config, tmp_path
     labels = workdir / "labels.npz"
     shutil.copy(f"{config.data.root}/label-6way.npz", labels)
     written = []
+    true = mer_jax.load_run(reported).labels("mer_multi").emotion.tolist()
 
     def write(run):
         assert not written_lib.is_written(workdir), "one of older results is gone before"
         written.append(run)
+        assert run.corpus.splits["mer_multi"].labels.known.all()
+        assert run.predicted("mer_multi").labels.emotion.tolist() == true
         for name in ("report.md", "report.html"):
             (workdir / name).write_text("new")
 

@@ -1,5 +1,7 @@
 """The training loop against NumPy, and what it promises of bits, batches and the best epoch."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -200,8 +202,8 @@ def test_a_batch_of_padding_alone_leaves_the_run_as_it_is():
     step = order_lib.Step(
         fold.train_index[order[-1]], fold.train_weight[order[-1]], key, None, None
     )
-    stepped = jax.jit(lambda learner, step: loop._step(given, False, {}, learner, step))
-    after, seen = stepped(learner, step)
+    stepped = jax.jit(functools.partial(loop._step, given, False, {}))
+    after, seen = stepped(learner, step, batch_lib.FromHost({}))
     assert seen.size == 0
     assert_same_bits(after, learner)
 
