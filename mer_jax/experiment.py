@@ -109,10 +109,13 @@ def _train(config, workdir, repeated, display, until_trained) -> None:
 
 def _needed_later(prepared: _Prepared) -> list[ahead.Job]:
     """What `_finish` and the report take, to be made ready while the chunks train."""
-    config, corpus = prepared.plan.config, prepared.corpus
-    splits = test_splits(config, corpus)
-    loaded = [load_orbax, *([written.load] if config.report else [])]
-    return ahead.programs(corpus.task, config, prepared.plan, splits) + loaded
+    plan, corpus = prepared.plan, prepared.corpus
+    splits = test_splits(plan.config, corpus)
+    jobs = ahead.scores(corpus.task, plan, splits)
+    statics = {chunk.static for chunk in prepared.chunks}
+    if len(statics) == 1:  # of several the best is not known yet
+        jobs = ahead.predictions(*statics, plan, prepared.record["sizes"], splits) + jobs
+    return [*jobs, load_orbax, *([written.load] if plan.config.report else [])]
 
 
 def _train_chunks(

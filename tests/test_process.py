@@ -171,3 +171,11 @@ def test_characters_that_the_output_lacks(encoding, shown):
         [sys.executable, "-c", code], env=variables, capture_output=True, check=True
     )
     assert done.stdout.decode(encoding) == shown
+
+
+def test_python_searches_for_no_cycles_at_its_end():
+    """It would look at all that JAX and others have made, and the process is about to go."""
+    cycle = "class Cycle:\n    def __del__(self):\n        print('found')\nit = Cycle()\nit.me = it"
+    with start(f"{cycle}\ndel it\nprint('over')") as process:
+        output, errors = process.communicate(timeout=60)
+    assert (process.returncode, output, errors) == (0, "over\n", "")

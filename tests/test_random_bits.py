@@ -1,9 +1,12 @@
 """Random numbers against JAX's own Threefry and the distributions that they are of."""
 
+import functools
+
 import jax
 import jax.extend
 import jax.numpy as jnp
 import numpy as np
+import pytest
 import scipy.stats
 
 from mer_jax import random_bits
@@ -59,6 +62,15 @@ def test_words_of_fewer_rounds_are_random123s():
     found = np.stack(word_pairs(of_key, (2, 3), 13)).reshape(2, 6)
     expected = [threefry(13, (number, 0), KEY) for number in range(6)]
     np.testing.assert_array_equal(found.T, expected)
+
+
+@pytest.mark.parametrize(("shape", "low", "high"), [((5, 300), -0.3, 0.3), ((3,), 0, 1)])
+def test_uniform_numbers_are_jaxs_to_the_last_bit(shape, low, high):
+    keys = jax.random.split(jax.random.key(4), 2)
+    draw = functools.partial(jax.random.uniform, shape=shape, minval=low, maxval=high)
+    expected = jax.jit(jax.vmap(draw))(keys)
+    found = jax.jit(jax.vmap(lambda key: random_bits.uniform(key, shape, low, high)))(keys)
+    np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
 
 
 def pcg4d(number, key):

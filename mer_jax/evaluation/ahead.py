@@ -10,13 +10,20 @@ import functools
 import logging
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from typing import Any
 
-from ml_collections import ConfigDict
+import jax
 
+from mer_jax.data import rows as rows_lib
 from mer_jax.data.arrays import Split
+from mer_jax.data.rows import Rows
 from mer_jax.evaluation import bootstrap, ensemble, out_of_fold
+from mer_jax.evaluation.ensemble import Weights
 from mer_jax.task import Task
+from mer_jax.training import program
+from mer_jax.training import sizes as sizes_lib
 from mer_jax.training.plan import Plan
+from mer_jax.training.program import Static
 
 LOG = logging.getLogger("mer_jax")
 Job = Callable[[], None]
@@ -48,9 +55,43 @@ def beside(jobs: Iterable[Job]) -> Iterator[None]:
         thread.join()  # a process that ends while XLA compiles in a thread ends by a signal
 
 
-def programs(task: Task, config: ConfigDict, plan: Plan, splits: Mapping[str, Split]) -> list[Job]:
+def predictions(
+    static: Static, plan: Plan, sizes: dict[str, int], splits: Mapping[str, Split]
+) -> list[Job]:
+    """The compilations of what a trial's runs predict: the samples that train, and `splits`.
+
+    None on an accelerator, where XLA would choose a product's program by the clock, beside a
+    training that keeps it busy.
+    """
+    if jax.default_backend() != "cpu":
+        return []
+    hparams = program.hparams_of(plan.trials[0])  # arguments of the program, whatever they are
+    weights = functools.cache(functools.partial(_weights, static, plan, sizes))
+
+    def ready(features: dict[str, Rows]) -> None:
+        batch_size = plan.config.evaluate.batch_size
+        ensemble.compile_predict(static, hparams, weights(), features, batch_size)
+
+    every = (plan.samples.features, *(split.features for split in splits.values()))
+    return [functools.partial(ready, features) for features in every]
+
+
+def _weights(static: Static, plan: Plan, sizes: dict[str, int]) -> Weights:
+    """The shapes of what the runs of one trial keep if none fails."""
+    one = sizes_lib.zeros(static, sizes, 1, rows_lib.longest(plan.samples.features))
+    state = sizes_lib.shapes(static, one)
+    params = state.pop("params")
+    scaler = next(iter(plan.folds.values())).scaler
+
+    def of_all(leaf: Any) -> jax.ShapeDtypeStruct:
+        return jax.ShapeDtypeStruct((len(plan.folds), *leaf.shape), leaf.dtype)
+
+    return jax.tree.map(of_all, Weights(params, state, scaler))
+
+
+def scores(task: Task, plan: Plan, splits: Mapping[str, Split]) -> list[Job]:
     """The compilations of the scores of a plan's runs, `splits` being those that they predict."""
-    jobs = []
+    config, jobs = plan.config, []
     if config.folds:
         known = out_of_fold.labels(plan.samples.labels, plan.folds)
         jobs.append(functools.partial(ensemble.compile_score, task, known))

@@ -79,6 +79,26 @@ def predict(
     return _in_order(parts, np.argsort(row))
 
 
+def compile_predict(
+    static: Static,
+    hparams: HParams,
+    weights: Weights,
+    features: dict[str, Rows],
+    batch_size: int,
+) -> None:
+    """Compiles what `predict` takes for such clips; computes nothing.
+
+    `weights` has anything with a shape and a dtype for its leaves.
+    """
+    row = by_length(features, np.arange(rows_lib.count(features)))
+    seen = []
+    for rows_B, frames, size in _batches(features, row, batch_size):
+        if (frames, size) not in seen:
+            seen.append((frames, size))
+            batch = _padded({m: x[rows_B[:1]] for m, x in features.items()}, frames)
+            _program(static).lower(hparams.model, weights, *_filled(batch, size - 1)).compile()
+
+
 def _batches(
     features: dict[str, Rows], row: np.ndarray, batch_size: int
 ) -> Iterator[tuple[np.ndarray, dict[str, int], int]]:

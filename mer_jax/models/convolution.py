@@ -7,6 +7,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Key
 
+from mer_jax import random_bits
 from mer_jax.models.layers import product
 
 STATISTICS = "batch_stats"  # Flax's collection of running averages: model state, not parameters
@@ -17,7 +18,7 @@ _EPSILON = 1e-3  # Keras's, which the published LSTM-FCN trains with
 def he_uniform(key: Key[Array, ""], shape: tuple[int, ...], fan_in: int) -> Array:
     """Draws from +-sqrt(6 / fan_in), for layers before a ReLU (He et al. 2015)."""
     bound = (6 / fan_in) ** 0.5
-    return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+    return random_bits.uniform(key, shape, -bound, bound)
 
 
 class Convolution(nn.Module):

@@ -8,6 +8,7 @@ import jax.numpy as jnp
 from flax import linen as nn
 from jaxtyping import Array, Bool, Float, Key, Num
 
+from mer_jax import random_bits
 from mer_jax.models.dropout import dropout
 
 SOWN = "intermediates"  # Flax's collection of what a module shows beside its output
@@ -32,7 +33,7 @@ class Batch(NamedTuple):
 def torch_uniform(key: Key[Array, ""], shape: tuple[int, ...], fan_in: int) -> Array:
     """Draws from +-1/sqrt(fan_in), as `torch.nn.Linear` initialises weights and biases."""
     bound = fan_in**-0.5
-    return jax.random.uniform(key, shape, minval=-bound, maxval=bound)
+    return random_bits.uniform(key, shape, -bound, bound)
 
 
 def product(x: Float[Array, "*batch D"], kernel: Float[Array, "D H"]) -> Float[Array, "*batch H"]:

@@ -34,7 +34,7 @@ from mer_jax.training.program import (
     make_optimizer,
     optimizer_groups,
 )
-from mer_jax.training.state import LOSS, Best, Fold, Given, Learner, RunState, Samples
+from mer_jax.training.state import LOSS, Best, Fold, Given, Learner, RunState, Samples, finite
 
 
 class Program(NamedTuple):
@@ -155,7 +155,7 @@ def _epoch(given: Given, whole_batches: bool, epoch: Int[Array, ""], state: RunS
     # Once an epoch: looking at every step's gradient would cost a third of the training. Adam lets
     # no gradient that is not finite go by unseen: the weights and moments are not finite after it.
     loss_S = jnp.where(logged.size > 0, logged.loss, 0)
-    is_finite = _is_finite((loss_S, learner.params, learner.model_state, learner.opt_state))
+    is_finite = finite((loss_S, learner.params, learner.model_state, learner.opt_state))
     alive = (state.failed < 0) & is_finite
     learner = _where(alive, learner, before)
     evaluated = given.packing.whole(learner.evaluated)
@@ -286,11 +286,6 @@ def _loss(
         key=jax.random.fold_in(key, 2),
     )
     return loss + of_pool, _AfterLoss(model_state, method, diagnostics)
-
-
-def _is_finite(tree: Any) -> Bool[Array, ""]:
-    """Whether every number of a tree is finite."""
-    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
 
 
 def _where(condition: Bool[Array, ""], new: Any, old: Any) -> Any:

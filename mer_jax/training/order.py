@@ -108,7 +108,7 @@ def epoch_order(
     key: Key[Array, ""], weight: Float[Array, "P"], batch_size: int
 ) -> Int[Array, "S B"]:
     """Positions of an epoch in batches: the samples in random order, the padding after them."""
-    draw = jnp.where(weight > 0, jax.random.uniform(key, weight.shape), jnp.inf)
+    draw = jnp.where(weight > 0, random_bits.uniform(key, weight.shape), jnp.inf)
     return jnp.argsort(draw).reshape(-1, batch_size)
 
 

@@ -7,8 +7,9 @@ import functools
 from typing import Any, NamedTuple
 
 import jax
+import jax.numpy as jnp
 from jax.typing import ArrayLike
-from jaxtyping import Array, Float, Int, Key
+from jaxtyping import Array, Bool, Float, Int, Key
 
 from mer_jax.data.arrays import Labels
 from mer_jax.semi.step import Clips, SemiState
@@ -109,3 +110,15 @@ def run_key(seed: int, repeat: ArrayLike, fold: ArrayLike) -> Key[Array, ""]:
 def run_keys(seed: int, repeats: Int[Array, "R"], folds: Int[Array, "R"]) -> Key[Array, "R"]:
     """The keys of runs, by one small program in place of one for each operation and run."""
     return jax.vmap(functools.partial(run_key, seed))(repeats, folds)
+
+
+def finite(tree: Any) -> Bool[Array, ""]:
+    """Whether every number of a tree is finite.
+
+    0 times a number is 0, or NaN where that is not finite, which no sum loses: one test for all
+    arrays of a shape, where one for each took XLA longer to compile than a step's products.
+    """
+    by_shape: dict[tuple, list[Array]] = {}
+    for leaf in jax.tree.leaves(tree):
+        by_shape.setdefault((leaf.shape, leaf.dtype), []).append(0 * leaf)
+    return jnp.stack([jnp.isfinite(sum(zeros)).all() for zeros in by_shape.values()]).all()

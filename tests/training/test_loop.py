@@ -15,7 +15,7 @@ from mer_jax.training import batch as batch_lib
 from mer_jax.training import grid, loop
 from mer_jax.training import order as order_lib
 from mer_jax.training.program import build_model
-from mer_jax.training.state import LOSS, Given
+from mer_jax.training.state import LOSS, Given, finite
 from tests.support.runs import Group, assert_same_bits, folds_of, samples_of, static_of
 
 RATE, DECAY = 1e-2, 0.05
@@ -287,11 +287,12 @@ def test_a_run_whose_gradient_is_not_finite_is_updated_no_more(whole_batches):
 
 
 def test_numbers_that_are_not_finite_are_seen_wherever_they_stand():
-    fine = {"a": jnp.ones((2, 3)), "b": jnp.zeros(())}
-    assert loop._is_finite((jnp.float32(1), fine))
+    fine = {"a": jnp.ones((2, 3)), "b": jnp.full((2, 3), -2.0), "count": jnp.int32(4)}
+    assert finite((jnp.float32(1), fine))
     for wrong in (jnp.nan, jnp.inf, -jnp.inf):
-        assert not loop._is_finite((jnp.float32(wrong), fine))
-        assert not loop._is_finite((jnp.float32(1), {**fine, "a": fine["a"].at[1, 2].set(wrong)}))
+        assert not finite((jnp.float32(wrong), fine))
+        for name in ("a", "b"):
+            assert not finite((jnp.float32(1), {**fine, name: fine[name].at[1, 2].set(wrong)}))
 
 
 def test_a_failed_neighbour_changes_no_bit():
