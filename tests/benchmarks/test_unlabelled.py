@@ -1,4 +1,4 @@
-"""What the benchmark of unlabelled clips makes of a folder: other groups to test on in each draw."""
+"""Groups that the benchmark of unlabelled clips holds out: others to test on in each draw."""
 
 import csv
 import importlib.util
