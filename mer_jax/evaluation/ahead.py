@@ -25,19 +25,24 @@ from mer_jax.training import sizes as sizes_lib
 from mer_jax.training.plan import Plan
 from mer_jax.training.program import Static
 
+# By then the first epoch is over where its programs were kept: Python, which one thread uses at a
+# time, was busy until then. Where they were not it takes longer, and Python is idle meanwhile.
+_PATIENCE_SECONDS = 5.0
 LOG = logging.getLogger("mer_jax")
 Job = Callable[[], None]
 
 
 @contextlib.contextmanager
-def beside(jobs: Iterable[Job]) -> Iterator[None]:
+def beside(jobs: Iterable[Job], patience: float = _PATIENCE_SECONDS) -> Iterator[None]:
     """A body beside which the jobs are done, one after another, as far as it leaves time.
 
+    The first begins `patience` seconds after the body. The one under way at its end is waited for.
     A job that fails is left to whoever needs it, who meets the same mistake.
     """
     over = threading.Event()
 
     def work() -> None:
+        over.wait(patience)
         for job in jobs:
             if over.is_set():
                 return

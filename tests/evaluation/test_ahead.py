@@ -120,9 +120,12 @@ def test_jobs_are_done_beside_the_body_and_left_when_it_ends():
         assert going_on.wait(60)
         done.append("waits")
 
-    with ahead.beside([fails, waits, lambda: done.append("too late")]):
+    with ahead.beside([fails, waits, lambda: done.append("too late")], patience=0):
         assert waiting.wait(60), "the body runs while a job does"
         ending = threading.Timer(0.2, going_on.set)
         ending.start()
     assert done == ["waits"], "the job under way is waited for"
     ending.join()
+    with ahead.beside([lambda: done.append("of a body that ended sooner")], patience=600):
+        pass
+    assert done == ["waits"]
