@@ -22,7 +22,9 @@ class Clips(NamedTuple):
     Their emotions, where they are known, feed the log alone.
     """
 
-    features: dict[str, Array]  # by modality: [U, D], float32, or bfloat16 in a large pool
+    features: dict[
+        str, Array
+    ]  # by modality: [U, D], float32; a large pool: bfloat16's bits, uint16
     number: Int[Array, "U"]  # of the clip in the whole pool
     emotion: Int[Array, "U"]
     emotion_mask: Array  # bool [U]

@@ -42,6 +42,7 @@ class Feed:
         if self._pool is not None:
             self._pool = self._pool._replace(near=self.spreading.near())
         self._shard = 0  # clips of an epoch, where the pool streams
+        self._ahead: tuple[int, Clips] | None = None  # an epoch's, copied before it is asked for
         self._seed = plan.config.seed
         self._where = devices.replicated(plan.devices)
         limit = _limit(plan)
@@ -119,7 +120,14 @@ class Feed:
         """The samples of an epoch, on the devices; they hold until the call after the next one."""
         if not self._shard:
             return self.resident
-        return self.resident._replace(pool=jax.device_put(self.shard(epoch), self._where))
+        ahead, self._ahead = self._ahead, None
+        shard = ahead[1] if ahead and ahead[0] == epoch else self.shard(epoch)
+        return self.resident._replace(pool=jax.device_put(shard, self._where))
+
+    def prepare(self, epoch: int) -> None:
+        """Copies the clips of the epoch that `samples` gives next, while the devices train."""
+        if self._shard:
+            self._ahead = epoch, self.shard(epoch)
 
     def shard(self, epoch: int) -> Clips:
         """The clips of an epoch of a pool that streams: the same whenever it is asked for.
@@ -183,9 +191,13 @@ def _aligned(shape: tuple[int, ...]) -> np.ndarray:
 
 
 def _as_bfloat16(x: np.ndarray | Vectors) -> np.ndarray:
-    """Converted block by block: the whole array twice would not fit where this is needed."""
+    """The bits of bfloat16 as uint16, of which XLA on CPUs gathers rows.
+
+    Of bfloat16 it would copy the whole array in every epoch. Converted block by block: the whole
+    array twice would not fit where this is needed.
+    """
     converted = np.empty(x.shape, jnp.bfloat16)
     rows = max(1, (64 << 20) // max(math.prod(x.shape[1:]) * x.itemsize, 1))
     for start in range(0, len(x), rows):
         converted[start : start + rows] = x[start : start + rows]
-    return converted
+    return converted.view(np.uint16)

@@ -124,6 +124,8 @@ def start(plan: Plan, feed: Feed, chunk: Chunk) -> tuple[Advance, RunState]:
             state = program.advance(
                 hparams, folds, samples, state, jnp.int32(first), jnp.int32(last)
             )
+        if stop < chunk.static.epochs:
+            feed.prepare(stop)
         return jax.block_until_ready(state)
 
     return advance, program.init(hparams, whole, feed.resident, keys)

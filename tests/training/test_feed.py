@@ -1,5 +1,7 @@
 """Where a plan's samples lie: on the device, as bfloat16, or streamed from the host."""
 
+import re
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -9,7 +11,7 @@ from mer_jax.data.arrays import Labels, Split
 from mer_jax.data.rows import Stacked, Vectors
 from mer_jax.errors import InputError
 from mer_jax.training import batch
-from mer_jax.training.feed import Feed
+from mer_jax.training.feed import Feed, _as_bfloat16
 from tests.support.plans import planned, trained
 from tests.support.runs import samples_of
 
@@ -54,12 +56,24 @@ def test_a_pool_too_large_for_the_device_streams():
     assert (selected[:, seen] >= 0).any()
 
 
+def test_an_epoch_that_was_copied_ahead_is_the_same():
+    feed = Feed(of_own_pool(400, data__device_bytes=400 * (6 + 4) * 4 // 3))
+    expected = [feed.shard(epoch).number for epoch in range(3)]
+    for ahead, asked in ((1, 1), (2, 0), (2, 2)):
+        feed.prepare(ahead)
+        pool = feed.samples(asked).pool
+        np.testing.assert_array_equal(pool.number, expected[asked])
+        np.testing.assert_array_equal(
+            pool.features["audio"], feed._pool.features["audio"][expected[asked]]
+        )
+
+
 def test_a_pool_that_fits_as_bfloat16_stays():
     bytes_of_pool = 400 * (6 + 4) * 4
     whole = of_own_pool(400)
     halved = of_own_pool(400, data__device_bytes=bytes_of_pool - 1)
     samples = Feed(halved).samples(0)
-    assert samples.pool.features["audio"].dtype == jnp.bfloat16
+    assert samples.pool.features["audio"].dtype == jnp.uint16
     assert samples.features["audio"].dtype == jnp.float32
     for a, b in zip(
         jax.tree.leaves(trained(whole).params), jax.tree.leaves(trained(halved).params), strict=True
@@ -71,10 +85,12 @@ def test_rows_of_bfloat16_are_gathered_as_they_lie():
     values = jnp.asarray(np.random.default_rng(0).normal(size=(500, 7)), jnp.bfloat16)
     index = jnp.array([499, 3, 3, 0])
     taken = jax.jit(lambda x, index: batch._taken({"audio": x}, index, {})[0]["audio"])
-    found = taken(values, index)
+    bits = _as_bfloat16(np.asarray(values, np.float32))
+    found = taken(bits, index)
     assert found.dtype == jnp.float32
     np.testing.assert_array_equal(found, np.asarray(values, np.float32)[np.asarray(index)])
-    assert "f32[500," not in taken.lower(values, index).compile().as_text(), "all made float32"
+    arrays = re.findall(r"(\w+)\[500,", taken.lower(bits, index).compile().as_text())
+    assert set(arrays) == {"u16"}, "the whole of it is converted"
 
 
 @pytest.mark.parametrize("limit", [0, 400 * 10 * 4 - 1, 400 * 10 * 4 // 3, 100])
