@@ -13,7 +13,7 @@ import warnings
 
 LOG = logging.getLogger("mer_jax")
 _CACHE = "~/.cache/mer_jax"
-_WORTH_KEEPING_SECONDS = 0.5
+_WORTH_KEEPING_SECONDS = 0.1  # reading a small program takes a hundredth of a second
 _CACHE_FAULT = re.compile(
     r"Error (reading|writing) persistent compilation cache entry for '(.*?)': "
     r"(?:\w+: )?(?:\[Errno \d+\] )?([^:\n]*)"

@@ -71,4 +71,4 @@ def test_jax_finds_the_folder_once_it_is_imported(tmp_path):
         )
         where, seconds = done.stdout.split()
         assert os.path.dirname(where) == str(folder)
-        assert seconds == ("0.5" if not own else "1.0")
+        assert seconds == ("0.1" if not own else "1.0")
