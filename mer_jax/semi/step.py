@@ -22,9 +22,8 @@ class Clips(NamedTuple):
     Their emotions, where they are known, feed the log alone.
     """
 
-    features: dict[
-        str, Array
-    ]  # by modality: [U, D], float32; a large pool: bfloat16's bits, uint16
+    # By modality: float32 [U, D]; in a large pool uint16, the bits of bfloat16.
+    features: dict[str, Array]
     number: Int[Array, "U"]  # of the clip in the whole pool
     emotion: Int[Array, "U"]
     emotion_mask: Array  # bool [U]
