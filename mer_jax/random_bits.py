@@ -110,8 +110,11 @@ def uniform(
     """What `jax.random.uniform` draws, to the last bit, for fewer than 2**32 numbers.
 
     Its rounds are a loop on CPUs, of four kernels for each use, which made a model's initial
-    weights take half as long to compile as its training. Here they are one kernel.
+    weights take half as long to compile as its training. Here they are one kernel. Where JAX is
+    in 64 bits it is that function itself.
     """
+    if jax.dtypes.canonicalize_dtype(float) != jnp.float32:
+        return jax.random.uniform(key, shape, minval=low, maxval=high)
     number = _numbers(shape)
     first, second = _threefry(key, jnp.zeros_like(number), number)
     exponent_of_1 = jnp.float32(1).view(jnp.uint32)

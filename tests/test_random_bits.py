@@ -73,6 +73,15 @@ def test_uniform_numbers_are_jaxs_to_the_last_bit(shape, low, high):
     np.testing.assert_array_equal(found.view(np.uint32), expected.view(np.uint32))
 
 
+def test_uniform_numbers_are_jaxs_in_64_bits_too():
+    with jax.enable_x64(True):
+        key = jax.random.key(4)
+        found = random_bits.uniform(key, (5,), -0.3, 0.3)
+        expected = jax.random.uniform(key, (5,), minval=-0.3, maxval=0.3)
+    assert found.dtype == np.float64
+    np.testing.assert_array_equal(found, expected)
+
+
 def pcg4d(number, key):
     """The code of Jarzynski and Olano's listing in whole numbers: the first two of its words."""
     most = 1 << 32
